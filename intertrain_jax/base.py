@@ -1,0 +1,96 @@
+"""What every layer shares: the user's error, stop reasons, content hashes, name suggestions."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class IntertrainError(Exception):
+    """An error that the user can act on: one line naming thing, rule, value and next step.
+
+    The command line prints it as it is and exits with `exit_code`.
+    """
+
+    exit_code = 2
+
+
+class StopReason(StrEnum):
+    """Why a run is no longer training."""
+
+    RUNNING = "running"
+    PATIENCE = "patience"
+    SCHEDULE = "schedule"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence for people."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    StopReason.RUNNING: "The run is still training.",
+    StopReason.PATIENCE: "The validation score did not improve for as long as the patience allows.",
+    StopReason.SCHEDULE: "The run reached the end of its schedule.",
+    StopReason.DIVERGED: "The loss became infinite or not a number.",
+    StopReason.FAILED: "The run could not be finished.",
+}
+
+
+def nearest(value: str, candidates: Iterable[str]) -> str:
+    """Returns " Did you mean 'x' or 'y'?" for the closest candidates, or "" if none is close."""
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(value.casefold(), by_folded, n=3, cutoff=0.6)
+    if not close:
+        return ""
+    return f" Did you mean {' or '.join(repr(by_folded[match]) for match in close)}?"
+
+
+def content_hash(value: object, length: int = 12) -> str:
+    """Returns the first `length` hex digits of the SHA-256 of the value's canonical JSON.
+
+    Equal content gives equal hashes: key order does not matter, dataclasses count as mappings
+    of their fields, tuples as lists, enums as their values. 1 and 1.0 are different content.
+
+    Raises:
+        TypeError: the value holds something that has no canonical form.
+        ValueError: the value holds a float that is not finite.
+    """
+    text = json.dumps(
+        _plain(value), sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")
+    )
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
+
+
+def _plain(value: object) -> Any:
+    """Rewrites a value in the types that JSON has."""
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("content_hash: mapping keys must be strings")
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    raise TypeError(f"content_hash: no canonical form for {type(value).__name__}")
+
+
+def cache_root(configured: str | None = None) -> Path:
+    """Returns the folder of caches: as configured, else $INTERTRAIN_CACHE, else ~/.cache/intertrain_jax."""
+    named = configured or os.environ.get("INTERTRAIN_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "intertrain_jax"

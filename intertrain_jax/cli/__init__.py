@@ -1,0 +1,52 @@
+"""The command line: commands are imported when they are called, JAX only by those that compute."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from intertrain_jax import __version__
+from intertrain_jax.base import IntertrainError
+
+INTERRUPTED = 130
+_COMMANDS = ("grid", "plan", "status", "tasks", "models")
+
+
+class CommandGroup(click.Group):
+    """Imports commands on demand, and turns errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the verbs in the order in which people meet them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Imports a verb's module; each has its command under the name `command`."""
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"{__name__}.{name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command: exit code 2 for bad input, 130 for an interruption."""
+        try:
+            return super().invoke(ctx)
+        except IntertrainError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            again = shlex.join(["intertrain-jax", *sys.argv[1:]])
+            click.echo(f"\ninterrupted. Finished runs are kept; to go on: {again}", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="intertrain-jax")
+def main() -> None:
+    """Measure which finetuned model is worth starting from.
+
+    Exit codes: 0 done, 1 something failed and is recorded, 2 bad input, 130 interrupted.
+    """

@@ -1,0 +1,75 @@
+"""Turns a configuration into tasks, sizes and a plan, without network and without JAX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from intertrain_jax.config import ExperimentConfig
+from intertrain_jax.data.load import TaskData, is_local, load_task
+from intertrain_jax.data.task import Task
+from intertrain_jax.data.tasks import expand
+from intertrain_jax.grid.estimates import TASK_SIZES, TaskSize
+from intertrain_jax.grid.experiment import read_resolution
+from intertrain_jax.grid.plan import Plan, build_plan
+
+# Of running text, special tokens aside; for tasks whose lengths nobody measured.
+_TOKENS_PER_WORD = 1.3
+
+
+@dataclass(frozen=True)
+class ExperimentTasks:
+    """The tasks that an experiment names, groups expanded.
+
+    Attributes:
+        by_name: every task.
+        sources: names, in order.
+        targets: names, in order.
+    """
+
+    by_name: dict[str, Task]
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def find_tasks(config: ExperimentConfig) -> ExperimentTasks:
+    """Resolves task and group names.
+
+    Raises:
+        IntertrainError: there is no such task or group.
+    """
+    sources, targets = expand(config.sources, config.tasks), expand(config.targets, config.tasks)
+    return ExperimentTasks(
+        {task.name: task for task in (*sources, *targets)},
+        tuple(task.name for task in sources),
+        tuple(task.name for task in targets),
+    )
+
+
+def plan_offline(config: ExperimentConfig) -> Plan:
+    """Returns the plan without reading data or models.
+
+    Runs have their final ids if a grid was started in the results directory before, as it leaves
+    there what models and data were; otherwise their ids are provisional.
+    """
+    tasks = find_tasks(config)
+    return build_plan(config, tasks.sources, tasks.targets, read_resolution(config.out_dir))
+
+
+def offline_sizes(config: ExperimentConfig) -> dict[str, TaskSize]:
+    """Returns sizes of local data as they are, of other tasks as published, of the rest none."""
+    sizes = {}
+    for name, task in find_tasks(config).by_name.items():
+        if is_local(task, config.data):
+            sizes[name] = _measure(load_task(task, config.data))
+        elif name in TASK_SIZES:
+            sizes[name] = TASK_SIZES[name].limited(config.data.limit)
+    return sizes
+
+
+def _measure(data: TaskData) -> TaskSize:
+    """Counts examples, and guesses tokens from words."""
+    counts = [len(data.splits[split]) for split in ("train", "validation", "test")]
+    texts = data.splits["train"].texts
+    words = sum(len(text.split()) for example in texts for text in example) / len(texts)
+    special = 1 + len(texts[0])
+    return TaskSize(counts[0], counts[1], counts[2], words * _TOKENS_PER_WORD + special)

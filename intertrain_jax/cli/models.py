@@ -1,0 +1,53 @@
+"""`models`: whether a model can be used here, and writing one out for transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Check models and export them.
+
+    REF is a hub id, a directory, package:MODULE/FOLDER, or quickstart.
+    """
+
+
+@command.command()
+@click.argument("ref")
+@click.option("--revision", metavar="REV", help="Hub revision.")
+@click.pass_context
+def check(ctx: click.Context, ref: str, revision: str | None) -> None:
+    """Print what became of every tensor and, with torch, how far results differ from PyTorch's."""
+    from intertrain_jax.models.check import check_model
+
+    report = check_model(ref, revision)
+    for line in report.lines():
+        click.echo(line)
+    ctx.exit(0 if report.ok else 1)
+
+
+@command.command()
+@click.argument("ref")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--revision", metavar="REV", help="Hub revision.")
+def export(ref: str, directory: Path, revision: str | None) -> None:
+    """Write a model as safetensors to a new DIRECTORY that transformers loads."""
+    from intertrain_jax.models.export import export_checkpoint
+    from intertrain_jax.models.hf_weights import load_checkpoint
+
+    checkpoint = load_checkpoint(ref, revision)
+    names = checkpoint.hf_config.get("id2label") or {}
+    labels = [names[key] for key in sorted(names, key=int)] if checkpoint.head else None
+    export_checkpoint(
+        directory,
+        checkpoint.config,
+        checkpoint.params,
+        checkpoint.head,
+        checkpoint.hf_config,
+        labels,
+        tokenizer_from=checkpoint.directory,
+    )
+    click.echo(f"{ref} is in {directory}")

@@ -1,0 +1,1 @@
+"""Tasks and their data: registry, sources, splits, tokens, packing, batches. Free of JAX."""

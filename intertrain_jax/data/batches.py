@@ -1,0 +1,112 @@
+"""The order in which a run sees its training examples: seeded epochs, batches, validation points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intertrain_jax.config import Protocol
+from intertrain_jax.data.packing import BlockShape, pack
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The lengths of a run, derived once from its protocol and its number of training examples.
+
+    Attributes:
+        num_examples: N, rows of the training split in use.
+        steps_per_epoch: optimiser steps in one pass over them.
+        total_steps: steps until the learning rate has decayed to zero (or the safety bound).
+        warmup_steps: steps of linear warm-up, counted within `total_steps`.
+        head_only_steps: first steps in which only the head is trained.
+    """
+
+    num_examples: int
+    steps_per_epoch: int
+    total_steps: int
+    warmup_steps: int
+    head_only_steps: int
+
+
+def schedule_of(protocol: Protocol, num_examples: int) -> Schedule:
+    """Derives step counts from a protocol that counts in examples and epochs (paper, App. B)."""
+    per_epoch = math.ceil(num_examples / protocol.batch_size)
+    bounds = []
+    if protocol.epochs is not None:
+        bounds.append(math.ceil(protocol.epochs * per_epoch))
+    if protocol.max_examples is not None:
+        bounds.append(math.ceil(protocol.max_examples / protocol.batch_size))
+    total = max(1, min(bounds))
+    head_only = {
+        "finetune": 0,
+        "probe": total,
+        "lp_then_ft": min(total, math.ceil(protocol.probe_epochs * per_epoch)),
+    }[protocol.method]
+    return Schedule(
+        num_examples, per_epoch, total, math.ceil(protocol.warmup_fraction * total), head_only
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step of a run.
+
+    Attributes:
+        number: from 0.
+        blocks: micro-steps, each [R, Q] indices into the training split, EMPTY where unused.
+        batch_size: examples in this batch (the last batch of an epoch may be smaller).
+        examples_after: examples seen once this step is done.
+        validate: whether a validation is due after this step.
+    """
+
+    number: int
+    blocks: list[NDArray[np.int32]]
+    batch_size: int
+    examples_after: int
+    validate: bool
+
+
+def epoch_order(seed: int, epoch: int, num_examples: int) -> NDArray[np.int64]:
+    """Returns the seeded permutation of one epoch, the same on every machine and engine."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, (0x6F72646572 << 20) + epoch]))
+    return generator.permutation(num_examples)
+
+
+def steps_from(
+    protocol: Protocol,
+    schedule: Schedule,
+    seed: int,
+    lengths: NDArray[np.int32],
+    shape: BlockShape,
+    first: int = 0,
+) -> Iterator[Step]:
+    """Yields a run's steps in order, beginning with step `first` (to resume in the middle).
+
+    Args:
+        protocol: batch size and validation interval, both in examples.
+        schedule: from `schedule_of`.
+        seed: the run's seed.
+        lengths: [N] tokens of every training example in use.
+        shape: micro-step shape into which batches are packed.
+        first: number of the first step to yield.
+    """
+    size, per_epoch = protocol.batch_size, schedule.steps_per_epoch
+    order, order_epoch = np.zeros(0, np.int64), -1
+    for number in range(first, schedule.total_steps):
+        epoch, within = divmod(number, per_epoch)
+        if epoch != order_epoch:
+            order, order_epoch = epoch_order(seed, epoch, schedule.num_examples), epoch
+        batch = order[within * size : (within + 1) * size]
+        before = epoch * schedule.num_examples + within * size
+        after = before + len(batch)
+        blocks = [
+            np.where(block >= 0, batch[block], block).astype(np.int32)
+            for block in pack(lengths[batch].tolist(), shape)
+        ]
+        due = after // protocol.validate_every > before // protocol.validate_every
+        last = number == schedule.total_steps - 1
+        yield Step(number, blocks, len(batch), after, due or last)

@@ -1,0 +1,41 @@
+"""The split policy: which rows validate and test, and which are a smaller training set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Row = TypeVar("Row")
+MOST_HELD_OUT = 1000
+
+
+def held_out_size(rows: int) -> int:
+    """Returns how many of a train split's rows are held out: 10 %, at most 1000, at least one."""
+    return max(1, min(MOST_HELD_OUT, rows // 10))
+
+
+def cut_ends(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Cuts the held-out rows off the two ends of a split, half from each; returns (rest, held out).
+
+    Half from each end, as many sets are ordered by class.
+    """
+    count = held_out_size(len(rows))
+    front = count - count // 2
+    back = len(rows) - count // 2
+    return list(rows[front:back]), [*rows[:front], *rows[back:]]
+
+
+def shuffled(rows: int) -> NDArray[np.int64]:
+    """Returns one fixed permutation per number of rows, the same for every seed of a run."""
+    return np.random.Generator(np.random.Philox(key=[rows, 0x73697A6573])).permutation(rows)
+
+
+def train_subset(rows: int, size: int) -> NDArray[np.int64]:
+    """Returns the first `size` of the fixed shuffle of a train split, so that sizes nest.
+
+    The shuffle does not depend on the run's seed: seeds of a cell train on the same examples.
+    """
+    return shuffled(rows)[:size]

@@ -1,0 +1,162 @@
+"""Tokenises texts once, and keeps the tokens in a cache that is addressed by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.data.encoded import EncodedSplit
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "added_tokens.json",
+)
+_ARRAYS = ("tokens", "offsets", "boundaries", "labels")
+_BATCH = 2000
+
+
+@cache
+def tokenizer_fingerprint(directory: Path) -> str:
+    """Returns a hash of the tokenizer's files.
+
+    Raises:
+        IntertrainError: if the directory has none.
+    """
+    digest = hashlib.sha256()
+    present = [name for name in TOKENIZER_FILES if (directory / name).is_file()]
+    if not present:
+        raise IntertrainError(
+            f"model directory {str(directory)!r} has no tokenizer (such as tokenizer.json). Add the"
+            " tokenizer's files."
+        )
+    for name in present:
+        digest.update(name.encode())
+        digest.update((directory / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def encode_rows(
+    texts: Sequence[tuple[str, ...]],
+    labels: Sequence[float],
+    regression: bool,
+    tokenizer: Path,
+    max_length: int,
+    cache_dir: Path,
+) -> EncodedSplit:
+    """Tokenises the examples of a split, or reads their tokens from the cache.
+
+    Args:
+        texts: one or two texts per example.
+        labels: class ids or regression targets.
+        regression: whether labels are kept as float32.
+        tokenizer: directory with the tokenizer's files.
+        max_length: longer inputs lose tokens of their longest text first.
+        cache_dir: folder of cached splits, one folder each.
+    """
+    digest = hashlib.sha256(
+        json.dumps([tokenizer_fingerprint(tokenizer), max_length, regression]).encode()
+    )
+    for example, label in zip(texts, labels, strict=True):
+        digest.update(json.dumps([example, float(label)]).encode())
+    folder = cache_dir / digest.hexdigest()[:24]
+    cached = _read(folder)
+    if cached is not None and len(cached) == len(labels):
+        return cached
+    tokens, offsets, boundaries = _tokenise(texts, _tokenizer(tokenizer), max_length)
+    arrays = {
+        "tokens": tokens,
+        "offsets": offsets,
+        "boundaries": boundaries,
+        "labels": np.asarray(labels, np.float32 if regression else np.int32),
+    }
+    _write(folder, arrays)
+    return _read(folder) or EncodedSplit(**arrays)
+
+
+@cache
+def _tokenizer(directory: Path) -> Any:
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    # Only this: "no torch found" is no news to a JAX program.
+    logging.get_logger("transformers").setLevel(logging.ERROR)
+    try:
+        return AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise IntertrainError(
+            f"the tokenizer in {str(directory)!r} cannot be loaded"
+            f" ({str(error).splitlines()[0]}). Mend or replace its files."
+        ) from error
+
+
+def _tokenise(
+    texts: Sequence[tuple[str, ...]], tokenizer: Any, max_length: int
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int32]]:
+    ids: list[list[int]] = []
+    boundaries: list[int] = []
+    for first in range(0, len(texts), _BATCH):
+        batch = texts[first : first + _BATCH]
+        pairs = [example[1] for example in batch] if len(batch[0]) == 2 else None
+        encoded = tokenizer(
+            [example[0] for example in batch],
+            pairs,
+            truncation="longest_first",
+            max_length=max_length,
+            return_token_type_ids=True,
+            return_attention_mask=False,
+        )
+        ids += encoded["input_ids"]
+        boundaries += [len(types) - sum(types) for types in encoded["token_type_ids"]]
+    offsets = np.zeros(len(ids) + 1, np.int64)
+    np.cumsum([len(example) for example in ids], out=offsets[1:])
+    flat = np.fromiter((token for example in ids for token in example), np.int64, offsets[-1])
+    small = len(tokenizer) <= np.iinfo(np.uint16).max + 1
+    tokens = flat.astype(np.uint16 if small else np.int32)
+    return tokens, offsets, np.asarray(boundaries, np.int32)
+
+
+def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Writes a cache entry beside its place, then renames it there; a lost race is no loss."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+        for name, array in arrays.items():
+            np.save(beside / f"{name}.npy", array)
+        (beside / "whole").write_text("")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(beside, folder)
+    except OSError:
+        return  # a cache that cannot be written is no reason to stop
+
+
+def _read(folder: Path) -> EncodedSplit | None:
+    """Reads a cache entry, memory-mapped; one that does not fit together counts as none."""
+    if not (folder / "whole").is_file():
+        return None
+    try:
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+    except (OSError, ValueError, EOFError):
+        return None
+    split = EncodedSplit(**arrays)
+    fits = len(split.offsets) == len(split.labels) + 1 == len(split.boundaries) + 1 and int(
+        split.offsets[-1]
+    ) == len(split.tokens)
+    return split if fits else None

@@ -1,0 +1,99 @@
+"""The token arena: all tokens of a grid in one flat device array, and references into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from numpy.typing import NDArray
+
+from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
+from intertrain_jax.engine.sharding import replicated
+from intertrain_jax.train.step import Segments
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class SplitView:
+    """A split as the engine addresses it.
+
+    Attributes:
+        offsets: [N] int32 arena position of every example.
+        lengths: [N] int32 tokens.
+        boundaries: [N] int32 leading tokens of token type 0.
+        labels: [N] float32 class ids or regression targets.
+    """
+
+    offsets: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    boundaries: NDArray[np.int32]
+    labels: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def take(self, indices: NDArray[np.int64]) -> SplitView:
+        """Returns the view of some of the examples, renumbered from 0 in the order given."""
+        return SplitView(
+            self.offsets[indices],
+            self.lengths[indices],
+            self.boundaries[indices],
+            self.labels[indices],
+        )
+
+    def segments(self, blocks: NDArray[np.int32]) -> Segments:
+        """Returns what the device needs to gather blocks [..., R, Q] of example indices."""
+        used = blocks >= 0
+        at = np.where(used, blocks, 0)
+        return Segments(
+            offsets_RxQ=self.offsets[at],
+            lengths_RxQ=np.where(used, self.lengths[at], 0).astype(np.int32),
+            boundaries_RxQ=self.boundaries[at],
+            examples_RxQ=at.astype(np.int32),
+            labels_RxQ=self.labels[at],
+        )
+
+
+@dataclass(frozen=True)
+class Arena:
+    """All tokens on the device, and a view of every split of every task.
+
+    Attributes:
+        tokens: flat device array, uint16 or int32, the same on every device.
+        views: (task, split) → `SplitView`.
+    """
+
+    tokens: Any
+    views: Mapping[tuple[str, str], SplitView]
+
+
+def build_arena(tasks: Mapping[str, EncodedTask], mesh: Mesh) -> Arena:
+    """Uploads every split of every task once.
+
+    The array's length is rounded up to a power of two, so that grids of similar size share the
+    compiled programs of the persistent cache.
+    """
+    parts: list[NDArray[Any]] = []
+    views: dict[tuple[str, str], SplitView] = {}
+    total = 0
+    for name in sorted(tasks):
+        for split in SPLITS:
+            data: EncodedSplit = getattr(tasks[name], split)
+            offsets = np.asarray(data.offsets)
+            views[name, split] = SplitView(
+                offsets=(offsets[:-1] + total).astype(np.int32),
+                lengths=np.diff(offsets).astype(np.int32),
+                boundaries=np.asarray(data.boundaries, np.int32),
+                labels=np.asarray(data.labels, np.float32),
+            )
+            parts.append(np.asarray(data.tokens))
+            total += len(data.tokens)
+    wide = any(part.dtype.itemsize > 2 for part in parts)
+    flat = np.zeros(1 << max(total - 1, 1).bit_length(), np.int32 if wide else np.uint16)
+    flat[:total] = np.concatenate(parts)
+    return Arena(jax.device_put(flat, replicated(mesh)), views)

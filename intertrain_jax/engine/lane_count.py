@@ -1,0 +1,225 @@
+"""How many lanes to open: what memory holds, and of that what trains fastest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from intertrain_jax.base import cache_root, content_hash
+from intertrain_jax.config import EngineConfig
+from intertrain_jax.data.packing import BlockShape
+from intertrain_jax.engine.lanes import LanePrograms
+from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
+from intertrain_jax.records import write_atomic
+from intertrain_jax.train.step import Segments
+
+# Lanes hold parameters, two moments, a gradient accumulator and the best parameters, in float32;
+# beside them one gradient per lane is made in every micro-step.
+COPIES = 6
+_MEMORY_SHARE = 0.85
+_MOST = 64
+# Lanes per device where they are not fused.
+UNFUSED_LANES = 4
+# A larger lane count has to be this much faster to be worth its memory and its idle tail.
+_WORTHWHILE = 1.05
+
+
+def lane_bytes(config: EncoderConfig, num_outputs: int, shape: BlockShape, precision: str) -> int:
+    """Estimates the memory of one lane: its state, and the activations of one micro-step."""
+    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(parameter_shapes(config, num_outputs))]
+    width = 2 if precision == "bfloat16" else 4
+    per_token = config.num_layers * (
+        10 * config.hidden_size + 4 * config.intermediate_size + 4 * config.num_heads * shape.length
+    )
+    return COPIES * 4 * sum(sizes) + shape.tokens * per_token * width
+
+
+def memory_limit(device: Any) -> int:
+    """Returns the memory of one device in bytes: an accelerator's own, or the machine's for a CPU."""
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"])
+    for line in Path("/proc/meminfo").read_text().splitlines() if _has_meminfo() else ():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 8 << 30
+
+
+def _has_meminfo() -> bool:
+    return Path("/proc/meminfo").is_file()
+
+
+def lane_candidates(most: int, devices: int) -> list[int]:
+    """Returns powers of two times the number of devices, up to `most` (at least one per device)."""
+    counts = [devices * 2**i for i in range(12)]
+    return [count for count in counts if count <= max(most, devices)]
+
+
+@dataclass(frozen=True)
+class LaneCounts:
+    """How lanes are laid out.
+
+    Attributes:
+        groups: states that are advanced in turn.
+        fused: lanes of a group, advanced by one call; a multiple of the devices.
+    """
+
+    groups: int
+    fused: int
+
+    @property
+    def lanes(self) -> int:
+        """K, over all groups."""
+        return self.groups * self.fused
+
+    def halved(self, devices: int) -> LaneCounts:
+        """Returns about half as many lanes, at least one per device."""
+        if self.groups > 1:
+            return LaneCounts(self.groups // 2, self.fused)
+        return LaneCounts(1, max(devices, self.fused // 2 // devices * devices))
+
+
+def laid_out(lanes: int, fuse: int | str, devices: int, platform: str) -> LaneCounts:
+    """Returns the layout of at least `lanes` lanes.
+
+    On accelerators all lanes are fused. On a CPU a single lane keeps the cores busy, and lanes that
+    are not fused each step their optimiser when their own batch ends.
+
+    Args:
+        lanes: lanes over all devices.
+        fuse: lanes per device and group, or "auto".
+        devices: of the mesh.
+        platform: "cpu", "gpu", "tpu", ….
+    """
+    per_device = -(-lanes // devices)
+    if fuse == "auto":
+        together = 1 if platform == "cpu" else per_device
+    else:
+        together = min(int(fuse), per_device)
+    return LaneCounts(-(-per_device // together), together * devices)
+
+
+def choose_lanes(
+    options: EngineConfig,
+    config: EncoderConfig,
+    num_outputs: int,
+    shape: BlockShape,
+    precision: str,
+    mesh: Mesh,
+    runs: int,
+) -> LaneCounts:
+    """Returns how many lanes to open.
+
+    "auto" bounds their number by memory and by the number of runs. Where lanes are fused it then
+    measures the throughput of doubling lane counts for as long as that grows, and remembers the
+    outcome for this machine and shape.
+
+    Args:
+        options: `lanes` and `fuse`.
+        config: the encoder's shape.
+        num_outputs: outputs of the shared head.
+        shape: the largest block shape in use.
+        precision: "float32" or "bfloat16".
+        mesh: devices.
+        runs: runs to do.
+    """
+    devices, device = mesh.size, mesh.devices.flat[0]
+    if options.lanes != "auto":
+        return laid_out(int(options.lanes), options.fuse, devices, device.platform)
+    # Simulated CPU devices share one memory.
+    sharing = devices if device.platform == "cpu" else 1
+    budget = _MEMORY_SHARE * memory_limit(device) / sharing
+    fitting = int(budget // lane_bytes(config, num_outputs, shape, precision)) * devices
+    most = min(fitting, _MOST, -(-runs // devices) * devices)
+    if laid_out(most, options.fuse, devices, device.platform).fused == devices:
+        # Lanes take turns: more than a few only lengthen the queue behind a validation.
+        return laid_out(min(most, UNFUSED_LANES * devices), 1, devices, device.platform)
+    candidates = lane_candidates(most, devices)
+    key = content_hash(
+        {
+            "config": asdict(config),
+            "outputs": num_outputs,
+            "shape": asdict(shape),
+            "precision": precision,
+            "devices": devices,
+            "device": device.device_kind,
+            "jax": jax.__version__,
+            "candidates": candidates,
+        }
+    )
+    cached = cache_root() / "lanes" / f"{key}.json"
+    best = _remembered(cached)
+    if best is None:
+
+        def measure(count: int) -> float:
+            return tokens_per_second(config, num_outputs, count, shape, precision, mesh)
+
+        best, speeds = fastest(candidates, measure)
+        write_atomic(cached, json.dumps({"lanes": best, "slots_per_second": speeds}))
+    return laid_out(best, options.fuse, devices, device.platform)
+
+
+def _remembered(cached: Path) -> int | None:
+    try:
+        return int(json.loads(cached.read_text())["lanes"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def fastest(candidates: list[int], measure: Callable[[int], float]) -> tuple[int, dict[str, float]]:
+    """Tries growing lane counts until one is no longer worthwhile; memory running out ends it too."""
+    speeds: dict[str, float] = {}
+    best = candidates[0]
+    for count in candidates:
+        try:
+            speed = measure(count)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            break
+        if speeds and speed < _WORTHWHILE * speeds[str(best)]:
+            break
+        speeds[str(count)] = speed
+        best = count
+    return best, speeds
+
+
+def tokens_per_second(
+    config: EncoderConfig,
+    num_outputs: int,
+    lanes: int,
+    shape: BlockShape,
+    precision: str,
+    mesh: Mesh,
+    ticks: int = 4,
+) -> float:
+    """Measures the token slots per second of full blocks, one optimiser step every second tick."""
+    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[precision]
+    programs = LanePrograms(config, num_outputs, lanes, mesh, dtype)
+    state = programs.empty_lanes()
+    cells = (lanes, shape.rows, shape.segments)
+    lengths = np.full(cells, shape.length // shape.segments, np.int32)
+    zeros = np.zeros(cells, np.int32)
+    segments = Segments(zeros, lengths, lengths, zeros, zeros.astype(np.float32))
+    share, every = np.ones(lanes, np.float32), np.ones(lanes, np.bool_)
+    arena = np.zeros(shape.length, np.uint16)
+    best = 0.0
+    for attempt in range(3):
+        began = time.perf_counter()
+        for tick in range(ticks):
+            state, losses = programs.accumulate(state, segments, share, arena, shape)
+            if tick % 2:
+                state = programs.step(state, every, None)
+        jax.block_until_ready(state.runs.step)
+        if attempt:  # the first compiles
+            best = max(best, ticks * lanes * shape.tokens / (time.perf_counter() - began))
+    return best

@@ -1,0 +1,413 @@
+"""The host loop: keeps every lane busy, validates, stops, records and refills, until the plan is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from intertrain_jax.base import StopReason
+from intertrain_jax.config import EngineConfig
+from intertrain_jax.data.batches import Schedule, schedule_of
+from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.data.splits import train_subset
+from intertrain_jax.engine import inflight
+from intertrain_jax.engine.arena import SplitView, build_arena
+from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
+from intertrain_jax.engine.books import Books
+from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.evaluation import Evaluator
+from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
+from intertrain_jax.engine.lane_group import LaneGroup
+from intertrain_jax.engine.lane_run import LaneRun, hyper_of
+from intertrain_jax.engine.lanes import LanePrograms
+from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.engine.refill import ReadyRun, next_run
+from intertrain_jax.engine.sharding import lane_mesh, replicated
+from intertrain_jax.engine.starts import Starts
+from intertrain_jax.grid.plan import Plan, Run
+from intertrain_jax.models.bert import parameter_shapes
+from intertrain_jax.models.hf_weights import Checkpoint
+from intertrain_jax.records import RunResult
+from intertrain_jax.train.metrics import score_predictions
+from intertrain_jax.train.stopping import Progress, diverged, validated
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+# Most micro-steps that are sent off before the host looks at losses.
+TICKS = 32
+# A record waits for its weights to be on disk, at most about this long after the next turn.
+_WRITE_AFTER_SECONDS = 1.0
+
+# A run's result, or None and the reason why there is none.
+Emit = Callable[[Run, RunResult | None, str | None], None]
+Watch = Callable[[GridProgress], None]
+
+
+def run_grid(
+    plan: Plan,
+    done: set[str],
+    tasks: Mapping[str, EncodedTask],
+    models: Mapping[str, Checkpoint],
+    emit: Emit,
+    options: EngineConfig,
+    out: Path,
+    watch: Watch = lambda progress: None,
+) -> GridProgress:
+    """Does every run of a plan that is not done.
+
+    Args:
+        plan: all runs of the experiment, also those done before (they decide block shapes).
+        done: ids of runs that have a valid record.
+        tasks: every task of the plan, tokenised for `models`.
+        models: base models by reference.
+        emit: called once for every run that ends, with its result, or with the reason why it failed.
+        options: lanes, devices, checkpoints.
+        out: the experiment's directory; `checkpoints/` is made in it.
+        watch: called after every turn of the loop with the progress.
+
+    Returns:
+        The final progress.
+
+    Raises:
+        IntertrainError: if base models differ in shape, or an option does not fit.
+    """
+    return GridLoop(plan, done, tasks, models, emit, options, out, watch).run()
+
+
+class GridLoop:
+    """One call of `run_grid`; see there for the arguments."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        done: set[str],
+        tasks: Mapping[str, EncodedTask],
+        models: Mapping[str, Checkpoint],
+        emit: Emit,
+        options: EngineConfig,
+        out: Path,
+        watch: Watch,
+    ) -> None:
+        self._tasks, self._options, self._emit, self._watch = tasks, options, emit, watch
+        self._checkpoints = Checkpoints(out / "checkpoints")
+        self._books = Books(plan.runs, done, self._checkpoints.has_source)
+        self._starts = Starts(models, tasks, self._checkpoints)
+        self._mesh = lane_mesh(options.devices)
+        self._arena = build_arena(tasks, self._mesh)
+        self._shapes = self._choose_shapes(plan)
+        self._evaluator = Evaluator(self._arena, self._starts.num_outputs)
+        self._protocol = plan.runs[0].protocol
+        self._penalised = any(run.protocol.l2_to_base > 0 for run in plan.runs)
+        self._pretrained: Any = None
+        if self._penalised:
+            self._pretrained = jax.device_put(
+                self._starts.pretrained_body(plan), replicated(self._mesh)
+            )
+        self._unwritten: list[tuple[Run, RunResult | None, str | None]] = []
+        self._unwritten_since = 0.0
+        self._started = time.monotonic()
+        self._groups: list[LaneGroup] = []
+        self.progress = GridProgress(total=self._books.to_record)
+
+    def run(self) -> GridProgress:
+        """Loops until no run waits and no lane is busy."""
+        if len(self._books):
+            largest = max((s.train for s in self._shapes.values()), key=lambda s: s.tokens)
+            self._open_lanes(
+                choose_lanes(
+                    self._options,
+                    self._starts.config,
+                    self._starts.num_outputs,
+                    largest,
+                    self._protocol.precision,
+                    self._mesh,
+                    len(self._books),
+                )
+            )
+        while len(self._books) or any(group.busy for group in self._groups):
+            try:
+                for group in self._groups:
+                    self._turn(group)
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                self._shrink(error)
+        self._write_results()
+        self._checkpoints.close()
+        self._watch(self.progress)
+        return self.progress
+
+    def _choose_shapes(self, plan: Plan) -> dict[str, TaskShapes]:
+        """Chooses from all tasks of the plan, done or not: a resumed grid packs as it did before."""
+        protocol, views = plan.runs[0].protocol, self._arena.views
+        backend = self._mesh.devices.flat[0].platform
+        return choose_shapes(
+            {t: self._train_view(t, protocol.train_size).lengths for t in self._tasks},
+            {
+                t: max(
+                    int(views[t, split].lengths.max()) for split in ("train", "validation", "test")
+                )
+                for t in self._tasks
+            },
+            protocol.batch_size,
+            self._options.row_length,
+            self._options.block_rows,
+            "gpu" if backend in ("cuda", "rocm") else backend,
+        )
+
+    def _train_view(self, task: str, train_size: int | None) -> SplitView:
+        view = self._arena.views[task, "train"]
+        return view if train_size is None else view.take(train_subset(len(view), train_size))
+
+    def _open_lanes(self, counts: LaneCounts) -> None:
+        self._programs = LanePrograms(
+            self._starts.config,
+            self._starts.num_outputs,
+            counts.fused,
+            self._mesh,
+            DTYPES[self._protocol.precision],
+            self._penalised,
+        )
+        self._groups = [
+            LaneGroup(self._programs.empty_lanes(), [None] * counts.fused)
+            for _ in range(counts.groups)
+        ]
+        self._count(lanes=counts.lanes)
+
+    def _turn(self, group: LaneGroup) -> None:
+        """Fills a group's free lanes, takes its lanes to the next validation, and validates."""
+        for run, why in self._books.orphans():
+            self._books.take(run)
+            self._finish(
+                run, None, f"Its source run {run.depends_on} ({run.base.label}) failed: {why}"
+            )
+        self._refill(group)
+        if group.busy:
+            due = self._dispatch(group)
+            self._take_losses(group, keep=0 if due else 1)
+            for k, lane in group.busy.items():
+                if lane.lost:
+                    self._end(group, k, diverged(lane.progress))
+                elif k in due:
+                    self._validate(group, k)
+        if self._unwritten and time.monotonic() - self._unwritten_since > _WRITE_AFTER_SECONDS:
+            self._write_results()
+        self._count(
+            active=sum(len(group.busy) for group in self._groups),
+            compilations=self._programs.compilations,
+            seconds=time.monotonic() - self._started,
+        )
+        self._watch(self.progress)
+
+    def _dispatch(self, group: LaneGroup) -> set[int]:
+        """Sends a group on its way to the next validation; returns the lanes that reach one."""
+        busy = group.busy
+        count = min(lane.ticks_until_event(TICKS) for lane in busy.values())
+        shape = next(iter(busy.values())).shape
+        before = [(lane.tokens, lane.examples) for lane in busy.values()]
+        taken = {k: lane.take(count) for k, lane in busy.items()}
+        segments, share_TxK, apply_TxK = group.tables(taken, shape)
+        if group.dispatched_at is None:
+            group.dispatched_at = time.monotonic()
+        losses = []
+        for t in range(count):
+            group.lanes, losses_K = self._programs.accumulate(
+                group.lanes,
+                jax.tree.map(lambda table, t=t: table[t], segments),
+                share_TxK[t],
+                self._arena.tokens,
+                shape,
+            )
+            losses.append(losses_K)
+            if apply_TxK[t].any():
+                group.lanes = self._programs.step(group.lanes, apply_TxK[t], self._pretrained)
+        group.losses.append((losses, {k: (busy[k], ticks) for k, ticks in taken.items()}))
+        after = [(lane.tokens, lane.examples) for lane in busy.values()]
+        tokens, examples = np.sum(after, axis=0) - np.sum(before, axis=0)
+        self._count(
+            lane_ticks=self.progress.lane_ticks + count * len(group.slots),
+            busy_ticks=self.progress.busy_ticks + count * len(busy),
+            slots=self.progress.slots + count * len(busy) * shape.tokens,
+            tokens=self.progress.tokens + int(tokens),
+            examples=self.progress.examples + int(examples),
+        )
+        return {k for k, ticks in taken.items() if ticks[-1].validate}
+
+    def _take_losses(self, group: LaneGroup, keep: int) -> None:
+        """Reads the losses of all but the last `keep` dispatches: the host looks one block late."""
+        while len(group.losses) > keep:
+            losses, taken = group.losses.pop(0)
+            values_TxK = np.stack([np.asarray(losses_K) for losses_K in losses])
+            for k, (lane, ticks) in taken.items():
+                lane.add_losses(values_TxK[:, k], sum(tick.apply for tick in ticks))
+        if not group.losses and group.dispatched_at is not None:
+            spent = time.monotonic() - group.dispatched_at
+            group.dispatched_at = None
+            self._count(train_seconds=self.progress.train_seconds + spent)
+
+    def _validate(self, group: LaneGroup, k: int) -> None:
+        lane = group.busy[k]
+        score = self._score(group, k, "validation", best=False)
+        lane.record_validation(score)
+        last = lane.step >= lane.schedule.total_steps
+        lane.progress, improved = validated(
+            lane.progress, score, lane.examples, last, lane.run.protocol
+        )
+        if improved:
+            group.lanes = self._programs.keep_best(group.lanes, k)
+        if lane.progress.reason is not StopReason.RUNNING:
+            self._end(group, k, lane.progress)
+        elif lane.checkpoint_due(self._options.checkpoint_minutes):
+            inflight.save(self._checkpoints, lane, self._programs.read(group.lanes, k))
+
+    def _score(self, group: LaneGroup, k: int, split: str, best: bool) -> float:
+        """Scores a lane on a split, as a fraction."""
+        began = time.monotonic()
+        task = self._tasks[group.busy[k].run.target]
+        shape = self._shapes[task.name].evaluate
+        logits_NxC = self._evaluator.logits(
+            self._programs, group.lanes, k, best, task.name, split, shape
+        )
+        spent = time.monotonic() - began
+        self._count(evaluation_seconds=self.progress.evaluation_seconds + spent)
+        labels_N = self._arena.views[task.name, split].labels
+        return score_predictions(logits_NxC, labels_N, task.num_classes, task.metric)
+
+    def _end(self, group: LaneGroup, k: int, ended: Progress) -> None:
+        """Scores a run that has ended, keeps its weights where runs wait for them, frees its lane."""
+        lane, result, failure = group.busy[k], None, None
+        run, task = lane.run, self._tasks[lane.run.target]
+        if ended.reason is StopReason.DIVERGED:
+            failure = f"{ended.reason.sentence} (seen by step {lane.step})"
+        else:
+            test = self._score(group, k, "test", best=True)
+            if ended.best is None or not np.isfinite([test, ended.best]).all():
+                failure = "Its score is undefined: all predictions are the same."
+        if failure is None and ended.best is not None:
+            result = RunResult(
+                metric=task.metric,
+                test=100.0 * test,
+                validation=100.0 * ended.best,
+                n_test=len(task.test),
+                n_validation=len(task.validation),
+                n_train=len(lane.train),
+                steps=lane.step,
+                examples=lane.examples,
+                stop_reason=ended.reason,
+                history=tuple(lane.history),
+                seconds=lane.elapsed,
+                tokens=lane.tokens,
+            )
+            if self._options.keep_checkpoints or self._books.dependants(run.id):
+                best = self._programs.read(group.lanes, k).best
+                self._write_results()
+                self._checkpoints.save_source(run.id, self._starts.source_params(run, best))
+        group.slots[k] = None
+        self._finish(run, result, failure)
+
+    def _finish(self, run: Run, result: RunResult | None, reason: str | None) -> None:
+        """Closes a run's account; its record is written once its weights are safe."""
+        self._books.close(run, reason)
+        if run.id in self._books.silent:
+            return
+        if not self._unwritten:
+            self._unwritten_since = time.monotonic()
+        self._unwritten.append((run, result, reason))
+        if reason is None:
+            self._count(done=self.progress.done + 1)
+        else:
+            self._count(failed=self.progress.failed + 1)
+
+    def _write_results(self) -> None:
+        """Writes records, then deletes the weights that nothing waits for any more."""
+        if not self._unwritten:
+            return
+        self._checkpoints.flush()
+        ended, self._unwritten = self._unwritten, []
+        for run, result, reason in ended:
+            self._emit(run, result, reason)
+            self._checkpoints.forget_lane(run.id)
+        if self._options.keep_checkpoints:
+            return
+        in_use = {lane.run.depends_on for g in self._groups for lane in g.busy.values()}
+        for source in {run.depends_on for run, _, _ in ended} - in_use:
+            if source is not None and not self._books.dependants(source):
+                self._checkpoints.forget_source(source)
+
+    def _refill(self, group: LaneGroup) -> None:
+        if len(group.busy) == len(group.slots):
+            return
+        ready = {run.id: run for run in self._books.ready()}
+        offers = [self._offer(run) for run in ready.values()]
+        for k in group.free:
+            shape = next((lane.shape for lane in group.busy.values()), None)
+            chosen = next_run(offers, shape)
+            if chosen is None:
+                return
+            offers.remove(chosen)
+            run = ready[chosen.id]
+            self._books.take(run)
+            try:
+                group.slots[k] = self._start(group, k, run)
+            except (OSError, ValueError, KeyError) as error:
+                self._finish(run, None, f"It could not start: {error}")
+
+    def _offer(self, run: Run) -> ReadyRun:
+        schedule, train = self._schedule(run)
+        tokens = int(schedule.total_steps * run.protocol.batch_size * train.lengths.mean())
+        shape = self._shapes[run.target].train
+        return ReadyRun(run.id, shape, self._books.dependants(run.id), tokens)
+
+    def _schedule(self, run: Run) -> tuple[Schedule, SplitView]:
+        train = self._train_view(run.target, run.protocol.train_size)
+        return schedule_of(run.protocol, len(train)), train
+
+    def _start(self, group: LaneGroup, k: int, run: Run) -> LaneRun:
+        task = self._tasks[run.target]
+        schedule, train = self._schedule(run)
+        hyper = hyper_of(
+            run.protocol,
+            schedule,
+            self._starts.config_of(run),
+            run.seed,
+            task.num_classes,
+            task.regression,
+        )
+        shape = self._shapes[run.target].train
+        shapes = parameter_shapes(self._starts.config, self._starts.num_outputs)
+        saved = inflight.load(self._checkpoints, run.id, shapes)
+        if saved is None:
+            params = self._starts.params_of(run)
+            group.lanes = self._programs.start(group.lanes, k, params, hyper)
+            return LaneRun(run, train, schedule, shape)
+        state, fields = saved
+        group.lanes = self._programs.restore(group.lanes, k, state, fields["step"], hyper)
+        return LaneRun(run, train, schedule, shape, **fields)
+
+    def _shrink(self, error: Exception) -> None:
+        """Halves the lanes after memory ran out; the runs in them start again."""
+        interrupted = [lane.run for group in self._groups for lane in group.busy.values()]
+        now = LaneCounts(len(self._groups), len(self._groups[0].slots))
+        fewer = now.halved(self._mesh.size)
+        # The old lanes go before the new ones are allocated.
+        self._groups = []
+        for run in interrupted:
+            if fewer == now:
+                self._finish(
+                    run,
+                    None,
+                    "Memory ran out with one lane per device: lower engine.block_rows or "
+                    f"protocol.max_length ({str(error).splitlines()[0]})",
+                )
+            else:
+                self._books.put_back(run)
+        self._open_lanes(fewer)
+
+    def _count(self, **changes: Any) -> None:
+        self.progress = replace(self.progress, **changes)

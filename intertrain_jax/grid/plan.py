@@ -1,0 +1,259 @@
+"""The plan of an experiment: every run with its id, and which run's model it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import ExperimentConfig, Precision, Protocol
+from intertrain_jax.records import BaseRef, DataStamp, Kind, Record, RunResult, run_id
+
+PRETRAINED = "PT"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a base model, a task and a seed.
+
+    Attributes:
+        id: hash of everything that decides its score.
+        kind: "pretrained" (from PT: baseline and, if its task is a source, source model), "source"
+            (from a source model) or "base" (from a further base model).
+        base: what it starts from.
+        target: the task it is trained and tested on.
+        seed: of head, data order and dropout.
+        protocol: with `precision` resolved where the resolution knows it.
+        depends_on: id of the run whose best parameters it starts from.
+        data_fingerprint: of the target's data; None while they have not been read.
+    """
+
+    id: str
+    kind: Kind
+    base: BaseRef
+    target: str
+    seed: int
+    protocol: Protocol
+    depends_on: str | None = None
+    data_fingerprint: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: BASE:TARGET:SEED."""
+        return f"{self.base.label}:{self.target}:{self.seed}"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What turns an experiment's names into content; whatever is not known yet is None.
+
+    Attributes:
+        model_fingerprints: model reference → fingerprint of its weights.
+        data_fingerprints: task name → fingerprint of its data.
+        precision: "float32" or "bfloat16" where the protocol says "auto".
+    """
+
+    model_fingerprints: dict[str, str | None] = field(default_factory=dict)
+    data_fingerprints: dict[str, str | None] = field(default_factory=dict)
+    precision: Precision | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of an experiment, every run after the one it depends on.
+
+    Attributes:
+        name: of the experiment.
+        runs: sorted topologically.
+        bases: labels of the matrix's rows, PT first.
+        targets: the matrix's columns.
+        seeds: how many were asked for.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    bases: tuple[str, ...]
+    targets: tuple[str, ...]
+    seeds: int
+
+    @cached_property
+    def by_id(self) -> dict[str, Run]:
+        """Run id → run."""
+        return {run.id: run for run in self.runs}
+
+    @cached_property
+    def _dependants(self) -> dict[str, tuple[Run, ...]]:
+        waiting: dict[str, list[Run]] = {}
+        for run in self.runs:
+            if run.depends_on is not None:
+                waiting.setdefault(run.depends_on, []).append(run)
+        return {source: tuple(runs) for source, runs in waiting.items()}
+
+    def dependants(self, run: str) -> tuple[Run, ...]:
+        """Returns the runs that start from the model which a run makes."""
+        return self._dependants.get(run, ())
+
+    def ready(self, done: Container[str]) -> tuple[Run, ...]:
+        """Returns the runs that are not done and wait for nothing."""
+        return tuple(
+            run
+            for run in self.runs
+            if run.id not in done and (run.depends_on is None or run.depends_on in done)
+        )
+
+    def orphans(self, failed: Container[str]) -> tuple[Run, ...]:
+        """Returns the runs that can never start: they depend, at any depth, on a failed run."""
+        lost: set[str] = set()
+        for run in self.runs:
+            if run.depends_on is not None and (run.depends_on in failed or run.depends_on in lost):
+                lost.add(run.id)
+        return tuple(run for run in self.runs if run.id in lost and run.id not in failed)
+
+    def without(self, ids: Container[str]) -> Plan:
+        """Returns the plan less some runs."""
+        return replace(self, runs=tuple(run for run in self.runs if run.id not in ids))
+
+    def cell(self, base: str, target: str) -> tuple[Run, ...]:
+        """Returns the runs of one base model's label on one target, over the seeds."""
+        return tuple(r for r in self.runs if r.base.label == base and r.target == target)
+
+    @cached_property
+    def matrix_runs(self) -> tuple[Run, ...]:
+        """The runs whose target is a column: all but those of PT on tasks that are sources only."""
+        return tuple(run for run in self.runs if run.target in self.targets)
+
+
+def build_plan(
+    config: ExperimentConfig,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    resolution: Resolution | None = None,
+) -> Plan:
+    """Returns the in-house experiment's plan.
+
+    PT is trained once on every task and seed: as baseline of targets, as source model of sources.
+    Then every source model of the same seed, and every further base model, goes to every target.
+
+    Args:
+        config: the experiment.
+        sources: names of its source tasks, groups expanded.
+        targets: names of its target tasks, groups expanded.
+        resolution: fingerprints and precision, as far as they are known.
+
+    Raises:
+        IntertrainError: two rows of the matrix would be the same model or have the same name.
+    """
+    resolution = resolution or Resolution()
+    protocol = config.protocol
+    if protocol.precision == "auto" and resolution.precision is not None:
+        protocol = replace(protocol, precision=resolution.precision)
+    pretrained = _base(PRETRAINED, config.model.pretrained, config.model.revision, resolution)
+    bases = [_base(reference, reference, None, resolution) for reference in config.model.bases]
+    _check_rows(pretrained, sources, bases)
+
+    def make(kind: Kind, base: BaseRef, target: str, seed: int) -> Run:
+        data = resolution.data_fingerprints.get(target)
+        identity = run_id(base, target, data, protocol, seed)
+        return Run(identity, kind, base, target, seed, protocol, base.source_run, data)
+
+    runs: list[Run] = []
+    for seed in range(config.seeds):
+        from_pretrained = {
+            task: make("pretrained", pretrained, task, seed)
+            for task in dict.fromkeys([*sources, *targets])
+        }
+        runs += from_pretrained.values()
+        for base in bases:
+            runs += [make("base", base, target, seed) for target in targets]
+        for source in sources:
+            model = replace(
+                pretrained,
+                label=source,
+                source_run=from_pretrained[source].id,
+                source_task=source,
+            )
+            runs += [make("source", model, target, seed) for target in targets]
+    rows = (PRETRAINED, *sources, *config.model.bases)
+    return Plan(config.name, sort_runs(runs), rows, tuple(targets), config.seeds)
+
+
+def sort_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Returns the runs sorted so that each follows the run it depends on.
+
+    Raises:
+        IntertrainError: runs wait for each other in a circle, for a run that is not among them, or
+            two have one id.
+    """
+    by_id: dict[str, Run] = {}
+    for run in runs:
+        if run.id in by_id:
+            raise IntertrainError(
+                f"runs {by_id[run.id].name} and {run.name} are one run ({run.id}). Remove one."
+            )
+        by_id[run.id] = run
+    for run in by_id.values():
+        if run.depends_on is not None and run.depends_on not in by_id:
+            raise IntertrainError(
+                f"run {run.name} depends on run {run.depends_on}, which is not in the plan. Add it."
+            )
+    graph = {run.id: [run.depends_on] if run.depends_on else [] for run in by_id.values()}
+    try:
+        return tuple(by_id[identity] for identity in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " -> ".join(by_id[identity].name for identity in error.args[1])
+        raise IntertrainError(f"runs wait for each other: {circle}. Break the circle.") from error
+
+
+def record_of(
+    run: Run,
+    result: RunResult | None,
+    reason: str | None,
+    source: Mapping[str, object],
+    environment: Mapping[str, str],
+) -> Record:
+    """Returns the record of a run that ended.
+
+    Args:
+        run: the run.
+        result: its scores; None if it failed.
+        reason: why it failed; None if it did not.
+        source: where the target's data came from.
+        environment: versions and device.
+    """
+    return Record(
+        id=run.id,
+        kind=run.kind,
+        base=run.base,
+        target=run.target,
+        seed=run.seed,
+        protocol=run.protocol,
+        data=DataStamp(run.data_fingerprint, dict(source)),
+        status="failed" if result is None else "done",
+        reason=reason,
+        result=result,
+        environment=dict(environment),
+    )
+
+
+def _base(label: str, reference: str, revision: str | None, resolution: Resolution) -> BaseRef:
+    return BaseRef(label, reference, revision, resolution.model_fingerprints.get(reference))
+
+
+def _check_rows(pretrained: BaseRef, sources: Sequence[str], bases: Sequence[BaseRef]) -> None:
+    """Checks that no two rows of the matrix share their name or their weights."""
+    taken = {PRETRAINED, *sources}
+    by_content = {str(pretrained.identity): pretrained}
+    for base in bases:
+        if base.label in taken:
+            raise IntertrainError(
+                f"config key 'model.bases': {base.label!r} is also the name of a source task or of"
+                f" the pretrained model. Write the directory as './{base.label}'."
+            )
+        twin = by_content.setdefault(str(base.identity), base)
+        if twin is not base:
+            raise IntertrainError(
+                f"config key 'model.bases': {base.label!r} is the same model as"
+                f" {twin.reference!r}, by its weights. Remove it."
+            )

@@ -1,0 +1,146 @@
+"""Where a grid stands: a plan beside its records, and why a run is pending."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.grid.plan import Plan, Run
+from intertrain_jax.records import Record, write_atomic
+
+State = Literal["done", "failed", "ready", "waiting", "blocked"]
+HEARTBEAT_FILE = "heartbeat.json"
+_HEARTBEAT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a grid that is being run last said of itself.
+
+    Attributes:
+        time: seconds since 1970.
+        done, failed, total: runs of this call.
+        active: runs in lanes.
+        examples_per_second: of training, since the call began.
+        seconds_left: estimate; None while there is none.
+    """
+
+    time: float
+    done: int
+    failed: int
+    total: int
+    active: int
+    examples_per_second: float
+    seconds_left: float | None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it is recent enough for the grid to be running still."""
+        return time.time() - self.time < _HEARTBEAT_SECONDS
+
+
+def write_heartbeat(out: Path, heartbeat: Heartbeat) -> None:
+    """Leaves word in the results directory that the grid is running."""
+    write_atomic(out / HEARTBEAT_FILE, json.dumps(asdict(heartbeat)))
+
+
+def read_heartbeat(out: Path) -> Heartbeat | None:
+    """Returns the last word of a grid that is running now, if one is."""
+    try:
+        heartbeat = Heartbeat(**json.loads((out / HEARTBEAT_FILE).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return heartbeat if heartbeat.fresh else None
+
+
+def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
+    """Returns run id → state.
+
+    "ready" runs wait for nothing, "waiting" ones for a source run, "blocked" ones for a source run
+    that failed.
+    """
+    done, failed = done_and_failed(plan, records)
+    ready = {run.id for run in plan.ready(done)}
+    blocked = {run.id for run in plan.orphans(failed)}
+    result: dict[str, State] = {}
+    for run in plan.runs:
+        if run.id in done:
+            result[run.id] = "done"
+        elif run.id in failed:
+            result[run.id] = "failed"
+        elif run.id in blocked:
+            result[run.id] = "blocked"
+        else:
+            result[run.id] = "ready" if run.id in ready else "waiting"
+    return result
+
+
+def done_and_failed(plan: Plan, records: Mapping[str, Record]) -> tuple[set[str], set[str]]:
+    """Returns the ids of the plan's runs that are recorded as done, and as failed."""
+    status = {run.id: records[run.id].status for run in plan.runs if run.id in records}
+    done = {identity for identity, state in status.items() if state == "done"}
+    return done, set(status) - done
+
+
+def counts(plan: Plan, records: Mapping[str, Record]) -> Counter[State]:
+    """Returns how many runs are in each state."""
+    return Counter(states(plan, records).values())
+
+
+def explain(plan: Plan, records: Mapping[str, Record], what: str) -> list[str]:
+    """Says of a run, or of every run of a cell, whether it is done, and if not, why.
+
+    Args:
+        plan: the plan.
+        records: by run id.
+        what: a run's id or the beginning of one, BASE:TARGET:SEED, or BASE:TARGET.
+
+    Raises:
+        IntertrainError: no run of the plan is called that.
+    """
+    state = states(plan, records)
+    return [_explain_run(plan, records, state, run) for run in find_runs(plan, what)]
+
+
+def find_runs(plan: Plan, what: str) -> list[Run]:
+    """Returns the runs that an id, the beginning of one, or BASE:TARGET[:SEED] names."""
+    cell = [run for run in plan.runs if what in (run.name, f"{run.base.label}:{run.target}")]
+    found = cell or [run for run in plan.runs if len(what) >= 4 and run.id.startswith(what)]
+    if not found:
+        cells = dict.fromkeys(f"{run.base.label}:{run.target}" for run in plan.runs)
+        raise IntertrainError(
+            f"no run of {plan.name!r} is called {what!r}.{nearest(what, cells)}"
+            f" Give a run id, BASE:TARGET or BASE:TARGET:SEED, such as {plan.runs[0].name}."
+        )
+    return found
+
+
+def _explain_run(
+    plan: Plan, records: Mapping[str, Record], state: Mapping[str, State], run: Run
+) -> str:
+    return f"{run.name} ({run.id}): {_why(plan, records, state, run)}"
+
+
+def _why(plan: Plan, records: Mapping[str, Record], state: Mapping[str, State], run: Run) -> str:
+    """The reason for a run's state, followed back to the run that everything waits for."""
+    record = records.get(run.id)
+    if record is not None and record.result is not None:
+        return (
+            f"done: test {record.result.test:.2f}, {record.result.examples:,} examples,"
+            f" {record.result.stop_reason.value}"
+        )
+    if record is not None:
+        return f"failed: {record.reason}. Start the grid with --retry-failed to do it again."
+    if state[run.id] == "ready" or run.depends_on is None:
+        return "ready: it waits for a free lane only"
+    source = plan.by_id[run.depends_on]
+    return (
+        f"{state[run.id]}: it starts from the model that {source.name} ({source.id}) makes,"
+        f" which is {_why(plan, records, state, source)}"
+    )

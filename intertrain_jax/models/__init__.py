@@ -1,0 +1,1 @@
+"""Encoders, their weights in and out of Hugging Face files, and checks of both."""

@@ -1,0 +1,278 @@
+"""BERT and RoBERTa encoders with their classification heads, over packed blocks of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from intertrain_jax.models.layers import (
+    ACTIVATIONS,
+    Array,
+    Dropout,
+    LayerNorm,
+    Linear,
+    attend,
+    drop_attention,
+    drop_features,
+)
+
+Params = dict[str, Any]
+
+# Numbered dropout sites: two for the embeddings and the head, then three for each layer.
+_EMBEDDING_SITE = 0
+_POOLED_SITE = 1
+_DENSE_SITE = 2
+_FIRST_LAYER_SITE = 8
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The shape of an encoder: what decides its computation, read from a checkpoint's config.json."""
+
+    family: Literal["bert", "roberta"]
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    intermediate_size: int
+    max_positions: int
+    type_vocab_size: int
+    layer_norm_eps: float
+    hidden_act: str
+    hidden_dropout: float
+    attention_dropout: float
+    classifier_dropout: float
+    position_offset: int
+    pad_token_id: int
+    initializer_range: float
+
+    @property
+    def max_length(self) -> int:
+        """The longest segment, in tokens, for which there are position embeddings."""
+        return self.max_positions - self.position_offset
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TokenBlock:
+    """R rows of L tokens; a row holds one or more segments (examples) that do not see each other.
+
+    Attributes:
+        tokens_RxL: int32 token ids.
+        segments_RxL: int32, the segment of a token within its row, from 0; -1 on padding.
+        positions_RxL: int32, position of a token within its segment, from 0.
+        types_RxL: int32 token types.
+        starts_RxQ: int32, column of the first token of every segment (any value where unused).
+    """
+
+    tokens_RxL: Array
+    segments_RxL: Array
+    positions_RxL: Array
+    types_RxL: Array
+    starts_RxQ: Array
+
+    def attention_mask(self, segments_RxQ: Array) -> Array:
+        """Returns [R, Q, L]: True where a query of the given segment may see the token."""
+        return segments_RxQ[:, :, None] == self.segments_RxL[:, None, :]
+
+
+class Embeddings(nnx.Module):
+    """Word, position and token-type embeddings, summed and normalised."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        width = config.hidden_size
+        self.word = nnx.Param(jnp.zeros((config.vocab_size, width), jnp.float32))
+        self.position = nnx.Param(jnp.zeros((config.max_positions, width), jnp.float32))
+        self.token_type = nnx.Param(jnp.zeros((config.type_vocab_size, width), jnp.float32))
+        self.norm = LayerNorm(width, config.layer_norm_eps)
+        self.position_offset = config.position_offset
+
+    def __call__(self, words_RxLxD: Array, block: TokenBlock, dtype: Any) -> Array:
+        positions = self.position[...][block.positions_RxL + self.position_offset]
+        types = self.token_type[...][block.types_RxL]
+        return self.norm((words_RxLxD + types + positions).astype(dtype))
+
+
+class Layer(nnx.Module):
+    """One post-norm transformer layer."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        width, inner = config.hidden_size, config.intermediate_size
+        self.query = Linear(width, width)
+        self.key = Linear(width, width)
+        self.value = Linear(width, width)
+        self.attention_output = Linear(width, width)
+        self.attention_norm = LayerNorm(width, config.layer_norm_eps)
+        self.up = Linear(width, inner)
+        self.down = Linear(inner, width)
+        self.output_norm = LayerNorm(width, config.layer_norm_eps)
+        self.num_heads = config.num_heads
+        self.activation = ACTIVATIONS[config.hidden_act]
+
+    def __call__(
+        self, x_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, site: int, only_first: bool
+    ) -> Array:
+        """Returns the layer's output for all tokens [R, L, D], or for first tokens only [R, Q, D]."""
+        keys_RxL = None if dropout is None else dropout.tokens_RxL
+        queries_RxQxD, segments_RxQ, picks = x_RxLxD, block.segments_RxL, None
+        if only_first:
+            picks = jnp.minimum(block.starts_RxQ, x_RxLxD.shape[1] - 1)
+            queries_RxQxD = jnp.take_along_axis(x_RxLxD, picks[:, :, None], axis=1)
+            segments_RxQ = jnp.take_along_axis(block.segments_RxL, picks, axis=1)
+
+        def site_keys(offset: int) -> Array:
+            assert dropout is not None
+            keys = dropout.site_keys(site + offset)
+            return keys if picks is None else jnp.take_along_axis(keys, picks, axis=1)
+
+        drop = None
+        if keys_RxL is not None:
+            drop = lambda w: drop_attention(  # noqa: E731 - one use, reads best in place
+                w, site_keys(0), block.positions_RxL, dropout.attention
+            )
+        attended = attend(
+            self.query(queries_RxQxD),
+            self.key(x_RxLxD),
+            self.value(x_RxLxD),
+            block.attention_mask(segments_RxQ),
+            self.num_heads,
+            drop,
+        )
+        attended = self.attention_output(attended)
+        if dropout is not None:
+            attended = drop_features(attended, site_keys(1), dropout.hidden)
+        x = self.attention_norm(queries_RxQxD + attended)
+        inner = self.down(self.activation(self.up(x)))
+        if dropout is not None:
+            inner = drop_features(inner, site_keys(2), dropout.hidden)
+        return self.output_norm(x + inner)
+
+
+class Encoder(nnx.Module):
+    """The body of BERT or RoBERTa, without its classification head."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        self.embeddings = Embeddings(config)
+        self.layers = nnx.Dict({str(i): Layer(config) for i in range(config.num_layers)})
+        if config.family == "bert":
+            self.pooler = Linear(config.hidden_size, config.hidden_size)
+
+    def __call__(
+        self,
+        words_RxLxD: Array,
+        block: TokenBlock,
+        dropout: Dropout | None,
+        only_first: bool,
+        dtype: Any,
+    ) -> Array:
+        """Returns last hidden states [R, L, D], or those of every segment's first token [R, Q, D]."""
+        x = self.embeddings(words_RxLxD, block, dtype)
+        if dropout is not None:
+            x = drop_features(x, dropout.site_keys(_EMBEDDING_SITE), dropout.hidden)
+        last = len(self.layers) - 1
+        for i in range(last + 1):
+            site = _FIRST_LAYER_SITE + 3 * i
+            x = self.layers[str(i)](x, block, dropout, site, only_first and i == last)
+        return x
+
+
+class RobertaHead(nnx.Module):
+    """dropout → dense → tanh → dropout → out, on the first token."""
+
+    def __init__(self, config: EncoderConfig, num_classes: int) -> None:
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.out = Linear(config.hidden_size, num_classes)
+
+    def __call__(self, first_RxQxD: Array, keys: tuple[Array, Array] | None, rate: Array) -> Array:
+        x = first_RxQxD if keys is None else drop_features(first_RxQxD, keys[0], rate)
+        x = jnp.tanh(self.dense(x))
+        if keys is not None:
+            x = drop_features(x, keys[1], rate)
+        return self.out(x)
+
+
+class BertHead(nnx.Module):
+    """dropout → out, on the pooled first token (the pooler belongs to the body)."""
+
+    def __init__(self, config: EncoderConfig, num_classes: int) -> None:
+        self.out = Linear(config.hidden_size, num_classes)
+
+    def __call__(self, pooled_RxQxD: Array, keys: tuple[Array, Array] | None, rate: Array) -> Array:
+        x = pooled_RxQxD if keys is None else drop_features(pooled_RxQxD, keys[0], rate)
+        return self.out(x)
+
+
+class Classifier(Encoder):
+    """An encoder with its classification head; its parameter tree is what a run trains."""
+
+    def __init__(self, config: EncoderConfig, num_classes: int) -> None:
+        super().__init__(config)
+        heads = {"bert": BertHead, "roberta": RobertaHead}
+        self.head = heads[config.family](config, num_classes)
+
+    def logits(
+        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
+    ) -> Array:
+        """Returns float32 logits [R, Q, C] of every segment of the block."""
+        first_RxQxD = self(words_RxLxD, block, dropout, only_first=True, dtype=dtype)
+        if "pooler" in vars(self):
+            first_RxQxD = jnp.tanh(self.pooler(first_RxQxD))
+        if dropout is None:
+            return self.head(first_RxQxD, None, jnp.zeros(())).astype(jnp.float32)
+        picks = jnp.minimum(block.starts_RxQ, block.tokens_RxL.shape[1] - 1)
+        keys = tuple(
+            jnp.take_along_axis(dropout.site_keys(site), picks, axis=1)
+            for site in (_POOLED_SITE, _DENSE_SITE)
+        )
+        return self.head(first_RxQxD, keys, dropout.classifier).astype(jnp.float32)
+
+
+@cache
+def _graph(config: EncoderConfig, num_classes: int | None) -> tuple[Any, Any]:
+    """Splits the module once into its static graph and the abstract state that fills it."""
+    build = Encoder if num_classes is None else partial(Classifier, num_classes=num_classes)
+    return nnx.split(nnx.eval_shape(lambda: build(config)))
+
+
+def parameter_shapes(config: EncoderConfig, num_classes: int | None = None) -> Params:
+    """Returns the tree of `jax.ShapeDtypeStruct`s of an encoder, with a head if classes are given."""
+    return nnx.to_pure_dict(_graph(config, num_classes)[1])
+
+
+def bind(params: Params, config: EncoderConfig, num_classes: int | None = None) -> Any:
+    """Returns the module that computes with `params` (for use inside one pure function)."""
+    graph, abstract = _graph(config, num_classes)
+    state = jax.tree.map(lambda x: x, abstract)
+    nnx.replace_by_pure_dict(state, params)
+    return nnx.merge(graph, state)
+
+
+def word_embeddings(params: Params, tokens_RxL: Array) -> Array:
+    """Looks up word embeddings [R, L, D]; apart from the rest, so that its gradient stays sparse."""
+    return params["embeddings"]["word"][tokens_RxL]
+
+
+def hidden_states(
+    params: Params, config: EncoderConfig, block: TokenBlock, dtype: Any = jnp.float32
+) -> Array:
+    """Returns the last hidden states [R, L, D] of a block, without dropout."""
+    words = word_embeddings(params, block.tokens_RxL)
+    return bind(params, config)(words, block, None, only_first=False, dtype=dtype)
+
+
+def classify(
+    params: Params,
+    words_RxLxD: Array,
+    config: EncoderConfig,
+    block: TokenBlock,
+    dropout: Dropout | None,
+    dtype: Any = jnp.float32,
+) -> Array:
+    """Returns float32 logits [R, Q, C] for every segment, given its looked-up word embeddings."""
+    num_classes = params["head"]["out"]["bias"].shape[-1]
+    return bind(params, config, num_classes).logits(words_RxLxD, block, dropout, dtype)

@@ -1,0 +1,158 @@
+"""The Flax layers that encoders are made of: linear maps, norms, packed attention and hashed dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+Array = jax.Array
+
+# Odd constants of the 32-bit "lowbias" finaliser (C. Wellons, hash-prospector, public domain).
+_MIX_1 = 0x7FEB352D
+_MIX_2 = 0x846CA68B
+# Strides that keep the counters of one token (features, heads, keys) apart before mixing.
+_FEATURE_STRIDE = 0x9E3779B9
+_HEAD_STRIDE = 0x85EBCA6B
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_new": lambda x: jax.nn.gelu(x, approximate=True),
+    "gelu_pytorch_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+    "swish": jax.nn.silu,
+    "tanh": jnp.tanh,
+}
+
+
+def mix_bits(x: Array) -> Array:
+    """Returns a well mixed uint32 for every uint32 counter in `x` (a bijection)."""
+    x = x ^ (x >> 16)
+    x = x * jnp.uint32(_MIX_1)
+    x = x ^ (x >> 15)
+    x = x * jnp.uint32(_MIX_2)
+    return x ^ (x >> 16)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Dropout:
+    """What decides every dropped unit of one forward pass.
+
+    A unit's mask is a hash of (seed, site, example, position, feature) and of nothing else: not of the
+    row or lane in which the example happens to lie. So a packed batch drops what the padded batch drops.
+
+    Attributes:
+        seed: uint32 scalar, from the run's seed and its optimiser step.
+        tokens_RxL: uint32, one key per token, from its example and its position in the example.
+        hidden: f32 scalar, rate of hidden and embedding dropout.
+        attention: f32 scalar, rate on attention probabilities.
+        classifier: f32 scalar, rate inside the classification head.
+    """
+
+    seed: Array
+    tokens_RxL: Array
+    hidden: Array
+    attention: Array
+    classifier: Array
+
+    def site_keys(self, site: int) -> Array:
+        """Returns one uint32 key per token [R, L] for a numbered place in the network."""
+        return mix_bits(self.tokens_RxL + mix_bits(self.seed + jnp.uint32(site * 0x3C6EF372 & 0xFFFFFFFF)))
+
+
+def drop_units(x: Array, bits: Array, rate: Array) -> Array:
+    """Zeroes the units of `x` whose random `bits` fall below `rate`, scaling the others up."""
+    threshold = (rate * 4294967296.0).astype(jnp.uint32)
+    scale = (1.0 / (1.0 - rate)).astype(x.dtype)
+    return jnp.where(bits >= threshold, x * scale, jnp.zeros((), x.dtype))
+
+
+def drop_features(x: Array, keys: Array, rate: Array) -> Array:
+    """Drops features of `x` [..., D] given one key per leading position [...]."""
+    counters = jax.lax.iota(jnp.uint32, x.shape[-1]) * jnp.uint32(_FEATURE_STRIDE)
+    return drop_units(x, mix_bits(keys[..., None] + counters), rate)
+
+
+class Linear(nnx.Module):
+    """`x @ kernel + bias`, kernel [inputs, outputs], both float32, computed in the dtype of `x`."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self.kernel = nnx.Param(jnp.zeros((inputs, outputs), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
+
+    def __call__(self, x: Array) -> Array:
+        return x @ self.kernel[...].astype(x.dtype) + self.bias[...].astype(x.dtype)
+
+
+class LayerNorm(nnx.Module):
+    """Layer normalisation over the last axis, always computed in float32."""
+
+    def __init__(self, size: int, epsilon: float) -> None:
+        self.scale = nnx.Param(jnp.ones((size,), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((size,), jnp.float32))
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        x32 = x.astype(jnp.float32)
+        mean = x32.mean(-1, keepdims=True)
+        centred = x32 - mean
+        variance = (centred * centred).mean(-1, keepdims=True)
+        normed = centred * jax.lax.rsqrt(variance + self.epsilon)
+        return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
+
+
+def attend(
+    query_RxQxD: Array,
+    key_RxLxD: Array,
+    value_RxLxD: Array,
+    mask_RxQxL: Array,
+    num_heads: int,
+    drop: Callable[[Array], Array] | None,
+) -> Array:
+    """Softmax attention inside rows, float32 softmax; returns [R, Q, D].
+
+    Args:
+        query_RxQxD: queries of a row (all of its tokens, or only the first token of every segment).
+        key_RxLxD: keys of a row.
+        value_RxLxD: values of a row.
+        mask_RxQxL: True where the query may see the key (same segment).
+        num_heads: H; D is a multiple of it.
+        drop: attention dropout on the probabilities [R, H, Q, L], or None.
+    """
+    rows, queries, width = query_RxQxD.shape
+    size = width // num_heads
+
+    def heads(x: Array) -> Array:
+        return x.reshape(rows, x.shape[1], num_heads, size)
+
+    scores_RxHxQxL = jnp.einsum(
+        "rqhd,rlhd->rhql",
+        heads(query_RxQxD) * jnp.asarray(size**-0.5, query_RxQxD.dtype),
+        heads(key_RxLxD),
+        preferred_element_type=jnp.float32,
+    )
+    scores_RxHxQxL = jnp.where(mask_RxQxL[:, None], scores_RxHxQxL, -1e9)
+    weights_RxHxQxL = jax.nn.softmax(scores_RxHxQxL, axis=-1)
+    if drop is not None:
+        weights_RxHxQxL = drop(weights_RxHxQxL)
+    out = jnp.einsum(
+        "rhql,rlhd->rqhd", weights_RxHxQxL.astype(value_RxLxD.dtype), heads(value_RxLxD)
+    )
+    return out.reshape(rows, queries, width)
+
+
+def drop_attention(
+    weights_RxHxQxL: Array, keys_RxQ: Array, positions_RxL: Array, rate: Array
+) -> Array:
+    """Drops attention weights by (query token, head, position of the key in its own segment)."""
+    heads = jax.lax.iota(jnp.uint32, weights_RxHxQxL.shape[1]) * jnp.uint32(_HEAD_STRIDE)
+    query_RxHxQ = mix_bits(keys_RxQ[:, None, :] + heads[None, :, None])
+    key_RxL = positions_RxL.astype(jnp.uint32) * jnp.uint32(_FEATURE_STRIDE)
+    return drop_units(
+        weights_RxHxQxL, mix_bits(query_RxHxQ[..., None] + key_RxL[:, None, None, :]), rate
+    )

@@ -1,0 +1,126 @@
+"""Resolves what a user calls a model (directory, packaged model, hub id) to a local directory."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path, PurePosixPath
+
+from intertrain_jax.base import IntertrainError
+
+QUICKSTART = "quickstart"
+PACKAGE_PREFIX = "package:"
+CONFIG_FILE = "config.json"
+SAFETENSORS_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*-of-*.safetensors",
+)
+TORCH_FILES = (
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "pytorch_model-*-of-*.bin",
+)
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+)
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_EMBEDDED = Path(__file__).resolve().parent.parent / "data" / "quickstart_model"
+
+
+def resolve_reference(reference: str, revision: str | None = None) -> Path:
+    """Returns the local directory that holds a model's config, weights and tokenizer.
+
+    Args:
+        reference: `quickstart` (the embedded encoder), `package:<import name>/<folder>` (files
+            inside an installed Python package, which is not imported), a directory, or a hub id,
+            tried in that order; a directory called like one of the others is written `./name`.
+        revision: branch, tag or commit, for hub ids only.
+
+    Raises:
+        IntertrainError: the model is not there, has no config.json, or cannot be downloaded.
+    """
+    if reference == QUICKSTART:
+        directory = _EMBEDDED
+    elif reference.startswith(PACKAGE_PREFIX):
+        directory = _packaged(reference)
+    elif reference and Path(reference).expanduser().is_dir():
+        directory = Path(reference).expanduser()
+    elif _HUB_ID.fullmatch(reference) and ".." not in reference:
+        return _with_config(reference, _downloaded(reference, revision))
+    else:
+        raise IntertrainError(
+            f"Model '{reference}' is neither an existing directory nor a hub id such as "
+            "'FacebookAI/roberta-base'; check the path."
+        )
+    if revision is not None:
+        raise IntertrainError(
+            f"A revision applies to hub models only, but model '{reference}' is local and got "
+            f"revision '{revision}'; remove the revision."
+        )
+    return _with_config(reference, directory)
+
+
+def _with_config(reference: str, directory: Path) -> Path:
+    if not (directory / CONFIG_FILE).is_file():
+        raise IntertrainError(
+            f"Model '{reference}' must have a config.json, but {directory} has none; give the "
+            "directory that the model was saved to."
+        )
+    return directory
+
+
+def _packaged(reference: str) -> Path:
+    name, _, folder = reference.removeprefix(PACKAGE_PREFIX).partition("/")
+    parts = PurePosixPath(folder).parts
+    if not name.isidentifier() or ".." in parts or folder.startswith("/"):
+        raise IntertrainError(
+            f"Model '{reference}' must have the form 'package:<import name>/<folder>', without "
+            "'..'; correct it."
+        )
+    # A top-level name is found without importing (and so without running) the package.
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise IntertrainError(
+            f"Model '{reference}' needs the Python package '{name}', which is not installed; "
+            f"run: pip install {name.replace('_', '-')}"
+        )
+    for location in spec.submodule_search_locations:
+        directory = Path(location).joinpath(*parts)
+        if directory.is_dir():
+            return directory
+    raise IntertrainError(
+        f"Model '{reference}': the installed package '{name}' has no folder '{folder}'; check the "
+        "name or its version."
+    )
+
+
+def _downloaded(reference: str, revision: str | None) -> Path:
+    """Downloads only the files that are read; `.bin` weights only if there is nothing safer."""
+    from huggingface_hub import snapshot_download
+
+    def fetch(patterns: tuple[str, ...]) -> Path:
+        return Path(
+            snapshot_download(reference, revision=revision, allow_patterns=[CONFIG_FILE, *patterns])
+        )
+
+    try:
+        directory = fetch((*TOKENIZER_FILES, *SAFETENSORS_FILES))
+        if not any((directory / name).exists() for name in SAFETENSORS_FILES[:2]):
+            directory = fetch((*TOKENIZER_FILES, *TORCH_FILES))
+    except Exception as error:  # the hub client raises its own errors and those of its HTTP stack
+        at = "" if revision is None else f" at revision '{revision}'"
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise IntertrainError(
+            f"Model '{reference}'{at} is not a local directory and could not be had from the "
+            f"Hugging Face hub ({reason}); check its name and the network, or give a directory."
+        ) from error
+    return directory

@@ -1,0 +1,184 @@
+"""Scores and gains of an experiment, joined by (base model, target, seed), never by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from intertrain_jax.records import Record
+
+# Gains closer to each other than this, in points, are rounding of one value.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A run that the matrix needs.
+
+    Attributes:
+        id: of the run.
+        base: row.
+        target: column.
+        seed: its seed.
+    """
+
+    id: str
+    base: str
+    target: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class GainMatrices:
+    """Gains over the pretrained model in points; rows are base models, columns targets.
+
+    Cells without any seed-paired gain are NaN, with a count of zero.
+
+    Attributes:
+        mean: over the seeds that both the base model and the pretrained model have.
+        std: sample standard deviation over those seeds, of the paired differences; NaN below two.
+        n: how many those seeds are.
+        asked: how many seeds were asked for.
+        significant: 1 or −1 where the mean is more than two standard deviations above or below
+            zero, else 0; NaN below two seeds.
+        p: of a two-sided t-test that the mean paired difference is zero; NaN below two seeds.
+        q: `p` adjusted over the whole matrix by Benjamini and Hochberg.
+    """
+
+    mean: pd.DataFrame
+    std: pd.DataFrame
+    n: pd.DataFrame
+    asked: int
+    significant: pd.DataFrame
+    p: pd.DataFrame
+    q: pd.DataFrame
+
+
+def score_table(expected: Iterable[Expected], records: Mapping[str, Record]) -> pd.DataFrame:
+    """Returns one row per expected run: base, target, seed, status, score, reason, id.
+
+    Args:
+        expected: the runs that the matrix needs.
+        records: run id → record.
+
+    Returns:
+        `status` is "done", "failed" or "missing"; only done runs have a score (percent on test).
+    """
+    rows = []
+    for run in expected:
+        record = records.get(run.id)
+        done = record is not None and record.result is not None
+        rows.append(
+            {
+                "base": run.base,
+                "target": run.target,
+                "seed": run.seed,
+                "status": "missing" if record is None else record.status,
+                "score": record.result.test if done and record and record.result else np.nan,
+                "reason": "" if record is None else record.reason or "",
+                "id": run.id,
+            }
+        )
+    columns = ["base", "target", "seed", "status", "score", "reason", "id"]
+    table = pd.DataFrame(rows, columns=columns)
+    if table.duplicated(["base", "target", "seed"]).any():
+        raise ValueError("two expected runs have the same base, target and seed")
+    return table.astype({"score": float})
+
+
+def summarise_scores(
+    table: pd.DataFrame, bases: Sequence[str], targets: Sequence[str]
+) -> pd.DataFrame:
+    """Returns one row per cell: base, target, n, asked, failed, missing, mean, std.
+
+    Args:
+        table: of `score_table`.
+        bases, targets: the order of the rows; cells that nothing was expected of are left out.
+    """
+    grouped = table.groupby(["base", "target"], sort=False)
+    cells = pd.DataFrame(
+        {
+            "n": grouped["score"].count(),
+            "asked": grouped["seed"].count(),
+            "failed": grouped["status"].agg(lambda s: int((s == "failed").sum())),
+            "missing": grouped["status"].agg(lambda s: int((s == "missing").sum())),
+            "mean": grouped["score"].mean(),
+            "std": grouped["score"].std(ddof=1),
+        }
+    )
+    order = [(base, target) for base in bases for target in targets]
+    cells = cells.loc[[key for key in order if key in cells.index]]
+    return cells.reset_index()
+
+
+def gain_matrices(
+    table: pd.DataFrame,
+    pretrained: str,
+    bases: Sequence[str],
+    targets: Sequence[str],
+    asked: int,
+) -> GainMatrices:
+    """Returns the gains of every base model but the pretrained one.
+
+    Args:
+        table: of `score_table`.
+        pretrained: the label of the pretrained model among `bases`.
+        bases, targets: order of rows and columns.
+        asked: seeds asked for.
+    """
+    done = table[table["status"] == "done"]
+    is_pretrained = done["base"] == pretrained
+    baseline = done[is_pretrained][["target", "seed", "score"]]
+    pairs = done[~is_pretrained].merge(
+        baseline, on=["target", "seed"], suffixes=("", "_pretrained"), validate="many_to_one"
+    )
+    pairs["gain"] = pairs["score"] - pairs["score_pretrained"]
+    rows = [base for base in bases if base != pretrained]
+
+    def matrix() -> pd.DataFrame:
+        return pd.DataFrame(np.nan, index=pd.Index(rows, name="base"), columns=list(targets))
+
+    mean, std, significant, p = matrix(), matrix(), matrix(), matrix()
+    n = matrix().fillna(0).astype(int)
+    for (base, target), cell in pairs.groupby(["base", "target"], sort=False):
+        gains = cell["gain"].to_numpy(dtype=float)
+        mean.loc[base, target] = gains.mean()
+        n.loc[base, target] = len(gains)
+        if len(gains) > 1:
+            spread = gains.std(ddof=1)
+            std.loc[base, target] = spread
+            significant.loc[base, target] = two_std_sign(gains.mean(), spread)
+            p.loc[base, target] = paired_p_value(gains)
+    return GainMatrices(mean, std, n, asked, significant, p, benjamini_hochberg(p))
+
+
+def two_std_sign(mean: float, std: float) -> int:
+    """Returns 1 or −1 if a mean gain is more than two standard deviations from zero, else 0."""
+    if abs(mean) <= max(2.0 * std, _ROUNDING):
+        return 0
+    return 1 if mean > 0 else -1
+
+
+def paired_p_value(differences: np.ndarray) -> float:
+    """Returns the p-value of a two-sided t-test that paired differences have mean zero.
+
+    Args:
+        differences: [seeds], at least two. If they are all the same, the mean is known exactly.
+    """
+    if np.ptp(differences) < _ROUNDING:
+        return float(abs(differences.mean()) < _ROUNDING)
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+
+
+def benjamini_hochberg(p: pd.DataFrame) -> pd.DataFrame:
+    """Returns p-values adjusted for the false discovery rate over all cells that have one."""
+    values = p.to_numpy(dtype=float)
+    known = np.isfinite(values)
+    adjusted = np.full_like(values, np.nan)
+    if known.any():
+        adjusted[known] = stats.false_discovery_control(values[known], method="bh")
+    return pd.DataFrame(adjusted, index=p.index, columns=p.columns)

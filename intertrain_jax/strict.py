@@ -1,0 +1,219 @@
+"""Strict YAML and dataclasses: unknown or repeated keys, wrong types and ranges are errors."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
+from math import isfinite
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from intertrain_jax.base import IntertrainError, nearest
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML that reads 5e-5 as a number and refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable):
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"key {key!r} is given twice", key_node.start_mark
+                    )
+                seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def parse_yaml(text: str, origin: str) -> Any:
+    """Parses YAML; `origin` names it in errors."""
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise IntertrainError(
+            f"{origin!r} is not valid YAML{where}: {problem}. Mend it."
+        ) from error
+
+
+def apply_override(raw: dict[str, Any], override: str) -> None:
+    """Sets one "key.sub=value" in plain nested mappings."""
+    path, equals, value = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise IntertrainError(
+            f"--set takes key.sub=value, got {override!r}. For example --set protocol.epochs=3."
+        )
+    inner = raw
+    for key in keys[:-1]:
+        below = inner.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise IntertrainError(
+                f"--set {override!r}: config key {key!r} has no keys below it. Leave out the rest."
+            )
+        inner = below
+    inner[keys[-1]] = parse_yaml(value, f"--set {override}")
+
+
+def build(cls: Any, raw: Any, path: str, noun: str = "config key") -> Any:
+    """Builds a dataclass from a mapping, its nested dataclasses too.
+
+    Args:
+        cls: the dataclass.
+        raw: plain values, as YAML or JSON gives them.
+        path: dotted key of the mapping; "" at the top.
+        noun: what errors call a key.
+
+    Raises:
+        IntertrainError: a key is unknown or missing, or a value has the wrong type.
+    """
+    if not isinstance(raw, Mapping):
+        raise IntertrainError(
+            f"{noun} {path!r} must be a mapping of keys, got {kind(raw)}. Indent its keys."
+        )
+    known = {item.name: item for item in fields(cls)}
+    for key in raw:
+        if key not in known:
+            where = f" below {path!r}" if path else ""
+            raise IntertrainError(
+                f"unknown {noun} {_join(path, key)!r}.{nearest(str(key), known)}"
+                f" Known{where}: {', '.join(known)}."
+            )
+    for name, item in known.items():
+        if name not in raw and item.default is item.default_factory:
+            raise IntertrainError(f"the {noun} {_join(path, name)!r} is missing. Add it.")
+    hints = _hints(cls)
+    instance = cls(**{key: _convert(raw[key], hints[key], _join(path, key), noun) for key in raw})
+    check_types(instance, path, noun)
+    return instance
+
+
+def _convert(value: Any, hint: Any, path: str, noun: str) -> Any:
+    """Turns mappings, lists and texts into the dataclasses, tuples and enums that are due."""
+    for option in _alternatives(hint):
+        if is_dataclass(option) and isinstance(option, type) and value is not None:
+            return build(option, value, path, noun)
+        if isinstance(option, type) and issubclass(option, Enum) and value in list(option):
+            return option(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def check_types(instance: Any, path: str, noun: str = "config key") -> None:
+    """Checks fields against their annotations; whole numbers become floats where those are due."""
+    hints = _hints(instance.__class__)
+    for item in fields(instance):
+        value, options = getattr(instance, item.name), _alternatives(hints[item.name])
+        # 10 and 10.0 must be one value, or one run would have two ids.
+        if type(value) is int and float in options and int not in options:
+            value = float(value)
+            object.__setattr__(instance, item.name, value)
+        if not any(_matches(value, option) for option in options):
+            raise IntertrainError(
+                f"{noun} {_join(path, item.name)!r} must be {_describe(options)}, got {value!r}."
+                f" The default is {_default(item)}."
+            )
+
+
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(inner for part in get_args(hint) for inner in _alternatives(part))
+    return (hint,)
+
+
+def _matches(value: Any, option: Any) -> bool:
+    origin = get_origin(option)
+    if origin is Literal:
+        return isinstance(value, str) and value in get_args(option)
+    if origin is tuple:
+        inner = get_origin(get_args(option)[0]) or get_args(option)[0]
+        return isinstance(value, tuple) and all(isinstance(entry, inner) for entry in value)
+    if origin is dict:
+        keys, values = get_args(option)
+        return isinstance(value, dict) and all(
+            isinstance(key, keys) and (values is Any or isinstance(entry, values))
+            for key, entry in value.items()
+        )
+    if option is float:
+        return type(value) is float and isfinite(value)
+    return type(value) is option
+
+
+def _describe(options: Sequence[Any]) -> str:
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    names[type(None)] = "null"
+    parts = []
+    for option in options:
+        if get_origin(option) is Literal:
+            parts += [repr(choice) for choice in get_args(option)]
+        elif get_origin(option) is tuple:
+            parts.append("a list, as in [a, b],")
+        else:
+            parts.append(names.get(option, "a mapping of keys"))
+    return " or ".join(parts)
+
+
+def _default(item: Any) -> str:
+    return "none: it must be given" if item.default is item.default_factory else repr(item.default)
+
+
+def check_ranges(
+    instance: Any, path: str, rules: Mapping[str, tuple[Callable[[Any], bool], str]]
+) -> None:
+    """Checks fields that are not None against (predicate, rule in words)."""
+    for name, (holds, rule) in rules.items():
+        value = getattr(instance, name)
+        if value is not None and not holds(value):
+            default = type(instance).__dataclass_fields__[name].default
+            raise IntertrainError(
+                f"config key {_join(path, name)!r} must be {rule}, got {value!r}."
+                f" The default is {default!r}."
+            )
+
+
+def check_no_repeats(key: str, names: Sequence[str]) -> None:
+    """Checks that a list names every entry once."""
+    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    if repeated:
+        raise IntertrainError(
+            f"config key {key!r} must name each entry once, got {', '.join(repeated)} repeatedly."
+            " Remove the repeats."
+        )
+
+
+def kind(value: Any) -> str:
+    """Names what a value is, for errors."""
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def to_plain(value: Any) -> Any:
+    """Rewrites tuples as lists, all the way down, as YAML and JSON have it."""
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""One training run as pure functions: loss, optimiser, early stopping, metrics."""

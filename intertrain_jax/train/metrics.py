@@ -1,0 +1,36 @@
+"""Scores of a run's predictions on a split."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+
+def score_predictions(
+    logits_NxC: NDArray[np.float32], labels_N: NDArray[np.float32], num_classes: int, metric: str
+) -> float:
+    """Returns a split's score as a fraction: accuracy, or Spearman's ρ of the first output.
+
+    Args:
+        logits_NxC: outputs; columns beyond the task's classes are ignored.
+        labels_N: class ids, or regression targets.
+        num_classes: C of the task.
+        metric: "accuracy" or "spearman".
+
+    Returns:
+        The score; NaN where Spearman's ρ is undefined (constant predictions) or an output is NaN.
+
+    Raises:
+        ValueError: for a metric of another name.
+    """
+    if metric == "accuracy":
+        if np.isnan(logits_NxC[:, :num_classes]).any():
+            return float("nan")
+        return float(np.mean(np.argmax(logits_NxC[:, :num_classes], axis=1) == labels_N))
+    if metric == "spearman":
+        outputs = logits_NxC[:, 0]
+        if np.isnan(outputs).any() or np.ptp(outputs) == 0 or np.ptp(labels_N) == 0:
+            return float("nan")
+        return float(stats.spearmanr(outputs, labels_N).statistic)
+    raise ValueError(f"unknown metric {metric!r}: use 'accuracy' or 'spearman'")

@@ -1,0 +1,159 @@
+"""One micro-step of one run: a packed block in, its loss and accumulated gradient out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from intertrain_jax.models.bert import EncoderConfig, TokenBlock, classify
+from intertrain_jax.models.layers import Dropout, mix_bits
+from intertrain_jax.train.optim import Hyper
+
+Array = jax.Array
+Tree = Any
+_MASKED_LOGIT = -1e9
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Segments:
+    """The examples of one block, by reference into the token arena: what the host ships.
+
+    Attributes:
+        offsets_RxQ: int32, arena position of an example's first token.
+        lengths_RxQ: int32, its tokens; 0 marks an unused slot.
+        boundaries_RxQ: int32, its leading tokens of token type 0.
+        examples_RxQ: int32, its index in its split (the identity that dropout hashes).
+        labels_RxQ: float32, class id or regression target.
+    """
+
+    offsets_RxQ: Array
+    lengths_RxQ: Array
+    boundaries_RxQ: Array
+    examples_RxQ: Array
+    labels_RxQ: Array
+
+
+def token_block(arena: Array, segments: Segments, row_length: int) -> tuple[TokenBlock, Array]:
+    """Gathers a block's tokens out of the arena.
+
+    Segments lie in their row one after another, from column 0.
+
+    Returns:
+        The block, and per token [R, L] a uint32 key from its example and position, for dropout.
+    """
+    ends_RxQ = jnp.cumsum(segments.lengths_RxQ, axis=1)
+    starts_RxQ = ends_RxQ - segments.lengths_RxQ
+    columns = jnp.arange(row_length, dtype=jnp.int32)
+    segment_RxL = jnp.sum(ends_RxQ[:, None, :] <= columns[None, :, None], axis=-1)
+    used_RxL = columns[None, :] < ends_RxQ[:, -1:]
+    segment_RxL = jnp.where(used_RxL, segment_RxL, 0)
+
+    def of_token(values_RxQ: Array) -> Array:
+        return jnp.take_along_axis(values_RxQ, segment_RxL, axis=1)
+
+    positions_RxL = jnp.where(used_RxL, columns[None, :] - of_token(starts_RxQ), 0)
+    tokens_RxL = arena[jnp.where(used_RxL, of_token(segments.offsets_RxQ) + positions_RxL, 0)]
+    block = TokenBlock(
+        tokens_RxL=tokens_RxL.astype(jnp.int32),
+        segments_RxL=jnp.where(used_RxL, segment_RxL, -1),
+        positions_RxL=positions_RxL,
+        types_RxL=(positions_RxL >= of_token(segments.boundaries_RxQ)).astype(jnp.int32) * used_RxL,
+        starts_RxQ=starts_RxQ,
+    )
+    examples = of_token(segments.examples_RxQ).astype(jnp.uint32)
+    return block, mix_bits(mix_bits(examples) + positions_RxL.astype(jnp.uint32))
+
+
+def example_losses(logits_RxQxC: Array, labels_RxQ: Array, hyper: Hyper) -> Array:
+    """Returns cross entropy over the run's own classes, or squared error, per example [R, Q]."""
+    num_outputs = logits_RxQxC.shape[-1]
+    real = jnp.arange(num_outputs) < hyper.num_classes
+    log_probs = jax.nn.log_softmax(jnp.where(real, logits_RxQxC, _MASKED_LOGIT), axis=-1)
+    picked = jax.nn.one_hot(labels_RxQ.astype(jnp.int32), num_outputs, dtype=log_probs.dtype)
+    entropy = -jnp.sum(jnp.where(picked > 0, log_probs, 0.0), axis=-1)
+    return jnp.where(hyper.regression, jnp.square(logits_RxQxC[..., 0] - labels_RxQ), entropy)
+
+
+def micro_step(
+    gradient: Tree,
+    params: Tree,
+    step: Array,
+    hyper: Hyper,
+    segments: Segments,
+    share: Array,
+    arena: Array,
+    config: EncoderConfig,
+    row_length: int,
+    dtype: Any,
+) -> tuple[Tree, Array]:
+    """Adds the gradient of one block to a run's accumulated gradient.
+
+    The word embedding's gradient is scattered straight into the accumulator, never made dense.
+
+    Args:
+        gradient: accumulated so far in this batch.
+        params: the run's parameters.
+        step: int32, optimiser steps taken; decides dropout together with the run's seed.
+        hyper: the run's hyperparameters.
+        segments: the block's examples; if all are empty the gradient stays bit-identical.
+        share: 1 / examples in the batch, so that the blocks of a batch add up to its mean loss.
+        arena: all tokens of the grid, flat.
+        config: the encoder's shape.
+        row_length: L.
+        dtype: dtype of computation.
+
+    Returns:
+        The advanced gradient, and this block's share of the batch's mean loss.
+    """
+    block, token_keys = token_block(arena, segments, row_length)
+    dropout = Dropout(
+        seed=mix_bits(hyper.dropout_seed + step.astype(jnp.uint32)),
+        tokens_RxL=token_keys,
+        hidden=hyper.hidden_dropout,
+        attention=hyper.attention_dropout,
+        classifier=hyper.classifier_dropout,
+    )
+    used_RxQ = segments.lengths_RxQ > 0
+    table = params["embeddings"]["word"]
+
+    def loss_of(dense: Tree, words_RxLxD: Array) -> Array:
+        whole = with_word_table(dense, table)
+        logits = classify(whole, words_RxLxD, config, block, dropout, dtype)
+        losses = example_losses(logits, segments.labels_RxQ, hyper)
+        return share * jnp.sum(jnp.where(used_RxQ, losses, 0.0))
+
+    loss, (dense_grads, word_grads) = jax.value_and_grad(loss_of, argnums=(0, 1))(
+        without_word_table(params), table[block.tokens_RxL]
+    )
+    scattered = gradient["embeddings"]["word"].at[block.tokens_RxL].add(word_grads)
+    added = jax.tree.map(jnp.add, without_word_table(gradient), dense_grads)
+    return with_word_table(added, scattered), loss
+
+
+def predict(
+    params: Tree,
+    segments: Segments,
+    arena: Array,
+    config: EncoderConfig,
+    row_length: int,
+    dtype: Any,
+) -> Array:
+    """Returns float32 logits [R, Q, C] of a block's examples, without dropout."""
+    block, _ = token_block(arena, segments, row_length)
+    words = params["embeddings"]["word"][block.tokens_RxL]
+    return classify(params, words, config, block, None, dtype)
+
+
+def without_word_table(params: Tree) -> Tree:
+    """Returns the parameter tree less its word embedding table."""
+    embeddings = {name: x for name, x in params["embeddings"].items() if name != "word"}
+    return {**params, "embeddings": embeddings}
+
+
+def with_word_table(params: Tree, table: Array) -> Tree:
+    """Puts a word embedding table back into a tree that lacks it."""
+    return {**params, "embeddings": {**params["embeddings"], "word": table}}

@@ -1,0 +1,38 @@
+"""Four simulated devices for every test, and the fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports JAX: it reads its flags once.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+).strip()
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED_DATA = Path(os.environ.get("INTERTRAIN_DATA") or REPOSITORY.parent / "shared" / "data")
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The repository's root."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Real data, one folder per task; the test is skipped where there are none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real data at {SHARED_DATA}; set INTERTRAIN_DATA")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps caches of tests away from the user's and from each other."""
+    monkeypatch.setenv("INTERTRAIN_CACHE", str(tmp_path / "intertrain_cache"))

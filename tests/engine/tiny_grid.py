@@ -1,0 +1,160 @@
+"""A tiny encoder, tasks that it can learn, and grids over them: what engine tests run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from intertrain_jax.config import EngineConfig, ExperimentConfig, ModelConfig, Protocol
+from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
+from intertrain_jax.engine.loop import run_grid
+from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.grid.plan import Plan, Resolution, Run, build_plan
+from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
+from intertrain_jax.models.hf_weights import Checkpoint, LoadReport
+from intertrain_jax.records import RunResult
+
+FAMILIES = ("bert", "roberta")
+VOCABULARY = 40
+
+
+def tiny_config(family: str = "bert") -> EncoderConfig:
+    """Returns an encoder of two layers and odd sizes."""
+    return EncoderConfig(
+        family=family,  # type: ignore[arg-type]
+        vocab_size=VOCABULARY,
+        hidden_size=12,
+        num_layers=2,
+        num_heads=3,
+        intermediate_size=20,
+        max_positions=70,
+        type_vocab_size=2,
+        layer_norm_eps=1e-5,
+        hidden_act="gelu",
+        hidden_dropout=0.1,
+        attention_dropout=0.1,
+        classifier_dropout=0.1,
+        position_offset=2 if family == "roberta" else 0,
+        pad_token_id=0,
+        initializer_range=0.1,
+    )
+
+
+def tiny_checkpoint(family: str = "bert", seed: int = 0) -> Checkpoint:
+    """Returns random weights of the tiny encoder."""
+    generator = np.random.default_rng(seed)
+    params = jax.tree.map(
+        lambda s: generator.normal(0.0, 0.3, s.shape).astype(np.float32),
+        parameter_shapes(tiny_config(family)),
+    )
+    report = LoadReport((), {}, ())
+    return Checkpoint(tiny_config(family), params, None, report, f"{family}{seed}", Path(), {})
+
+
+def tiny_task(
+    name: str,
+    num_classes: int = 2,
+    shortest: int = 3,
+    longest: int = 9,
+    train: int = 40,
+    regression: bool = False,
+) -> EncodedTask:
+    """Returns a task whose label is the class of an example's second token."""
+    generator = np.random.default_rng(sum(map(ord, name)))
+
+    def split(rows: int) -> EncodedSplit:
+        lengths = generator.integers(shortest, longest + 1, rows)
+        lengths[0] = longest
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        tokens = generator.integers(2, VOCABULARY, offsets[-1]).astype(np.uint16)
+        labels = tokens[offsets[:-1] + 1] % num_classes
+        boundaries = np.maximum(lengths // 2, 1).astype(np.int32)
+        kind = np.float32 if regression else np.int32
+        return EncodedSplit(tokens, offsets, boundaries, labels.astype(kind))
+
+    return EncodedTask(
+        name=name,
+        num_classes=1 if regression else num_classes,
+        regression=regression,
+        metric="spearman" if regression else "accuracy",
+        label_names=tuple(map(str, range(num_classes))),
+        train=split(train),
+        validation=split(15),
+        test=split(20),
+        fingerprint=f"{name}-data",
+    )
+
+
+def tiny_protocol(**changes: Any) -> Protocol:
+    """Returns a short protocol."""
+    values: dict[str, Any] = {
+        "learning_rate": 5e-3,
+        "epochs": 3,
+        "batch_size": 8,
+        "validate_every": 40,
+        "patience": 400,
+        "precision": "float32",
+        "warmup_fraction": 0.1,
+    }
+    return Protocol(**{**values, **changes})
+
+
+def tiny_plan(
+    tasks: Sequence[str],
+    sources: Sequence[str] = (),
+    seeds: int = 1,
+    protocol: Protocol | None = None,
+) -> Plan:
+    """Returns the plan of a grid over tiny tasks."""
+    config = ExperimentConfig(
+        name="tiny",
+        model=ModelConfig("model"),
+        sources=tuple(sources),
+        targets=tuple(tasks),
+        seeds=seeds,
+        protocol=protocol or tiny_protocol(),
+    )
+    fingerprints = {name: f"{name}-data" for name in {*tasks, *sources}}
+    resolution = Resolution({"model": "weights"}, dict(fingerprints), "float32")
+    return build_plan(config, tuple(sources), tuple(tasks), resolution)
+
+
+class Outcomes:
+    """Collects what the engine emits."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, RunResult] = {}
+        self.failures: dict[str, str] = {}
+        self.order: list[str] = []
+
+    def __call__(self, run: Run, result: RunResult | None, reason: str | None) -> None:
+        assert run.name not in self.order, f"{run.name} was emitted twice"
+        self.order.append(run.name)
+        if result is None:
+            self.failures[run.name] = str(reason)
+        else:
+            # Time is the one thing that no two calls share.
+            self.results[run.name] = replace(result, seconds=0.0)
+
+
+def run_tiny(
+    out: Path,
+    plan: Plan,
+    tasks: Mapping[str, EncodedTask],
+    *,
+    family: str = "bert",
+    done: set[str] | None = None,
+    watch: Callable[[GridProgress], None] = lambda progress: None,
+    **options: Any,
+) -> tuple[Outcomes, GridProgress]:
+    """Runs a tiny grid; `options` are those of the engine."""
+    outcomes = Outcomes()
+    engine = EngineConfig(**{"devices": 1, "lanes": 2, "fuse": 2, **options})
+    models = {"model": tiny_checkpoint(family)}
+    progress = run_grid(plan, done or set(), tasks, models, outcomes, engine, out, watch)
+    return outcomes, progress

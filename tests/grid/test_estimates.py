@@ -1,0 +1,97 @@
+"""Costs of a plan, from published sizes alone."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from intertrain_jax.config import Protocol
+from intertrain_jax.grid.estimates import (
+    TASK_SIZES,
+    TaskSize,
+    encoder_parameters,
+    estimate,
+    known_sizes,
+    run_tokens,
+)
+from tests.runs import make_config, make_plan
+
+IN_HOUSE = (
+    "cola sst2 mrpc qqp mnli qnli rte wnli boolq cb copa multirc wic wsc esnli anli"
+    " tweet_emoji tweet_emotion tweet_hate tweet_irony tweet_offensive tweet_sentiment"
+).split()
+SIZE = TaskSize(train=1000, validation=100, test=50, tokens=20.0)
+
+
+def test_the_papers_tasks_have_sizes() -> None:
+    assert len(IN_HOUSE) == 22
+    assert set(IN_HOUSE) <= set(TASK_SIZES)
+
+
+def test_validation_is_carved_from_train() -> None:
+    assert TASK_SIZES["rte"] == TaskSize(2241, 249, 277, 71)
+    assert TASK_SIZES["qnli"].validation == 1000
+    assert TASK_SIZES["mnli"].train == 392_702
+
+
+def test_tokens_of_a_run() -> None:
+    protocol = Protocol(epochs=2, validate_every=500)
+    # 2 epochs × 1000 examples × 20 tokens; 4 validations of 100 examples and a test of 50.
+    assert run_tokens(protocol, SIZE) == (40_000.0, (4 * 100 + 50) * 20.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "trained"),
+    [
+        ({"train_size": 100}, 4_000.0),
+        ({"train_size": 5000}, 40_000.0),
+        ({"max_examples": 300}, 6_000.0),
+        ({"epochs": None, "max_examples": 300}, 6_000.0),
+        ({"max_length": 10}, 20_000.0),
+    ],
+)
+def test_the_protocol_bounds_the_tokens(change: dict[str, int], trained: float) -> None:
+    protocol = replace(Protocol(epochs=2), **change)  # type: ignore[arg-type]
+    assert run_tokens(protocol, SIZE)[0] == trained
+
+
+def test_estimate_adds_up_and_names_what_it_does_not_know() -> None:
+    plan = make_plan(make_config(protocol=Protocol(epochs=1, validate_every=1000)))
+    sizes = {"alpha": SIZE, "beta": SIZE}
+    cost = estimate(plan.runs, sizes, parameters=1000)
+    runs = sum(run.target != "gamma" for run in plan.runs)
+    assert cost.train_tokens == runs * 20_000
+    assert cost.evaluation_tokens == runs * 150 * 20
+    assert cost.flops == 1000 * (6 * cost.train_tokens + 2 * cost.evaluation_tokens)
+    assert cost.unknown == ("gamma",)
+    assert cost.gpu_hours == pytest.approx(cost.flops / (0.4 * 989e12) / 3600)
+    unknown_model = estimate(plan.runs, sizes, parameters=None)
+    assert unknown_model.gpu_hours is None
+    assert unknown_model.cpu_hours is None
+
+
+def test_limit_bounds_every_split() -> None:
+    plan = make_plan(make_config(sources=(), targets=("rte",)))
+    assert known_sizes(plan, 200) == {"rte": TaskSize(200, 200, 200, 71)}
+    assert known_sizes(plan, None) == {"rte": TASK_SIZES["rte"]}
+
+
+def test_parameters_of_known_and_local_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket, "socket", no_network)
+    # The published count of RoBERTa-base's layers: 12 × 7,087,872.
+    assert encoder_parameters("FacebookAI/roberta-base") == 85_054_464
+    config = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8}
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    assert encoder_parameters(str(tmp_path)) == 2 * (4 * 16 + 16 + 2 * 32 + 8 + 4 + 16)
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    assert encoder_parameters(str(tmp_path)) is None
+    assert encoder_parameters("nobody/knows") is None

@@ -1,0 +1,182 @@
+"""The plan: the paper's counts, dependencies, identity, circles."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import ModelConfig, Protocol
+from intertrain_jax.grid.plan import (
+    PRETRAINED,
+    Plan,
+    Resolution,
+    Run,
+    build_plan,
+    record_of,
+    sort_runs,
+)
+from intertrain_jax.records import from_json, to_json
+from tests.runs import TASKS, make_config, make_plan, make_result
+
+
+def names(runs: tuple[Run, ...]) -> set[str]:
+    return {run.name for run in runs}
+
+
+def test_the_papers_experiment_has_2530_runs() -> None:
+    tasks = tuple(f"t{n}" for n in range(22))
+    plan = make_plan(make_config(sources=tasks, targets=tasks, seeds=5))
+    kinds = [run.kind for run in plan.runs]
+    assert (kinds.count("pretrained"), kinds.count("source")) == (110, 2420)
+    assert len({run.id for run in plan.runs}) == len(plan.runs) == 2530
+
+
+def test_runs_of_a_small_grid() -> None:
+    plan = make_plan(make_config(sources=("alpha", "beta"), targets=("beta", "gamma"), seeds=1))
+    assert names(plan.runs) == {
+        "PT:alpha:0",
+        "PT:beta:0",
+        "PT:gamma:0",
+        "alpha:beta:0",
+        "alpha:gamma:0",
+        "beta:beta:0",
+        "beta:gamma:0",
+    }
+    assert names(plan.matrix_runs) == names(plan.runs) - {"PT:alpha:0"}
+    assert plan.bases == (PRETRAINED, "alpha", "beta")
+
+
+def test_further_base_models_go_to_targets_only() -> None:
+    model = ModelConfig("model", bases=("org/other",))
+    plan = make_plan(make_config(model=model, sources=("alpha",), targets=("beta",), seeds=2))
+    base_runs = [run for run in plan.runs if run.kind == "base"]
+    assert names(tuple(base_runs)) == {"org/other:beta:0", "org/other:beta:1"}
+    assert plan.bases == (PRETRAINED, "alpha", "org/other")
+    assert all(run.depends_on is None for run in base_runs)
+
+
+def test_target_runs_wait_for_the_source_run_of_their_seed() -> None:
+    plan = make_plan()
+    for run in plan.runs:
+        if run.kind == "source":
+            source = plan.by_id[run.depends_on or ""]
+            assert (source.base.label, source.target, source.seed) == (
+                PRETRAINED,
+                run.base.label,
+                run.seed,
+            )
+            assert run.base.source_run == source.id
+        else:
+            assert run.depends_on is None
+
+
+def test_every_run_follows_what_it_depends_on() -> None:
+    runs = list(make_plan().runs)
+    random.Random(0).shuffle(runs)
+    place = {run.id: k for k, run in enumerate(sort_runs(runs))}
+    for run in runs:
+        assert run.depends_on is None or place[run.depends_on] < place[run.id]
+
+
+def test_ready_and_orphans() -> None:
+    plan = make_plan(make_config(sources=("alpha",), targets=("beta",), seeds=1))
+    alpha, beta = (run for run in plan.runs if run.kind == "pretrained")
+    (follower,) = (run for run in plan.runs if run.kind == "source")
+    assert names(plan.ready(set())) == {alpha.name, beta.name}
+    assert names(plan.ready({alpha.id})) == {beta.name, follower.name}
+    assert plan.dependants(alpha.id) == (follower,)
+    assert plan.dependants(beta.id) == ()
+    assert plan.orphans({alpha.id}) == (follower,)
+    assert plan.orphans({beta.id}) == ()
+    assert plan.without({alpha.id}).runs == (beta, follower)
+
+
+def test_orphans_go_all_the_way_down() -> None:
+    first, second, third = make_plan().runs[:3]
+    chain = (first, replace(second, depends_on=first.id), replace(third, depends_on=second.id))
+    plan = Plan("x", chain, (), (), 1)
+    assert [run.id for run in plan.orphans({first.id})] == [second.id, third.id]
+
+
+def test_a_circle_is_named_in_order() -> None:
+    first, second, third = make_plan().runs[:3]
+    circle = [
+        replace(first, depends_on=third.id),
+        replace(second, depends_on=first.id),
+        replace(third, depends_on=second.id),
+    ]
+    with pytest.raises(IntertrainError, match="wait for each other: ") as caught:
+        sort_runs(circle)
+    steps = str(caught.value).split(": ", 1)[1].split(". Break")[0].split(" -> ")
+    assert steps[0] == steps[-1]
+    assert set(steps) == {first.name, second.name, third.name}
+    follows = {first.name: second.name, second.name: third.name, third.name: first.name}
+    assert all(follows[a] == b for a, b in zip(steps, steps[1:], strict=False))
+
+
+def test_unknown_dependency_and_repeated_run_are_errors() -> None:
+    first, second = make_plan().runs[:2]
+    with pytest.raises(IntertrainError, match="depends on run nowhere, which is not in the plan"):
+        sort_runs([replace(first, depends_on="nowhere")])
+    with pytest.raises(IntertrainError, match="are one run"):
+        sort_runs([first, replace(second, id=first.id)])
+
+
+def test_ids_do_not_depend_on_what_else_is_in_the_grid() -> None:
+    small = make_plan(make_config(sources=("alpha",), targets=("beta",), seeds=1))
+    large = make_plan(make_config(seeds=3))
+    assert {run.id for run in small.runs} <= {run.id for run in large.runs}
+
+
+def test_ids_do_not_depend_on_names_paths_or_the_engine() -> None:
+    config = make_config()
+    moved = replace(
+        config,
+        name="renamed",
+        out="/elsewhere",
+        engine=replace(config.engine, lanes=3, devices=2),
+        data=replace(config.data, data_dir="/other", cache_dir="/tmp"),
+    )
+    assert [run.id for run in make_plan(config).runs] == [run.id for run in make_plan(moved).runs]
+
+
+def test_ids_of_dependants_change_with_the_source_tasks_data() -> None:
+    config = make_config(sources=("alpha",), targets=("beta",), seeds=1)
+
+    def ids(alpha_data: str) -> dict[str, str]:
+        data: dict[str, str | None] = {"alpha": alpha_data, "beta": "b"}
+        resolution = Resolution({"model": "w"}, data, "float32")
+        plan = build_plan(config, config.sources, config.targets, resolution)
+        return {run.name: run.id for run in plan.runs}
+
+    before, after = ids("old"), ids("new")
+    assert {name for name in before if before[name] != after[name]} == {"PT:alpha:0", "alpha:beta:0"}
+
+
+def test_automatic_precision_is_resolved() -> None:
+    assert {run.protocol.precision for run in make_plan().runs} == {"float32"}
+    config = make_config(protocol=Protocol(precision="bfloat16"))
+    assert {run.protocol.precision for run in make_plan(config).runs} == {"bfloat16"}
+
+
+def test_a_base_model_may_not_be_another_row_again() -> None:
+    config = make_config(model=ModelConfig("model", bases=("copy",)))
+    resolution = Resolution({"model": "w", "copy": "w"})
+    with pytest.raises(IntertrainError, match="'copy' is the same model as 'model'"):
+        build_plan(config, TASKS, TASKS, resolution)
+    config = make_config(model=ModelConfig("model", bases=("alpha",)))
+    with pytest.raises(IntertrainError, match=r"'alpha' is also the name .* './alpha'"):
+        build_plan(config, TASKS, TASKS)
+
+
+def test_record_of_a_run_is_consistent() -> None:
+    for run in make_plan().runs:
+        for record in (
+            record_of(run, make_result(), None, {"from": "x"}, {"jax": "1"}),
+            record_of(run, None, "diverged", {}, {}),
+        ):
+            assert from_json(to_json(record)) == record
+            assert record.id == run.id

@@ -1,0 +1,111 @@
+"""States of runs, explanations and the heartbeat."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.grid.status import (
+    HEARTBEAT_FILE,
+    Heartbeat,
+    counts,
+    explain,
+    find_runs,
+    read_heartbeat,
+    states,
+    write_heartbeat,
+)
+from tests.runs import make_config, make_plan, make_records
+
+PLAN = make_plan(make_config(sources=("alpha",), targets=("beta", "gamma"), seeds=1))
+BY_NAME = {run.name: run for run in PLAN.runs}
+
+
+def state_of(records_of: dict[str, str | None]) -> dict[str, str]:
+    runs = [BY_NAME[name] for name in records_of]
+    failed = {name: reason for name, reason in records_of.items() if reason}
+    state = states(PLAN, make_records(runs, failed))
+    return {name: state[run.id] for name, run in BY_NAME.items()}
+
+
+def test_states_of_a_fresh_grid() -> None:
+    assert state_of({}) == {
+        "PT:alpha:0": "ready",
+        "PT:beta:0": "ready",
+        "PT:gamma:0": "ready",
+        "alpha:beta:0": "waiting",
+        "alpha:gamma:0": "waiting",
+    }
+
+
+def test_states_follow_the_source_run() -> None:
+    after = state_of({"PT:alpha:0": None, "alpha:gamma:0": None})
+    assert (after["PT:alpha:0"], after["alpha:beta:0"], after["alpha:gamma:0"]) == (
+        "done",
+        "ready",
+        "done",
+    )
+    after = state_of({"PT:alpha:0": "diverged"})
+    assert (after["PT:alpha:0"], after["alpha:beta:0"]) == ("failed", "blocked")
+
+
+def test_records_of_other_experiments_do_not_count() -> None:
+    other = make_plan(make_config(sources=("alpha",), targets=("beta",), seeds=3))
+    total = counts(PLAN, make_records(other.runs))
+    assert sum(total.values()) == len(PLAN.runs)
+    assert total["done"] == 3
+
+
+@pytest.mark.parametrize(
+    ("records_of", "what", "message"),
+    [
+        ({"PT:beta:0": None}, "PT:beta:0", r"done: test \d+\.\d\d, 800 examples, schedule"),
+        ({}, "PT:beta:0", "ready: it waits for a free lane only"),
+        ({}, "alpha:beta:0", r"waiting: .* that PT:alpha:0 \(\w+\) makes, which is ready"),
+        ({"PT:alpha:0": "diverged"}, "alpha:beta", "blocked: .* which is failed: diverged. .*--retry"),
+        ({"PT:alpha:0": "diverged"}, "PT:alpha", "failed: diverged"),
+    ],
+)
+def test_explain_follows_the_reason_back(
+    records_of: dict[str, str | None], what: str, message: str
+) -> None:
+    failed = {name: reason for name, reason in records_of.items() if reason}
+    (line,) = explain(PLAN, make_records([BY_NAME[name] for name in records_of], failed), what)
+    assert re.search(message, line)
+    assert "\n" not in line
+
+
+def test_runs_are_found_by_cell_by_name_and_by_id() -> None:
+    plan = make_plan()
+    assert {run.seed for run in find_runs(plan, "alpha:beta")} == {0, 1}
+    assert [run.name for run in find_runs(plan, "alpha:beta:1")] == ["alpha:beta:1"]
+    run = plan.runs[3]
+    assert find_runs(plan, run.id[:8]) == [run]
+    for what in ("alpha:betta", "", "zz"):
+        with pytest.raises(IntertrainError, match="no run of 'tiny' is called"):
+            find_runs(plan, what)
+    with pytest.raises(IntertrainError, match="Did you mean 'alpha:beta'"):
+        find_runs(plan, "alpha:betta")
+
+
+def test_base_models_with_colons_are_found() -> None:
+    reference = "package:mod/dir"
+    config = make_config(model=replace(make_config().model, bases=(reference,)))
+    plan = make_plan(config)
+    assert len(find_runs(plan, f"{reference}:beta")) == 2
+
+
+def test_heartbeat_is_believed_while_it_is_fresh(tmp_path: Path) -> None:
+    beat = Heartbeat(time.time(), 1, 0, 10, 4, 50.0, 90.0)
+    assert read_heartbeat(tmp_path) is None
+    write_heartbeat(tmp_path, beat)
+    assert read_heartbeat(tmp_path) == beat
+    write_heartbeat(tmp_path, replace(beat, time=time.time() - 3600))
+    assert read_heartbeat(tmp_path) is None
+    (tmp_path / HEARTBEAT_FILE).write_text("{", "utf-8")
+    assert read_heartbeat(tmp_path) is None

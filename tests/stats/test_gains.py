@@ -1,0 +1,175 @@
+"""Gains: seed-paired, keyed, with every gap visible."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from intertrain_jax.records import Record
+from intertrain_jax.stats.gains import (
+    Expected,
+    GainMatrices,
+    benjamini_hochberg,
+    gain_matrices,
+    paired_p_value,
+    score_table,
+    summarise_scores,
+    two_std_sign,
+)
+from tests.runs import make_config, make_plan, make_record
+
+BASES = ("PT", "alpha", "beta")
+TARGETS = ("beta", "gamma")
+PLAN = make_plan(make_config(sources=("alpha", "beta"), targets=TARGETS, seeds=3))
+EXPECTED = [Expected(r.id, r.base.label, r.target, r.seed) for r in PLAN.matrix_runs]
+# Test scores by base, target and seed.
+SCORES = {
+    ("PT", "beta"): (60.0, 62.0, 64.0),
+    ("PT", "gamma"): (80.0, 80.0, 80.0),
+    ("alpha", "beta"): (61.0, 64.0, 67.0),
+    ("alpha", "gamma"): (79.0, 79.0, 79.0),
+    ("beta", "beta"): (60.0, 62.0, 64.0),
+    ("beta", "gamma"): (90.0, 70.0, 80.0),
+}
+
+
+def make_records(
+    failed: Mapping[str, str] | None = None, missing: tuple[str, ...] = ()
+) -> dict[str, Record]:
+    """Records of every run but the missing ones, in random order."""
+    runs = [run for run in PLAN.matrix_runs if run.name not in missing]
+    random.Random(len(runs)).shuffle(runs)
+    return {
+        run.id: make_record(
+            run, SCORES[run.base.label, run.target][run.seed], (failed or {}).get(run.name)
+        )
+        for run in runs
+    }
+
+
+def matrices(records: Mapping[str, Record]) -> GainMatrices:
+    return gain_matrices(score_table(EXPECTED, records), "PT", BASES, TARGETS, asked=3)
+
+
+def test_gains_are_paired_by_seed() -> None:
+    gains = matrices(make_records())
+    assert list(gains.mean.index) == ["alpha", "beta"]
+    assert list(gains.mean.columns) == list(TARGETS)
+    # alpha on beta gains 1, 2 and 3 points: their spread, not the scores'.
+    assert gains.mean.loc["alpha", "beta"] == pytest.approx(2.0)
+    assert gains.std.loc["alpha", "beta"] == pytest.approx(1.0)
+    assert gains.mean.loc["beta", "gamma"] == pytest.approx(0.0)
+    assert gains.std.loc["beta", "gamma"] == pytest.approx(10.0)
+    assert (gains.n == 3).all().all()
+
+
+def test_significance() -> None:
+    gains = matrices(make_records())
+    expected = pd.DataFrame(
+        [[0, -1], [0, 0]], index=gains.mean.index, columns=list(TARGETS), dtype=float
+    )
+    pd.testing.assert_frame_equal(gains.significant, expected)
+    assert gains.p.loc["alpha", "beta"] == pytest.approx(
+        stats.ttest_rel((61.0, 64.0, 67.0), (60.0, 62.0, 64.0)).pvalue
+    )
+    assert gains.p.loc["alpha", "gamma"] == 0.0
+    assert gains.p.loc["beta", "beta"] == 1.0
+
+
+def test_order_of_records_does_not_matter() -> None:
+    records = make_records()
+    backwards = dict(reversed(list(records.items())))
+    pd.testing.assert_frame_equal(matrices(records).mean, matrices(backwards).mean)
+
+
+def test_a_missing_seed_is_left_out_on_both_sides() -> None:
+    gains = matrices(make_records(missing=("PT:beta:2",)))
+    assert gains.n.loc["alpha", "beta"] == 2
+    assert gains.mean.loc["alpha", "beta"] == pytest.approx(1.5)
+    gains = matrices(make_records(missing=("alpha:beta:0",)))
+    assert gains.n.loc["alpha", "beta"] == 2
+    assert gains.mean.loc["alpha", "beta"] == pytest.approx(2.5)
+    assert gains.n.loc["beta", "beta"] == 3
+
+
+def test_seeds_that_do_not_pair_give_no_gain() -> None:
+    gains = matrices(make_records(missing=("PT:beta:2", "alpha:beta:0", "alpha:beta:1")))
+    assert gains.n.loc["alpha", "beta"] == 0
+    assert np.isnan(gains.mean.loc["alpha", "beta"])
+    assert np.isnan(gains.significant.loc["alpha", "beta"])
+
+
+def test_failed_runs_never_enter_an_average() -> None:
+    records = make_records(failed={"alpha:beta:2": "diverged"})
+    gains = matrices(records)
+    assert gains.n.loc["alpha", "beta"] == 2
+    assert gains.mean.loc["alpha", "beta"] == pytest.approx(1.5)
+    table = score_table(EXPECTED, records)
+    failed = table[table["status"] == "failed"]
+    assert failed["reason"].tolist() == ["diverged"]
+    assert failed["score"].isna().all()
+
+
+def test_one_seed_has_a_gain_but_no_spread() -> None:
+    gains = matrices(make_records(missing=("alpha:beta:1", "alpha:beta:2")))
+    assert gains.mean.loc["alpha", "beta"] == pytest.approx(1.0)
+    for matrix in (gains.std, gains.significant, gains.p, gains.q):
+        assert np.isnan(matrix.loc["alpha", "beta"])
+
+
+def test_records_of_other_runs_do_not_count() -> None:
+    other = make_plan(make_config(sources=("alpha", "beta"), targets=TARGETS, seeds=5))
+    strays = {run.id: make_record(run, 0.0) for run in other.runs if run.seed > 2}
+    pd.testing.assert_frame_equal(
+        matrices({**make_records(), **strays}).mean, matrices(make_records()).mean
+    )
+
+
+def test_nothing_done_is_an_empty_matrix() -> None:
+    gains = matrices({})
+    assert gains.mean.isna().all().all()
+    assert (gains.n == 0).all().all()
+    assert gains.q.isna().all().all()
+
+
+def test_scores_per_cell() -> None:
+    records = make_records(failed={"alpha:beta:2": "diverged"}, missing=("alpha:beta:0",))
+    scores = summarise_scores(score_table(EXPECTED, records), BASES, TARGETS)
+    assert list(zip(scores["base"], scores["target"], strict=True)) == [
+        (base, target) for base in BASES for target in TARGETS
+    ]
+    cell = scores.set_index(["base", "target"]).loc[("alpha", "beta")]
+    assert (cell["n"], cell["asked"], cell["failed"], cell["missing"]) == (1, 3, 1, 1)
+    assert cell["mean"] == pytest.approx(64.0)
+    assert np.isnan(cell["std"])
+
+
+def test_two_runs_for_one_key_are_a_bug() -> None:
+    twice = [*EXPECTED, Expected("0" * 12, "PT", "beta", 0)]
+    with pytest.raises(ValueError, match="same base, target and seed"):
+        score_table(twice, {})
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "sign"),
+    [(2.1, 1.0, 1), (2.0, 1.0, 0), (-2.1, 1.0, -1), (-2.0, 1.0, 0), (0.1, 0.0, 1), (0.0, 0.0, 0)],
+)
+def test_two_standard_deviations(mean: float, std: float, sign: int) -> None:
+    assert two_std_sign(mean, std) == sign
+
+
+def test_equal_differences_have_a_certain_mean() -> None:
+    assert paired_p_value(np.array([1.0, 1.0, 1.0])) == 0.0
+    assert paired_p_value(np.array([0.0, 0.0])) == 1.0
+
+
+def test_benjamini_hochberg_adjusts_over_all_cells() -> None:
+    p = pd.DataFrame([[0.01, 0.04], [np.nan, 0.03]], index=["a", "b"], columns=["x", "y"])
+    q = benjamini_hochberg(p)
+    # By hand: 0.01·3/1, and the larger two become 0.04·3/3.
+    np.testing.assert_allclose(q.to_numpy(), [[0.03, 0.04], [np.nan, 0.04]])

@@ -1,0 +1,56 @@
+"""Content hashes, name suggestions and stop reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from intertrain_jax.base import IntertrainError, StopReason, content_hash, nearest
+
+
+@dataclass(frozen=True)
+class Pair:
+    a: int
+    b: float
+
+
+def test_hash_depends_on_content_not_on_form() -> None:
+    assert content_hash({"a": 1, "b": 2.5}) == content_hash({"b": 2.5, "a": 1})
+    assert content_hash(Pair(1, 2.5)) == content_hash({"a": 1, "b": 2.5})
+    assert content_hash((1, [2])) == content_hash([1, (2,)])
+    assert content_hash(StopReason.PATIENCE) == content_hash("patience")
+
+
+@pytest.mark.parametrize("other", [{"a": 1}, {"a": 1.5}, {"a": "1"}, {"b": 1.0}, {"a": None}, [1.0]])
+def test_hash_differs_with_content(other: object) -> None:
+    assert content_hash({"a": 1.0}) != content_hash(other)
+
+
+def test_hash_is_stable_over_releases() -> None:
+    # Ids of stored records depend on this: if it changes, every result on disk is orphaned.
+    assert content_hash({"base": "PT", "rate": 5e-5, "none": None}) == "b2b65bbd75b1"
+    assert len(content_hash("x", length=20)) == 20
+
+
+def test_hash_refuses_what_has_no_canonical_form() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        content_hash(float("nan"))
+    with pytest.raises(TypeError, match="set"):
+        content_hash({"a": {1, 2}})
+    with pytest.raises(TypeError, match="keys must be strings"):
+        content_hash({1: 2})
+
+
+def test_nearest_names_close_candidates_in_their_own_spelling() -> None:
+    assert nearest("MNL", ["mnli", "qnli", "sst2"]) == " Did you mean 'mnli'?"
+    assert nearest("zzz", ["mnli", "sst2"]) == ""
+
+
+def test_every_stop_reason_has_a_sentence() -> None:
+    for reason in StopReason:
+        assert reason.sentence.endswith(".")
+
+
+def test_user_errors_exit_with_two() -> None:
+    assert IntertrainError("x").exit_code == 2
