@@ -22,6 +22,7 @@ from intertrain_jax.strict import (
     to_plain,
 )
 
+EXPERIMENT_FILE = "experiment.yaml"  # the resolved configuration, in a results directory
 Auto = Literal["auto"]
 Method = Literal["finetune", "probe", "lp_then_ft"]
 Head = Literal["fresh", "inherit"]

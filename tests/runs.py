@@ -70,9 +70,7 @@ def make_record(run: Run, test: float | None = None, reason: str | None = None) 
     return record_of(run, result, reason, {"from": "a test"}, {"jax": "0"})
 
 
-def make_records(
-    runs: Sequence[Run], failed: Mapping[str, str] | None = None
-) -> dict[str, Record]:
+def make_records(runs: Sequence[Run], failed: Mapping[str, str] | None = None) -> dict[str, Record]:
     """Returns records of runs; `failed` maps names of runs to reasons."""
     failed = failed or {}
     return {run.id: make_record(run, reason=failed.get(run.name)) for run in runs}

@@ -22,7 +22,9 @@ def test_hash_depends_on_content_not_on_form() -> None:
     assert content_hash(StopReason.PATIENCE) == content_hash("patience")
 
 
-@pytest.mark.parametrize("other", [{"a": 1}, {"a": 1.5}, {"a": "1"}, {"b": 1.0}, {"a": None}, [1.0]])
+@pytest.mark.parametrize(
+    "other", [{"a": 1}, {"a": 1.5}, {"a": "1"}, {"b": 1.0}, {"a": None}, [1.0]]
+)
 def test_hash_differs_with_content(other: object) -> None:
     assert content_hash({"a": 1.0}) != content_hash(other)
 

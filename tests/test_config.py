@@ -24,7 +24,9 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
 def test_every_file_in_configs_is_bundled() -> None:
-    files = {path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml")}
+    files = {
+        path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml")
+    }
     assert set(bundled_configs()) == files >= {"quickstart", "real-small", "paper/inhouse-roberta"}
 
 
@@ -39,7 +41,9 @@ def test_every_file_in_configs_parses(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(bundled_configs()))
 def test_resolved_yaml_reads_back_equal(name: str, tmp_path: Path) -> None:
-    config = load_config(name, ["protocol.learning_rate=3e-5", "tasks=[{name: own, labels: [a, b]}]"])
+    config = load_config(
+        name, ["protocol.learning_rate=3e-5", "tasks=[{name: own, labels: [a, b]}]"]
+    )
     path = tmp_path / "experiment.yaml"
     path.write_text(to_yaml(config), "utf-8")
     assert load_config(str(path), []) == config

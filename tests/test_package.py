@@ -53,7 +53,9 @@ def test_unknown_attribute_is_an_attribute_error() -> None:
         _ = intertrain_jax.load_modle
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["grid", "--help"], ["plan", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["grid", "--help"], ["plan", "-h"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; from intertrain_jax.cli import main\n"
@@ -85,12 +87,16 @@ def test_planning_and_analysis_do_not_import_jax(module: str) -> None:
 
 
 def test_readme_has_the_two_commands_that_ci_runs(repository: Path) -> None:
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (repository / "README.md").read_text("utf-8"), re.M | re.S)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```$", (repository / "README.md").read_text("utf-8"), re.M | re.S
+    )
     first, second = (line for block in blocks[:2] for line in block.splitlines())
     assert "pip install ." in first
     assert first.endswith("intertrain-jax grid --seeds 5")
     assert second == "pip install '.[test]' && pytest"
     awk = "awk '/^```sh$/ {on = 1; next} /^```$/ {on = 0} on' README.md | head -n 2"
     assert awk in (repository / ".ci" / "run").read_text("utf-8")
-    shown = subprocess.run(awk, shell=True, cwd=repository, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        awk, shell=True, cwd=repository, capture_output=True, text=True, check=True
+    )
     assert shown.stdout.splitlines() == [first, second]

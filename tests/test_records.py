@@ -209,7 +209,9 @@ def test_a_crash_while_writing_leaves_the_old_file(
     assert path.read_text("utf-8") == "old"
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/abs", "..", "a/b", "a\\b", "", ".hidden", "x" * 300])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/abs", "..", "a/b", "a\\b", "", ".hidden", "x" * 300]
+)
 def test_names_never_leave_the_store(tmp_path: Path, name: str, record: Record) -> None:
     store = RecordStore(tmp_path)
     hostile = replace(record, target=name, base=replace(record.base, label=name))

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from intertrain_jax.config import ExperimentConfig, load_config
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import EXPERIMENT_FILE, ExperimentConfig, load_config
 
 DEFAULT_CONFIG = "quickstart"
 
@@ -35,12 +36,19 @@ class ExperimentOptions:
 
         Args:
             resume: whether `--out` alone names the experiment that lies there.
+
+        Raises:
+            IntertrainError: there is none, or the configuration is not valid.
         """
-        config = self.config or DEFAULT_CONFIG
-        if resume and self.config is None and self.out is not None:
-            stored = Path(self.out) / "experiment.yaml"
-            config = str(stored) if stored.is_file() else config
-        return load_config(config, self.overrides)
+        if not resume or self.config is not None or self.out is None:
+            return load_config(self.config or DEFAULT_CONFIG, self.overrides)
+        stored = Path(self.out) / EXPERIMENT_FILE
+        if not stored.is_file():
+            raise IntertrainError(
+                f"results directory {self.out!r} must hold an {EXPERIMENT_FILE}, but has none."
+                " Correct --out, or name the --config of a grid that is still to be started."
+            )
+        return load_config(str(stored), self.overrides)
 
 
 def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:

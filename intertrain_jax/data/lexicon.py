@@ -1,11 +1,11 @@
-"""The words of the quickstart language: taxonomies, quantifiers, determiners, and opinions by domain."""
+"""The words of the quickstart language: taxonomies, quantifiers, determiners and opinions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 # A taxonomy gives every word its parent; a word stands for itself and for everything below it.
-NOUNS: dict[str, str | None] = {
+_NOUNS: dict[str, str | None] = {
     "animal": None, "dog": "animal", "cat": "animal", "bird": "animal", "horse": "animal",
     "poodle": "dog", "beagle": "dog", "terrier": "dog", "kitten": "cat", "tomcat": "cat",
     "sparrow": "bird", "robin": "bird", "crow": "bird", "pony": "horse", "stallion": "horse",
@@ -14,16 +14,18 @@ NOUNS: dict[str, str | None] = {
     "dentist": "doctor", "tutor": "teacher", "coach": "teacher", "baker": "cook",
     "youngster": None, "boy": "youngster", "girl": "youngster", "pupil": "youngster",
 }  # fmt: skip
-VERBS: dict[str, str | None] = {
+_VERBS: dict[str, str | None] = {
     "move": None, "walk": "move", "run": "move", "jump": "move", "dance": "move",
     "rest": None, "sleep": "rest", "sit": "rest", "doze": "rest",
 }  # fmt: skip
-PLACES: dict[str, str | None] = {
+_PLACES: dict[str, str | None] = {
     "outside": None, "in the park": "outside", "in the garden": "outside",
     "on the beach": "outside", "in the street": "outside", "inside": None,
     "in the kitchen": "inside", "in the hall": "inside", "in the office": "inside",
     "in the library": "inside",
 }  # fmt: skip
+PARENTS: dict[str, str | None] = {**_NOUNS, **_VERBS, **_PLACES}
+NOUNS, VERBS, PLACES = tuple(_NOUNS), tuple(_VERBS), tuple(_PLACES)
 ANYWHERE = ""  # no place is mentioned
 
 # Each quantifier's surface forms: words, and whether a plural follows.
@@ -47,7 +49,6 @@ PLURAL_DETERMINERS = ("the", "these", "those", "some", "many", "few", *NUMBERS)
 class Domain:
     """What opinions are about: its things, and the praise and blame that only it uses."""
 
-    name: str
     things: tuple[str, ...]
     praise: tuple[str, ...]
     blame: tuple[str, ...]
@@ -56,17 +57,16 @@ class Domain:
 PRAISE = ("good", "great", "excellent", "wonderful", "lovely", "fantastic", "superb", "pleasant")
 BLAME = ("bad", "awful", "terrible", "horrible", "poor", "dreadful", "disappointing", "unpleasant")
 FILMS = Domain(
-    "films",
     ("film", "plot", "acting", "ending", "script", "music", "story", "hero"),
     ("gripping", "moving", "clever", "funny", "thrilling", "touching"),
     ("dull", "boring", "silly", "predictable", "shallow", "tedious"),
 )
 DISHES = Domain(
-    "dishes",
     ("soup", "bread", "salad", "cake", "sauce", "coffee", "rice", "stew"),
     ("tasty", "fresh", "delicious", "crisp", "juicy", "fragrant"),
     ("stale", "bland", "soggy", "greasy", "burnt", "sour"),
 )
+DOMAINS = (FILMS, DISHES)
 DEGREES = ("very", "really", "quite", "so")
 PLEASED = ("enjoyed", "loved", "admired")
 DISPLEASED = ("hated", "disliked", "regretted")

@@ -1,103 +1,176 @@
-"""prototype"""
+"""The quickstart tasks, made by a seeded grammar: some help each other, one teaches a shortcut.
+
+What finetuning on one of them does to another follows from what they share:
+
+- `entailment` is large, and `claims`, with few examples, needs the same reading of quantifiers,
+  negation and kinds in other words: what the first teaches, the second can use.
+- `reviews` is large, and `dishes` judges other things with few examples. Both need negation.
+- `mentions` asks whether a word of praise occurs at all, negated or not. A model that learns this
+  shortcut learns to overlook negation, which is what `dishes` with its few examples lives on.
+- `agreement` asks whether the verb agrees with its subject, which nothing else needs.
+"""
+
 from __future__ import annotations
-import hashlib
-from collections.abc import Callable, Iterator
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+
 import numpy as np
-from intertrain_jax.data import lexicon as lx
+
+from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.data import grammar as gr
+from intertrain_jax.data import lexicon as lx
+from intertrain_jax.data import statements as st
+from intertrain_jax.data.task import Splits, Task
 
-EDITS = 1
-Rng = np.random.Generator
+GROUP = "quickstart"
+VALIDATION_SIZE, TEST_SIZE = 100, 400
+_PRAISE = frozenset((*lx.PRAISE, *lx.PLEASED, *lx.FILMS.praise, *lx.DISHES.praise))
+_PAIR, _SINGLE = ("premise", "hypothesis"), ("text",)
 
+Texts = tuple[str, ...]
+Make = Callable[[np.random.Generator, int], Texts]
 
-def _entail(rng, label):
-    want = ("entailment", "neutral", "contradiction")[label]
-    while True:
-        p = gr.random_statement(rng)
-        h = gr.related_statement(rng, p, EDITS)
-        if gr.relation(p, h) == want and p != h:
-            return gr.say(rng, p), gr.say(rng, h)
-
-def _claims(rng, label):
-    while True:
-        p = gr.random_statement(rng)
-        h = gr.related_statement(rng, p, EDITS)
-        if (gr.relation(p, h) == "entailment") == (label == 0) and p != h:
-            return gr.say_there_is(rng, p), gr.say(rng, h)
-
-def _contra(rng, label):
-    while True:
-        p = gr.random_statement(rng)
-        h = gr.related_statement(rng, p, EDITS)
-        if (gr.relation(p, h) == "contradiction") == (label == 0) and p != h:
-            return gr.say(rng, p), gr.say_there_is(rng, h)
-
-def _overlap(rng, label):
-    # same topic: related statement or an unrelated one
-    p = gr.random_statement(rng)
-    h = gr.related_statement(rng, p, EDITS)
-    while (gr.ancestors(p.noun, lx.NOUNS)[-1] == gr.ancestors(h.noun, lx.NOUNS)[-1]) != (label == 0):
-        h = gr.random_statement(rng)
-    return gr.say(rng, p), gr.say(rng, h)
-
-def _reviews(rng, label):
-    return (gr.review(rng, lx.FILMS, label == 1),)
-
-def _dishes(rng, label):
-    return (gr.review(rng, lx.DISHES, label == 1),)
-
-def _acc(rng, label):
-    return ((gr.sentence if label else gr.broken_sentence)(rng),)
-
-PR = {*lx.PRAISE, *lx.FILMS.praise, *lx.DISHES.praise, *lx.PLEASED}
-def _keywords(rng, label):
-    while True:
-        t = gr.review(rng, gr.choose(rng, (lx.FILMS, lx.DISHES)), gr.chance(rng, .5))
-        if any(w in PR for w in t.split()) == (label == 1):
-            return (t,)
-
-def _topic(rng, label):
-    d = (lx.FILMS, lx.DISHES)
-    if label < 2:
-        return (gr.review(rng, d[label], gr.chance(rng, .5)),)
-    return (gr.sentence(rng),)
-
-def _length(rng, label):
-    while True:
-        t = gr.sentence(rng) if gr.chance(rng, .5) else gr.review(rng, gr.choose(rng, (lx.FILMS, lx.DISHES)), gr.chance(rng, .5))
-        if len(t.split()) % 2 == label:
-            return (t,)
 
 @dataclass(frozen=True)
-class Spec:
-    make: Callable
-    classes: int
-    sizes: tuple[int,int,int]
+class _Recipe:
+    """How a task is made.
 
-SPECS = {
-    "entail": Spec(_entail, 3, (1200, 200, 400)),
-    "claims": Spec(_claims, 2, (120, 100, 400)),
-    "contra": Spec(_contra, 2, (120, 100, 400)),
-    "reviews": Spec(_reviews, 2, (1000, 200, 400)),
-    "dishes": Spec(_dishes, 2, (120, 100, 400)),
-    "acc": Spec(_acc, 2, (1000, 200, 400)),
-    "overlap": Spec(_overlap, 2, (1000, 200, 400)),
-    "keywords": Spec(_keywords, 2, (1000, 200, 400)),
-    "topic": Spec(_topic, 3, (1000, 200, 400)),
-    "length": Spec(_length, 2, (1000, 200, 400)),
+    Attributes:
+        title: for people.
+        labels: label names by id.
+        columns: text columns.
+        train_size: rows to train on.
+        make: draws the texts of an example with the given label id.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    train_size: int
+    make: Make
+
+
+def _entailment(rng: np.random.Generator, label: int) -> Texts:
+    premise, hypothesis = st.statement_pair(rng, lambda relation: relation == st.RELATIONS[label])
+    return st.say(rng, premise), st.say(rng, hypothesis)
+
+
+def _claims(rng: np.random.Generator, label: int) -> Texts:
+    refuted = label == 1
+    evidence, claim = st.statement_pair(
+        rng, lambda relation: (relation == "contradiction") == refuted
+    )
+    return st.say(rng, evidence), st.say_there_is(rng, claim)
+
+
+def _reviews(rng: np.random.Generator, label: int) -> Texts:
+    return (gr.review(rng, lx.FILMS, label == 1),)
+
+
+def _dishes(rng: np.random.Generator, label: int) -> Texts:
+    return (gr.review(rng, lx.DISHES, label == 1),)
+
+
+def _mentions(rng: np.random.Generator, label: int) -> Texts:
+    while True:
+        text = gr.review(rng, gr.choose(rng, lx.DOMAINS), gr.chance(rng, 0.5))
+        if _PRAISE.isdisjoint(text.split()) == (label == 0):
+            return (text,)
+
+
+def _agreement(rng: np.random.Generator, label: int) -> Texts:
+    return (gr.sentence(rng, agrees=label == 1),)
+
+
+_RECIPES: dict[str, _Recipe] = {
+    "entailment": _Recipe(
+        "What a statement says about another (generated)", st.RELATIONS, _PAIR, 1000, _entailment
+    ),
+    "claims": _Recipe(
+        "Claims that the evidence refutes (generated, few examples)",
+        ("not refuted", "refuted"),
+        _PAIR,
+        160,
+        _claims,
+    ),
+    "reviews": _Recipe(
+        "Opinions about films (generated)", ("negative", "positive"), _SINGLE, 600, _reviews
+    ),
+    "dishes": _Recipe(
+        "Opinions about dishes (generated, few examples)",
+        ("negative", "positive"),
+        _SINGLE,
+        64,
+        _dishes,
+    ),
+    "mentions": _Recipe(
+        "Whether praise is mentioned, even if denied (generated)",
+        ("no praise", "praise"),
+        _SINGLE,
+        600,
+        _mentions,
+    ),
+    "agreement": _Recipe(
+        "Whether verb and subject agree (generated)", ("broken", "fine"), _SINGLE, 600, _agreement
+    ),
 }
 
-def generate(name):
-    s = SPECS[name]
-    rng = np.random.Generator(np.random.Philox(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8],"big")))
-    seen=set(); out={}
-    for split,n in zip(("test","validation","train"), (s.sizes[2],s.sizes[1],s.sizes[0])):
-        rows=[]
-        while len(rows)<n:
-            label=len(rows)%s.classes
-            t=s.make(rng,label)
-            if t in seen: continue
-            seen.add(t); rows.append((*t,label))
-        out[split]=rows
-    return out
+TASK_NAMES: tuple[str, ...] = tuple(_RECIPES)
+
+
+def quickstart_tasks() -> tuple[Task, ...]:
+    """Returns the declarations of the quickstart tasks."""
+    return tuple(
+        Task(
+            name=name,
+            title=recipe.title,
+            texts=tuple(f"{{{column}}}" for column in recipe.columns),
+            labels=recipe.labels,
+            splits=Splits(train="train", validation="validation", test="test"),
+            groups=(GROUP,),
+        )
+        for name, recipe in _RECIPES.items()
+    )
+
+
+def generate(name: str) -> dict[str, dict[str, list[str] | list[int]]]:
+    """Generates a quickstart task, the same on every call and machine.
+
+    Args:
+        name: one of `TASK_NAMES`.
+
+    Returns:
+        Split ("train", "validation", "test") → column → values; column "label" holds label ids,
+        which are balanced. No text (or pair of texts) occurs twice, in one split or across splits.
+
+    Raises:
+        IntertrainError: if there is no such task.
+    """
+    if name not in _RECIPES:
+        raise IntertrainError(
+            f"quickstart task {name!r} does not exist; there are {', '.join(TASK_NAMES)}."
+            f"{nearest(name, TASK_NAMES)}"
+        )
+    recipe = _RECIPES[name]
+    seed = int.from_bytes(sha256(f"{GROUP}/{name}".encode()).digest()[:8], "big")
+    rng = np.random.Generator(np.random.Philox(seed))
+    seen: set[Texts] = set()
+
+    def draw(size: int) -> dict[str, list[str] | list[int]]:
+        rows: list[Texts] = []
+        labels = [row % len(recipe.labels) for row in range(size)]
+        while len(rows) < size:
+            texts = recipe.make(rng, labels[len(rows)])
+            if texts not in seen:
+                seen.add(texts)
+                rows.append(texts)
+        texts_by_column = {
+            column: [row[i] for row in rows] for i, column in enumerate(recipe.columns)
+        }
+        return {**texts_by_column, "label": labels}
+
+    # The test rows come first, so that changing the size of the others leaves them as they are.
+    splits = {"test": draw(TEST_SIZE), "validation": draw(VALIDATION_SIZE)}
+    return {"train": draw(recipe.train_size), **splits}

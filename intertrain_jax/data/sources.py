@@ -87,20 +87,15 @@ def read_splits(
 
 
 def _from_folder(task: Task, folder: Path, split: str) -> RawSplit:
-    rows: list[Row] = []
-    origins = []
-    for part in split.split("+"):
-        files = [folder / f"{part}{suffix}" for suffix in SUFFIXES]
-        present = [file for file in files if file.is_file()]
-        if not present:
-            have = sorted({f.name.split(".")[0] for f in folder.iterdir() if f.is_file()})
-            raise IntertrainError(
-                f"task {task.name!r}: {str(folder)!r} has no split {part!r}, it has"
-                f" {', '.join(have) or 'none'}. Add {part}.jsonl, or leave the task out."
-            )
-        rows += read_rows(present[0])
-        origins.append(str(present[0]))
-    return RawSplit(rows, "+".join(origins))
+    files = [folder / f"{split}{suffix}" for suffix in SUFFIXES]
+    present = [file for file in files if file.is_file()]
+    if not present:
+        have = sorted({f.name.split(".")[0] for f in folder.iterdir() if f.is_file()})
+        raise IntertrainError(
+            f"task {task.name!r}: {str(folder)!r} has no split {split!r}, it has"
+            f" {', '.join(have) or 'none'}. Add {split}.jsonl, or leave the task out."
+        )
+    return RawSplit(read_rows(present[0]), str(present[0]))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -170,18 +165,22 @@ def _from_hub(
         )
     import datasets
 
-    hub, found = task.hub, {}
+    hub, found, unlabelled = task.hub, {}, 0
     for name in names:
+        split = hub.splits.get(name, name)
         try:
-            table = datasets.load_dataset(hub.path, hub.config, split=name, revision=hub.revision)
+            table = datasets.load_dataset(hub.path, hub.config, split=split, revision=hub.revision)
         except Exception as error:  # the client raises errors of many libraries
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise IntertrainError(
-                f"task {task.name!r}: split {name!r} of hub dataset {hub.path!r} could not be loaded"
+                f"task {task.name!r}: split {split!r} of hub dataset {hub.path!r} could not be loaded"
                 f" ({reason}).{where} Check the network, or give a folder with its splits:"
                 " --data-dir."
             ) from error
         rows = [{hub.renames.get(key, key): value for key, value in row.items()} for row in table]
-        found[name] = RawSplit(rows, f"{hub.path}/{name}")
+        # On the hub, -1 says that the annotators agreed on no label.
+        labelled = [row for row in rows if task.regression or row.get(task.label) != -1]
+        unlabelled += len(rows) - len(labelled)
+        found[name] = RawSplit(labelled, f"{hub.path}/{split}")
     kind = {"kind": "hub", "path": hub.path, "config": hub.config, "revision": hub.revision}
-    return found, kind
+    return found, {**kind, "unlabelled_rows": unlabelled}

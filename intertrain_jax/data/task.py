@@ -20,12 +20,14 @@ class HubDataset:
         config: configuration of it, where there are several.
         revision: commit to use; None where none is known, which means the newest.
         renames: hub column → the name that the task's templates use, where they differ.
+        splits: the task's split → the hub's, where they differ; several are joined by "+".
     """
 
     path: str
     config: str | None = None
     revision: str | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Splits:
     """Which official splits a task uses (design of the protocol: test = official validation).
 
     Attributes:
-        train: official split (or splits, joined by "+") to train on.
+        train: official split to train on.
         validation: official split; None cuts min(1000, 10 %) off the two ends of train.
-        test: official split (or splits, joined by "+"); None cuts min(1000, 10 %) off train first.
+        test: official split; None cuts min(1000, 10 %) off train first.
     """
 
     train: str = "train"

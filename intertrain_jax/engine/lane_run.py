@@ -167,7 +167,8 @@ class LaneRun:
 
     def add_losses(self, losses: NDArray[np.float32], steps: int) -> None:
         """Takes in the losses of some dispatched ticks, which held `steps` ends of batches."""
-        self._loss += float(losses.sum())
+        for loss in losses.tolist():  # one by one: the sum must not depend on how ticks were grouped
+            self._loss += loss
         self._loss_steps += steps
         self.lost = self.lost or not np.isfinite(losses).all()
 

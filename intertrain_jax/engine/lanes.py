@@ -23,7 +23,14 @@ from intertrain_jax.engine.sharding import (
     over_lanes,
 )
 from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
-from intertrain_jax.train.optim import Hyper, RunState, fresh_state, update
+from intertrain_jax.train.optim import (
+    Hyper,
+    RunState,
+    clip_scale,
+    fresh_state,
+    penalised_gradient,
+    update,
+)
 from intertrain_jax.train.step import Segments, micro_step, predict
 
 Array = jax.Array
@@ -56,6 +63,10 @@ def _put(tree: Tree, lane: Array, value: Tree) -> Tree:
     )
 
 
+def _where(flag: Array, new: Tree, old: Tree) -> Tree:
+    return jax.tree.map(lambda n, o: jnp.where(flag, n, o), new, old)
+
+
 def _on_owner(lanes: Lanes, lane: Array, change: Any) -> Lanes:
     """Applies `change(lanes, local lane)` on the device that holds the lane, nothing elsewhere."""
     width = lanes.runs.step.shape[0]
@@ -74,7 +85,6 @@ class LanePrograms:
         num_lanes: K, a multiple of the mesh's devices.
         mesh: from `lane_mesh`.
         dtype: dtype of computation.
-        penalised: whether any run has an `l2_to_base` penalty (which needs θ_PT on every device).
     """
 
     def __init__(
@@ -84,14 +94,12 @@ class LanePrograms:
         num_lanes: int,
         mesh: Mesh,
         dtype: Any,
-        penalised: bool = False,
     ) -> None:
         self.config = config
         self.num_outputs = num_outputs
         self.num_lanes = num_lanes
         self.mesh = mesh
         self.dtype = dtype
-        self.penalised = penalised
         self._accumulate: dict[BlockShape, Any] = {}
         self._evaluate: dict[BlockShape, Any] = {}
         change = partial(over_lanes, mesh=mesh, out_specs=BY_LANE, donate=True)
@@ -100,13 +108,16 @@ class LanePrograms:
         )
         self._restore = change(self._restore_lane, in_specs=(BY_LANE, *(EVERYWHERE,) * 4))
         self._keep = change(self._keep_lane, in_specs=(BY_LANE, EVERYWHERE))
-        self._step = over_lanes(
-            self._step_flagged,
-            mesh,
-            in_specs=(BY_LANE, BY_LANE, BY_LANE, EVERYWHERE),
-            out_specs=BY_LANE,
-            donate=True,
+        self._penalise = over_lanes(
+            self._penalise_part, mesh, (*(BY_LANE,) * 4, EVERYWHERE), BY_LANE, donate=True
         )
+        self._scale = over_lanes(jax.vmap(clip_scale), mesh, BY_LANE, BY_LANE, donate=False)
+        self._step = {
+            part: over_lanes(
+                partial(self._step_part, part=part), mesh, (BY_LANE,) * 5, BY_LANE, donate=True
+            )
+            for part in ("params", "mean", "square", "gradient", "step")
+        }
         self._read = over_lanes(
             self._read_lane, mesh, in_specs=(BY_LANE, EVERYWHERE), out_specs=BY_LANE, donate=False
         )
@@ -159,8 +170,22 @@ class LanePrograms:
         return replace(lanes, runs=replace(runs, gradient=gradient)), losses_K
 
     def step(self, lanes: Lanes, flags_K: Array, pretrained: Tree) -> Lanes:
-        """Steps the optimiser of the flagged lanes, whose batches are complete."""
-        return replace(lanes, runs=self._step(lanes.runs, lanes.hyper, flags_K, pretrained))
+        """Steps the optimiser of the flagged lanes, whose batches are complete.
+
+        One program for each part of the state, in this order: each updates its part in place. One
+        program for all of them would copy the state, as parts are read after others were written.
+        """
+        runs, hyper = lanes.runs, lanes.hyper
+        if pretrained is not None:
+            others = replace(runs, gradient=None)
+            gradient = self._penalise(runs.gradient, others, hyper, flags_K, pretrained)
+            runs = replace(runs, gradient=gradient)
+        scale_K = self._scale(runs, hyper)
+        for part, program in self._step.items():
+            others = replace(runs, **{part: None})
+            value = program(getattr(runs, part), others, hyper, flags_K, scale_K)
+            runs = replace(runs, **{part: value})
+        return replace(lanes, runs=runs)
 
     def evaluate(
         self,
@@ -240,14 +265,25 @@ class LanePrograms:
         )
         return jax.vmap(block)(gradient, params, step, hyper, segments, share_K)
 
-    def _step_flagged(
-        self, runs: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
-    ) -> RunState:
-        def one(run: RunState, hyper: Hyper, flag: Array) -> RunState:
-            stepped = update(run, hyper, pretrained if self.penalised else None)
-            return jax.tree.map(lambda new, old: jnp.where(flag, new, old), stepped, run)
+    def _penalise_part(
+        self, gradient: Tree, others: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
+    ) -> Tree:
+        def one(gradient: Tree, others: RunState, hyper: Hyper, flag: Array) -> Tree:
+            run = replace(others, gradient=gradient)
+            return _where(flag, penalised_gradient(run, hyper, pretrained), gradient)
 
-        return jax.vmap(one)(runs, hyper, flags_K)
+        return jax.vmap(one)(gradient, others, hyper, flags_K)
+
+    def _step_part(
+        self, old: Tree, others: RunState, hyper: Hyper, flags_K: Array, scale_K: Array, part: str
+    ) -> Tree:
+        """Returns one part of the state after the step; the rest of the computation falls away."""
+
+        def one(old: Tree, others: RunState, hyper: Hyper, flag: Array, scale: Array) -> Tree:
+            stepped = update(replace(others, **{part: old}), hyper, scale)
+            return _where(flag, getattr(stepped, part), old)
+
+        return jax.vmap(one)(old, others, hyper, flags_K, scale_K)
 
     def _evaluate_blocks(
         self,

@@ -22,6 +22,7 @@ from intertrain_jax.engine.arena import SplitView, build_arena
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.environment import use_compilation_cache
 from intertrain_jax.engine.evaluation import Evaluator
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lane_group import LaneGroup
@@ -77,6 +78,7 @@ def run_grid(
     Raises:
         IntertrainError: if base models differ in shape, or an option does not fit.
     """
+    use_compilation_cache()
     return GridLoop(plan, done, tasks, models, emit, options, out, watch).run()
 
 
@@ -103,9 +105,8 @@ class GridLoop:
         self._shapes = self._choose_shapes(plan)
         self._evaluator = Evaluator(self._arena, self._starts.num_outputs)
         self._protocol = plan.runs[0].protocol
-        self._penalised = any(run.protocol.l2_to_base > 0 for run in plan.runs)
         self._pretrained: Any = None
-        if self._penalised:
+        if any(run.protocol.l2_to_base > 0 for run in plan.runs):
             self._pretrained = jax.device_put(
                 self._starts.pretrained_body(plan), replicated(self._mesh)
             )
@@ -172,7 +173,6 @@ class GridLoop:
             counts.fused,
             self._mesh,
             DTYPES[self._protocol.precision],
-            self._penalised,
         )
         self._groups = [
             LaneGroup(self._programs.empty_lanes(), [None] * counts.fused)

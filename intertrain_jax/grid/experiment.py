@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import ExperimentConfig, config_from_mapping, to_yaml
+from intertrain_jax.config import EXPERIMENT_FILE, ExperimentConfig, config_from_mapping, to_yaml
 from intertrain_jax.grid.plan import Resolution
 from intertrain_jax.records import write_atomic
 from intertrain_jax.strict import build, parse_yaml, to_plain
 
-EXPERIMENT_FILE = "experiment.yaml"
 RESOLUTION_FILE = "resolution.json"
 _LOCK_FILE = ".lock"
 

@@ -103,38 +103,50 @@ def is_head(path: tuple[Any, ...]) -> bool:
     return str(getattr(path[0], "key", path[0])) == "head"
 
 
-def update(state: RunState, hyper: Hyper, pretrained: Tree | None) -> RunState:
-    """Takes one AdamW step with the accumulated gradient, and clears it.
-
-    Decoupled weight decay as in PyTorch's AdamW; clipping by global norm over what is being trained.
+def penalised_gradient(state: RunState, hyper: Hyper, pretrained: Tree) -> Tree:
+    """Returns the complete batch's gradient plus that of the penalty λ‖θ − θ_PT‖² on the body.
 
     Args:
         state: the run, its `gradient` complete for one batch.
         hyper: the run's hyperparameters.
-        pretrained: θ_PT of the body, for `l2_to_base`; None compiles the penalty away.
+        pretrained: θ_PT of the body.
     """
-    body = (state.step >= hyper.head_only_steps).astype(jnp.float32)
-    gradient = state.gradient
-    if pretrained is not None:
-        gradient = {
-            name: grads
-            if name == "head"
-            else jax.tree.map(
-                lambda g, p, p0: g + 2.0 * hyper.l2_to_base * (p - p0),
-                grads,
-                state.params[name],
-                pretrained[name],
-            )
-            for name, grads in gradient.items()
-        }
+
+    def penalised(gradient: Array, now: Array, start: Array) -> Array:
+        return gradient + 2.0 * hyper.l2_to_base * (now - start)
+
+    body = {
+        name: jax.tree.map(penalised, state.gradient[name], state.params[name], start)
+        for name, start in pretrained.items()
+    }
+    return {**state.gradient, **body}
+
+
+def clip_scale(state: RunState, hyper: Hyper) -> Array:
+    """Returns the factor that brings the gradient of what is being trained below `clip_norm`."""
+    body = _body_trains(state, hyper)
     squares = [
         jnp.sum(jnp.square(g)) * (1.0 if is_head(path) else body)
-        for path, g in jax.tree_util.tree_leaves_with_path(gradient)
+        for path, g in jax.tree_util.tree_leaves_with_path(state.gradient)
     ]
     norm = jnp.sqrt(jnp.sum(jnp.stack(squares)))
-    scale = jnp.minimum(1.0, hyper.clip_norm / (norm + 1e-6))
+    return jnp.minimum(1.0, hyper.clip_norm / (norm + 1e-6))
+
+
+def update(state: RunState, hyper: Hyper, scale: Array) -> RunState:
+    """Takes one AdamW step with the accumulated gradient, and clears it.
+
+    Decoupled weight decay as in PyTorch's AdamW.
+
+    Args:
+        state: the run, its `gradient` complete for one batch.
+        hyper: the run's hyperparameters.
+        scale: from `clip_scale`.
+    """
+    body = _body_trains(state, hyper)
     gradient = jax.tree_util.tree_map_with_path(
-        lambda path, g: g * (scale if is_head(path) else scale * body), gradient
+        lambda path, g: g * (scale if is_head(path) else scale * body),
+        state.gradient,
     )
     adam = optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps=hyper.epsilon)
     moments = optax.ScaleByAdamState(count=state.step, mu=state.mean, nu=state.square)
@@ -152,3 +164,7 @@ def update(state: RunState, hyper: Hyper, pretrained: Tree | None) -> RunState:
         gradient=jax.tree.map(jnp.zeros_like, state.gradient),
         step=state.step + 1,
     )
+
+
+def _body_trains(state: RunState, hyper: Hyper) -> Array:
+    return (state.step >= hyper.head_only_steps).astype(jnp.float32)

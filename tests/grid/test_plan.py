@@ -153,7 +153,10 @@ def test_ids_of_dependants_change_with_the_source_tasks_data() -> None:
         return {run.name: run.id for run in plan.runs}
 
     before, after = ids("old"), ids("new")
-    assert {name for name in before if before[name] != after[name]} == {"PT:alpha:0", "alpha:beta:0"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "PT:alpha:0",
+        "alpha:beta:0",
+    }
 
 
 def test_automatic_precision_is_resolved() -> None:

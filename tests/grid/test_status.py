@@ -67,7 +67,11 @@ def test_records_of_other_experiments_do_not_count() -> None:
         ({"PT:beta:0": None}, "PT:beta:0", r"done: test \d+\.\d\d, 800 examples, schedule"),
         ({}, "PT:beta:0", "ready: it waits for a free lane only"),
         ({}, "alpha:beta:0", r"waiting: .* that PT:alpha:0 \(\w+\) makes, which is ready"),
-        ({"PT:alpha:0": "diverged"}, "alpha:beta", "blocked: .* which is failed: diverged. .*--retry"),
+        (
+            {"PT:alpha:0": "diverged"},
+            "alpha:beta",
+            "blocked: .* which is failed: diverged. .*--retry",
+        ),
         ({"PT:alpha:0": "diverged"}, "PT:alpha", "failed: diverged"),
     ],
 )

@@ -78,7 +78,12 @@ def test_no_colour_codes_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_gains_are_blue_and_losses_red() -> None:
-    strong = {"alpha:alpha:0": 90.0, "alpha:alpha:1": 91.0, "alpha:beta:0": 30.0, "alpha:beta:1": 31.0}
+    strong = {
+        "alpha:alpha:0": 90.0,
+        "alpha:alpha:1": 91.0,
+        "alpha:beta:0": 30.0,
+        "alpha:beta:1": 31.0,
+    }
     text = render(dict(strong), color=True)
     colours = [tuple(map(int, c)) for c in re.findall(r"48;2;(\d+);(\d+);(\d+)", row_of(text))]
     average, gain, loss = colours

@@ -1,0 +1,157 @@
+"""An experiment on disk that trains nothing: two tiny tasks, a tokenizer, an engine that makes up scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from intertrain_jax.cli.execute import Engine
+from intertrain_jax.config import ExperimentConfig, config_from_mapping
+from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.grid.plan import Plan, Run
+from tests.runs import made_up_score, make_result
+
+TASKS = ("alpha", "beta")
+_WORDS = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "good", "bad", "film", "dish", "very")
+
+
+def write_tokenizer(folder: Path, words: tuple[str, ...] = _WORDS) -> Path:
+    """Writes a word tokenizer as BERT has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {word: k for k, word in enumerate(words)}
+    tokenizer = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {
+                "id": vocabulary[word],
+                "content": word,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            for word in words
+            if word.startswith("[")
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    return folder
+
+
+def write_task(folder: Path, rows: int = 40) -> Path:
+    """Writes a task of two classes with train and validation splits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, count in (("train", rows), ("validation", rows // 2)):
+        lines = [
+            json.dumps(
+                {"text": f"{('bad', 'good')[k % 2]} film" + " very" * (k % 3), "label": k % 2}
+            )
+            for k in range(count)
+        ]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    return folder
+
+
+def write_experiment(folder: Path, **changes: Any) -> ExperimentConfig:
+    """Writes data and a tokenizer, and returns a configuration that uses them."""
+    for task in TASKS:
+        write_task(folder / "data" / task)
+    write_tokenizer(folder / "model")
+    return config_from_mapping(raw_config(folder, **changes))
+
+
+def raw_config(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Returns a configuration as YAML would give it."""
+    return {
+        "name": "tiny",
+        "model": {"pretrained": str(folder / "model")},
+        "sources": list(TASKS),
+        "targets": list(TASKS),
+        "seeds": 2,
+        "out": str(folder / "out"),
+        "data": {"data_dir": str(folder / "data"), "cache_dir": str(folder / "cache")},
+        "tasks": [{"name": task, "texts": ["{text}"], "labels": ["bad", "good"]} for task in TASKS],
+        **changes,
+    }
+
+
+@dataclass(frozen=True)
+class FakeModel:
+    """What the grid wants to know of a base model."""
+
+    directory: Path
+    fingerprint: str
+
+
+@dataclass
+class FakeEngine:
+    """Makes up every score from the run's name.
+
+    Attributes:
+        failures: names of runs that fail, with reasons.
+        interrupt_after: runs after which the user interrupts; None for never.
+        calls: names of the runs done, over all calls.
+    """
+
+    failures: Mapping[str, str] = field(default_factory=dict)
+    interrupt_after: int | None = None
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine as the command line wants it."""
+        return Engine(
+            load_checkpoint=lambda reference, revision: FakeModel(
+                Path(reference), f"weights of {Path(reference).name}"
+            ),
+            check_inputs=lambda models, options, max_length: None,
+            resolve_precision=lambda precision: "float32",
+            environment=lambda: {"device": "made up"},
+            run_grid=self.run_grid,
+        )
+
+    def run_grid(
+        self,
+        plan: Plan,
+        done: set[str],
+        tasks: Mapping[str, Any],
+        models: Mapping[str, Any],
+        emit: Callable[[Run, Any, str | None], None],
+        options: object,
+        out: Path,
+        watch: Callable[[GridProgress], None],
+    ) -> GridProgress:
+        """Does the runs in the plan's order, as `engine.loop.run_grid` would."""
+        assert set(tasks) == {run.target for run in plan.runs}
+        failed: set[str] = set()
+        progress = GridProgress(lanes=4, seconds=0.5)
+        for run in plan.runs:
+            if run.id in done:
+                continue
+            if self.interrupt_after is not None and len(self.calls) == self.interrupt_after:
+                raise KeyboardInterrupt
+            assert run.depends_on is None or run.depends_on in plan.by_id
+            self.calls.append(run.name)
+            reason = self.failures.get(run.name)
+            if run.depends_on in failed:
+                reason = "its source run failed"
+            if reason:
+                failed.add(run.id)
+                emit(run, None, reason)
+            else:
+                emit(run, make_result(made_up_score(run)), None)
+            watch(progress)
+        return progress

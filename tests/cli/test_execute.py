@@ -1,0 +1,204 @@
+"""A grid from configuration to matrix, with an engine that makes up its scores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.cli.execute import execute
+from intertrain_jax.config import ExperimentConfig
+from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.grid.experiment import exclusive
+from intertrain_jax.records import RecordStore
+from tests.cli.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
+
+RUNS = 2 * 2 + 2 * 2 * 2
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ExperimentConfig:
+    return write_experiment(tmp_path)
+
+
+def gains(config: ExperimentConfig) -> bytes:
+    return (config.out_dir / "analysis" / "gains.csv").read_bytes()
+
+
+def test_a_grid_leaves_records_analysis_and_a_matrix(
+    config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(config, FakeEngine().engine) == 0
+    out = config.out_dir
+    assert len(RecordStore(out).read_all().by_id) == RUNS
+    assert {path.name for path in out.iterdir()} == {
+        "experiment.yaml",
+        "resolution.json",
+        "records",
+        "analysis",
+        ".lock",
+    }
+    matrix = pd.read_csv(out / "analysis" / "gains.csv", index_col="base")
+    assert matrix.shape == (2, 2)
+    assert matrix.notna().all().all()
+    shown = capsys.readouterr()
+    assert "alpha" in shown.out
+    assert f"{RUNS} of {RUNS} runs done" in shown.out
+    assert str(out) in shown.out.replace("\n", "")
+    assert "0 done before" in shown.err
+
+
+def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    for record in RecordStore(config.out_dir).read_all().by_id.values():
+        assert record.protocol.precision == "float32"
+        assert record.base.fingerprint == "weights of model"
+        assert record.data.source["kind"] == "data_dir"
+        assert record.environment == {"device": "made up"}
+
+
+def test_the_same_command_again_does_nothing(config: ExperimentConfig) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    before, again = gains(config), FakeEngine()
+    assert execute(config, again.engine, quiet=True) == 0
+    assert again.calls == []
+    assert gains(config) == before
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, RUNS - 1])
+def test_an_interrupted_grid_goes_on_where_it_was(tmp_path: Path, after: int) -> None:
+    whole = write_experiment(tmp_path / "whole")
+    execute(whole, FakeEngine().engine, quiet=True)
+    config = write_experiment(tmp_path / "cut")
+    first, second = FakeEngine(interrupt_after=after), FakeEngine()
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, first.engine, quiet=True)
+    assert execute(config, second.engine, quiet=True) == 0
+    assert len(first.calls) == after
+    assert sorted(first.calls + second.calls) == sorted(set(first.calls + second.calls))
+    assert len(first.calls + second.calls) == RUNS
+    assert gains(config) == gains(whole)
+
+
+def test_failures_are_recorded_shown_and_not_repeated_unasked(
+    config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = FakeEngine(failures={"PT:alpha:1": "diverged"})
+    assert execute(config, failing.engine) == 1
+    counts = pd.read_csv(config.out_dir / "analysis" / "gains_n.csv", index_col="base")
+    assert counts.loc["alpha"].tolist() == [1, 1]
+    assert counts.loc["beta"].tolist() == [1, 2]
+    shown = capsys.readouterr().out
+    assert "n=1" in shown
+    assert "3 failed" in shown
+    again = FakeEngine()
+    assert execute(config, again.engine, quiet=True) == 1
+    assert again.calls == []
+    assert execute(config, again.engine, retry_failed=True, quiet=True) == 0
+    assert sorted(again.calls) == ["PT:alpha:1", "alpha:alpha:1", "alpha:beta:1"]
+
+
+def test_dependants_of_a_run_that_failed_before_a_kill_are_recorded(
+    config: ExperimentConfig,
+) -> None:
+    first = FakeEngine(failures={"PT:alpha:0": "diverged"}, interrupt_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, first.engine, quiet=True)
+    assert first.calls == ["PT:alpha:0"]
+    second = FakeEngine()
+    assert execute(config, second.engine, quiet=True) == 1
+    records = RecordStore(config.out_dir).read_all().by_id.values()
+    failed = {f"{r.base.label}:{r.target}:{r.seed}" for r in records if r.status == "failed"}
+    assert failed == {"PT:alpha:0", "alpha:alpha:0", "alpha:beta:0"}
+    assert len(second.calls) == RUNS - 3
+
+
+def test_a_truncated_record_is_reported_and_done_again(
+    config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    before = gains(config)
+    victim = next(config.out_dir.glob("records/beta/alpha--1*.json"))
+    victim.write_text(victim.read_text("utf-8")[:300], "utf-8")
+    again = FakeEngine()
+    capsys.readouterr()
+    assert execute(config, again.engine, quiet=True) == 0
+    assert again.calls == ["alpha:beta:1"]
+    assert f"{victim} is no record" in capsys.readouterr().err.replace("\n", "")
+    assert gains(config) == before
+
+
+def test_more_seeds_keep_what_is_done(config: ExperimentConfig) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    more = FakeEngine()
+    assert execute(replace(config, seeds=3), more.engine, quiet=True) == 0
+    assert len(more.calls) == RUNS // 2
+    assert {name[-1] for name in more.calls} == {"2"}
+
+
+def test_fewer_seeds_use_only_theirs(config: ExperimentConfig) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    execute(replace(config, seeds=1), FakeEngine().engine, quiet=True)
+    counts = pd.read_csv(config.out_dir / "analysis" / "gains_n.csv", index_col="base")
+    assert (counts == 1).all().all()
+    flat = pd.read_csv(config.out_dir / "analysis" / "records.csv")
+    assert len(flat) == RUNS
+    assert flat["expected"].sum() == RUNS // 2
+
+
+def test_a_base_model_is_a_row(tmp_path: Path) -> None:
+    other = write_tokenizer(tmp_path / "other")
+    config = write_experiment(
+        tmp_path, model={"pretrained": str(tmp_path / "model"), "bases": [str(other)]}
+    )
+    assert execute(config, FakeEngine().engine, quiet=True) == 0
+    matrix = pd.read_csv(config.out_dir / "analysis" / "gains.csv", index_col="base")
+    assert list(matrix.index) == ["alpha", "beta", str(other)]
+
+
+def test_a_base_model_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    words = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "film", "bad", "good", "dish", "very")
+    other = write_tokenizer(tmp_path / "other", words)
+    config = write_experiment(
+        tmp_path, model={"pretrained": str(tmp_path / "model"), "bases": [str(other)]}
+    )
+    with pytest.raises(IntertrainError, match="must have the tokenizer of"):
+        execute(config, FakeEngine().engine, quiet=True)
+    assert not config.out_dir.exists()
+
+
+def test_changed_data_are_another_experiment(config: ExperimentConfig) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    before = gains(config)
+    file = Path(config.data.data_dir or "") / "beta" / "train.jsonl"
+    file.write_text(file.read_text("utf-8").replace("bad film", "bad dish", 1), "utf-8")
+    with pytest.raises(IntertrainError, match="data of task 'beta' has fingerprint"):
+        execute(config, FakeEngine().engine, quiet=True)
+    assert gains(config) == before
+
+
+def test_a_directory_in_use_is_left_alone(config: ExperimentConfig) -> None:
+    execute(config, FakeEngine().engine, quiet=True)
+    with (
+        exclusive(config.out_dir),
+        pytest.raises(IntertrainError, match="in use by another process"),
+    ):
+        execute(config, FakeEngine().engine, quiet=True)
+
+
+def test_a_limit_marks_results_as_a_test(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = raw_config(tmp_path)
+    config = write_experiment(tmp_path, data={**raw["data"], "limit": 10})
+    execute(config, FakeEngine().engine)
+    assert "test only: every split was cut to 10 rows" in capsys.readouterr().out
+
+
+def test_runs_that_leave_no_record_are_an_error(config: ExperimentConfig) -> None:
+    engine = replace(FakeEngine().engine, run_grid=lambda *args: GridProgress())
+    with pytest.raises(IntertrainError, match=f"{RUNS} runs of 'tiny' left no record"):
+        execute(config, engine, quiet=True)

@@ -1,0 +1,78 @@
+"""The command group: verbs, errors and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.cli import main, options
+
+
+def test_verbs() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for verb in ("grid", "plan", "status", "tasks", "models"):
+        assert f"\n  {verb} " in result.output
+
+
+@pytest.mark.parametrize("verb", ["grid", "plan", "status", "tasks", "models"])
+def test_every_verb_has_help(verb: str) -> None:
+    result = CliRunner().invoke(main, [verb, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("arguments", [["gird"], ["grid", "--sed", "3"], ["grid", "--seeds", "x"]])
+def test_usage_errors_exit_with_two(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_a_users_error_is_one_line_and_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise IntertrainError("the thing must be so, got this. Do that.")
+
+    monkeypatch.setattr(options, "load_config", fail)
+    result = CliRunner().invoke(main, ["plan"])
+    assert result.exit_code == 2
+    assert result.stderr == "error: the thing must be so, got this. Do that.\n"
+    assert result.stdout == ""
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(options, "load_config", interrupt)
+    monkeypatch.setattr(sys, "argv", ["/bin/intertrain-jax", "grid", "--out", "my results"])
+    result = CliRunner().invoke(main, ["grid", "--out", "my results"])
+    assert result.exit_code == 130
+    assert "to go on: intertrain-jax grid --out 'my results'" in result.stderr
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(options, "load_config", bug)
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(main, ["plan"], catch_exceptions=False)
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path, repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "intertrain_jax", "grid", "--seeds", "0"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(repository)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: config key 'seeds' must be >= 1, got 0.")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

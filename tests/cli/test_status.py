@@ -1,0 +1,58 @@
+"""`status`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from intertrain_jax.cli import main
+from intertrain_jax.cli.execute import execute
+from intertrain_jax.grid.status import Heartbeat, write_heartbeat
+from tests.cli.experiments import FakeEngine, write_experiment
+
+
+def status(out: Path) -> str:
+    result = CliRunner().invoke(main, ["status", "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_status_of_a_grid(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, FakeEngine(interrupt_after=5).engine, quiet=True)
+    out = config.out_dir
+    assert "12 runs, 5 done, 0 failed, 0 running, 7 pending" in status(out)
+    write_heartbeat(out, Heartbeat(time.time(), 1, 0, 7, 3, 42.0, 90.0))
+    text = status(out)
+    assert "5 done, 0 failed, 3 running, 4 pending" in text
+    assert "running now: 42 examples/s, time left 1 min 30 s" in text
+
+
+def test_failures_and_foreign_files_are_listed(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    execute(config, FakeEngine(failures={"PT:beta:0": "diverged"}).engine, quiet=True)
+    (config.out_dir / "records" / "notes.json").write_text("{}", "utf-8")
+    text = status(config.out_dir)
+    assert "9 done, 3 failed" in text
+    assert "failed: PT:beta:0 (" in text
+    assert "): diverged" in text
+    assert "notes.json: not a record" in text
+
+
+def test_a_directory_without_an_experiment_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["status", "--out", str(tmp_path / "nothing")])
+    assert result.exit_code == 2
+    assert "nothing' must hold an experiment.yaml, but has none" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_before_anything_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = CliRunner().invoke(main, ["status"], catch_exceptions=False).output
+    assert text.startswith("quickstart in results/quickstart: ")
+    assert " 0 done" in text
+    assert list(tmp_path.iterdir()) == []

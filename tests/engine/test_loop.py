@@ -1,0 +1,238 @@
+"""The engine's rules, on tiny grids: lanes, refill, compilation, checkpoints, failures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from tests.engine.tiny_grid import Outcomes, run_tiny, tiny_plan, tiny_protocol, tiny_task
+
+from intertrain_jax.base import StopReason
+from intertrain_jax.engine import loop
+from intertrain_jax.engine.lanes import LanePrograms
+from intertrain_jax.engine.progress import GridProgress
+
+TASKS = {
+    "short": tiny_task("short"),
+    "long": tiny_task("long", 3, 20, 30),
+    "graded": tiny_task("graded", regression=True),
+}
+
+
+def assert_alike(one: Outcomes, other: Outcomes, exactly: bool = False) -> None:
+    """Compares scores, counts and curves of two grids."""
+    assert one.results.keys() == other.results.keys() and one.failures == other.failures
+    for name, result in one.results.items():
+        twin = other.results[name]
+        if exactly:
+            assert result == twin, name
+            continue
+        assert replace(result, history=()) == replace(twin, history=()), name
+        for ours, theirs in zip(result.history, twin.history, strict=True):
+            assert ours == pytest.approx(theirs, rel=2e-4, abs=1e-5), name
+
+
+@pytest.fixture(scope="module", params=["bert", "roberta"])
+def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Every run of a grid done by itself: one lane, one after another."""
+    plan = tiny_plan(list(TASKS), ["short"], 2)
+    out = tmp_path_factory.mktemp(f"alone-{request.param}")
+    outcomes, _ = run_tiny(out, plan, TASKS, family=request.param, lanes=1, fuse=1)
+    assert len(outcomes.results) == len(plan.runs)
+    return request.param, plan, outcomes
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"lanes": 3, "fuse": 3},
+        {"lanes": 8, "fuse": 8},
+        {"lanes": 3, "fuse": 1},
+        {"lanes": 4, "fuse": "auto", "devices": 4},
+    ],
+    ids=["3 fused", "8 fused", "3 in turn", "4 devices"],
+)
+def test_a_lane_is_a_run_alone(alone: Any, layout: dict[str, Any], tmp_path: Path) -> None:
+    family, plan, expected = alone
+    outcomes, progress = run_tiny(tmp_path, plan, TASKS, family=family, **layout)
+    assert_alike(outcomes, expected)
+    assert progress.lanes == layout["lanes"] and progress.done == len(plan.runs)
+
+
+def test_sources_change_what_their_dependants_start_from(alone: Any) -> None:
+    _, _, outcomes = alone
+    curve = [outcomes.results[name].history for name in ("PT:long:0", "short:long:0")]
+    assert curve[0] != curve[1]
+
+
+def test_one_compilation_per_row_length(tmp_path: Path) -> None:
+    tasks = {
+        "a": tiny_task("a", 2, 3, 9),
+        "b": tiny_task("b", 5, 10, 30, train=33),
+        "c": tiny_task("c", 3, 40, 60),
+    }
+    few, _ = run_tiny(tmp_path / "few", tiny_plan(["a", "c"]), tasks), None
+    plan = tiny_plan(["a", "b", "c"], ["a"], 2)
+    _, progress = run_tiny(tmp_path / "many", plan, tasks)
+    # Rows of 32 serve "a" and "b", rows of 64 serve "c".
+    assert few[1].compilations == progress.compilations == 2
+    assert progress.done == 12
+
+
+def test_batch_sizes_share_a_program(tmp_path: Path) -> None:
+    plan = tiny_plan(["short"], seeds=2)
+    mixed = replace(
+        plan,
+        runs=tuple(
+            replace(run, protocol=replace(run.protocol, batch_size=size))
+            for run, size in zip(plan.runs, (4, 16), strict=True)
+        ),
+    )
+    outcomes, progress = run_tiny(tmp_path, mixed, TASKS)
+    assert progress.compilations == 1
+    assert [outcomes.results[f"PT:short:{s}"].steps for s in (0, 1)] == [30, 9]
+
+
+def test_lanes_are_refilled_and_kept_busy(tmp_path: Path) -> None:
+    _, progress = run_tiny(tmp_path, tiny_plan(["short"], ["short"], 6), TASKS, lanes=3, fuse=3)
+    assert progress.done == 12
+    assert progress.occupancy > 0.9
+    assert 0.0 < progress.padding_share < 0.5
+
+
+def test_best_parameters_are_scored_and_passed_on(tmp_path: Path) -> None:
+    """With a patience of two validations, the score is that of the best validation, not the last."""
+    protocol = tiny_protocol(epochs=30, patience=80, learning_rate=0.02)
+    outcomes, _ = run_tiny(tmp_path, tiny_plan(["long"], seeds=2, protocol=protocol), TASKS)
+    for result in outcomes.results.values():
+        assert result.stop_reason is StopReason.PATIENCE
+        scores = [entry["validation"] for entry in result.history]
+        assert result.validation == max(scores)
+        assert result.examples == 80 + result.history[int(np.argmax(scores))]["examples"]
+
+
+def test_a_diverging_run_is_recorded_and_harms_no_neighbour(tmp_path: Path) -> None:
+    plan = tiny_plan(["short", "long"], ["short"], 1)
+    broken = replace(
+        plan,
+        runs=tuple(
+            replace(run, protocol=replace(run.protocol, learning_rate=1e30, clip_norm=None))
+            if run.name == "PT:short:0"
+            else run
+            for run in plan.runs
+        ),
+    )
+    outcomes, progress = run_tiny(tmp_path / "broken", broken, TASKS, lanes=2, fuse=2)
+    healthy, _ = run_tiny(tmp_path / "healthy", tiny_plan(["long"]), TASKS, lanes=2, fuse=2)
+    assert outcomes.failures["PT:short:0"].startswith(StopReason.DIVERGED.sentence)
+    for orphan in ("short:short:0", "short:long:0"):
+        assert "source run" in outcomes.failures[orphan]
+    assert progress.failed == 3 and progress.done == 1
+    assert outcomes.results["PT:long:0"].test == healthy.results["PT:long:0"].test
+
+
+def test_memory_running_out_halves_the_lanes_and_loses_no_run(
+    alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family, plan, expected = alone
+    original, calls = LanePrograms.accumulate, []
+
+    def scarce(self: LanePrograms, lanes: Any, *rest: Any) -> Any:
+        calls.append(self.num_lanes)
+        if self.num_lanes > 2 and len(calls) > 3:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return original(self, lanes, *rest)
+
+    monkeypatch.setattr(LanePrograms, "accumulate", scarce)
+    outcomes, progress = run_tiny(tmp_path, plan, TASKS, family=family, lanes=4, fuse=4)
+    assert progress.lanes == 2
+    assert_alike(outcomes, expected)
+
+
+def test_memory_too_small_for_one_lane_is_a_recorded_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(self: LanePrograms, *rest: Any) -> Any:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(LanePrograms, "accumulate", none_left)
+    outcomes, progress = run_tiny(tmp_path, tiny_plan(["short"]), TASKS)
+    assert "lower engine.block_rows" in outcomes.failures["PT:short:0"]
+    assert progress.failed == 1
+
+
+class Killed(Exception):
+    """Stands for a killed process."""
+
+
+def test_a_killed_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
+    plan = tiny_plan(["short", "long"], protocol=tiny_protocol(epochs=12))
+    whole, _ = run_tiny(tmp_path / "whole", plan, TASKS)
+
+    def kill(progress: GridProgress) -> None:
+        if progress.examples > 500:
+            raise Killed
+
+    out = tmp_path / "killed"
+    with pytest.raises(Killed):
+        run_tiny(out, plan, TASKS, checkpoint_minutes=1e-9, watch=kill)
+    saved = list((out / "checkpoints" / "lanes").glob("*/*/host.json"))
+    assert len(saved) == 2 and all(json.loads(f.read_text())["step"] > 5 for f in saved)
+    first_steps: list[int] = []
+    original = loop.LaneRun.__post_init__
+
+    def watch_start(self: Any) -> None:
+        first_steps.append(self.step)
+        original(self)
+
+    loop.LaneRun.__post_init__ = watch_start  # type: ignore[method-assign]
+    try:
+        resumed, _ = run_tiny(out, plan, TASKS)
+    finally:
+        loop.LaneRun.__post_init__ = original  # type: ignore[method-assign]
+    assert sorted(first_steps) == sorted(int(f.parent.name) for f in saved)
+    assert_alike(resumed, whole, exactly=True)
+    assert not (out / "checkpoints").exists()
+
+
+def test_source_models_are_deleted_when_nothing_waits_for_them(tmp_path: Path) -> None:
+    plan = tiny_plan(["short", "long"], ["short"], 2)
+    seen: set[int] = set()
+
+    def count(progress: GridProgress) -> None:
+        seen.add(len(list((tmp_path / "checkpoints" / "sources").glob("*"))))
+
+    run_tiny(tmp_path, plan, TASKS, watch=count)
+    assert max(seen) > 0 and not (tmp_path / "checkpoints").exists()
+    run_tiny(tmp_path / "kept", plan, TASKS, keep_checkpoints=True)
+    assert len(list((tmp_path / "kept" / "checkpoints" / "sources").iterdir())) == 4
+
+
+def test_a_source_whose_model_is_gone_is_repeated_without_a_second_record(tmp_path: Path) -> None:
+    before = tiny_plan(["short"], ["short"])
+    first, _ = run_tiny(tmp_path, before, TASKS)
+    grown = tiny_plan(["short", "long"], ["short"])
+    whole, _ = run_tiny(tmp_path / "whole", grown, TASKS)
+    done = {run.id for run in before.runs}
+    rest, progress = run_tiny(tmp_path, grown, TASKS, done=done)
+    assert set(rest.results) == {"PT:long:0", "short:long:0"} and progress.total == 2
+    assert {**first.results, **rest.results} == whole.results
+
+
+def test_peak_memory_does_not_grow_with_the_number_of_runs(tmp_path: Path) -> None:
+    def live_bytes(seeds: int) -> int:
+        peak = [0]
+
+        def watch(progress: GridProgress) -> None:
+            peak[0] = max(peak[0], sum(x.nbytes for x in jax.live_arrays()))
+
+        run_tiny(tmp_path / str(seeds), tiny_plan(["short"], ["short"], seeds), TASKS, watch=watch)
+        return peak[0]
+
+    few, many = live_bytes(2), live_bytes(8)
+    assert many <= few * 1.05
