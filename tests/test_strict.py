@@ -108,7 +108,7 @@ def test_override_sets_and_creates_nested_keys() -> None:
 
 @pytest.mark.parametrize("override", ["a.b", "=3", "a..b=3", ".a=3"])
 def test_override_needs_key_and_value(override: str) -> None:
-    with pytest.raises(IntertrainError, match="--set takes key.sub=value"):
+    with pytest.raises(IntertrainError, match=r"--set takes key.sub=value"):
         apply_override({}, override)
 
 

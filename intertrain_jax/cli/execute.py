@@ -136,7 +136,7 @@ def execute(
         environment = engine.environment()
 
         def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
-            source = prepared.data[run.target].source
+            source = {**prepared.data[run.target].source, "limit": config.data.limit}
             store.write(record_of(run, result, reason, source, environment))
 
         # A source run that failed in an earlier call takes its dependants with it.

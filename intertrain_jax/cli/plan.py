@@ -45,14 +45,12 @@ def print_plan(config: ExperimentConfig) -> None:
 
     plan = plan_offline(config)
     done, failed = done_and_failed(plan, RecordStore(config.out_dir).read_all().by_id)
-    for line in describe_runs(plan):
-        click.echo(line)
-    if done or failed:
-        click.echo(f"of these, {len(done):,} are done and {len(failed):,} failed")
     rest = [run for run in plan.runs if run.id not in done]
-    parameters = encoder_parameters(config.model.pretrained)
-    for line in describe_cost(estimate(rest, offline_sizes(config), parameters)):
-        click.echo(line)
+    cost = estimate(rest, offline_sizes(config), encoder_parameters(config.model.pretrained))
+    lines = describe_runs(plan)
+    if done or failed:
+        lines.append(f"of these, {len(done):,} are done and {len(failed):,} failed; what is left:")
+    click.echo("\n".join([*lines, *describe_cost(cost)]))
 
 
 def describe_runs(plan: Plan) -> list[str]:
@@ -110,4 +108,6 @@ def _short(number: float) -> str:
 
 
 def _hours(hours: float) -> str:
+    if hours < 0.01:
+        return "under 0.01"
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.config import Protocol
-from intertrain_jax.data.packing import BlockShape, pack
+from intertrain_jax.data.packing import Block, BlockShape, pack
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Step:
 
     Attributes:
         number: from 0.
-        blocks: micro-steps, each [R, Q] indices into the training split, EMPTY where unused.
+        blocks: micro-steps, of indices into the training split.
         batch_size: examples in this batch (the last batch of an epoch may be smaller).
         examples_after: examples seen once this step is done.
         validate: whether a validation is due after this step.
     """
 
     number: int
-    blocks: list[NDArray[np.int32]]
+    blocks: list[Block]
     batch_size: int
     examples_after: int
     validate: bool
@@ -81,7 +81,7 @@ def steps_from(
     schedule: Schedule,
     seed: int,
     lengths: NDArray[np.int32],
-    shape: BlockShape,
+    shapes: Sequence[BlockShape],
     first: int = 0,
 ) -> Iterator[Step]:
     """Yields a run's steps in order, beginning with step `first` (to resume in the middle).
@@ -91,7 +91,7 @@ def steps_from(
         schedule: from `schedule_of`.
         seed: the run's seed.
         lengths: [N] tokens of every training example in use.
-        shape: micro-step shape into which batches are packed.
+        shapes: micro-step shapes into which batches are packed, by row length.
         first: number of the first step to yield.
     """
     size, per_epoch = protocol.batch_size, schedule.steps_per_epoch
@@ -104,9 +104,14 @@ def steps_from(
         before = epoch * schedule.num_examples + within * size
         after = before + len(batch)
         blocks = [
-            np.where(block >= 0, batch[block], block).astype(np.int32)
-            for block in pack(lengths[batch].tolist(), shape)
+            Block(block.shape, _renamed(block.examples, batch))
+            for block in pack(lengths[batch].tolist(), shapes)
         ]
         due = after // protocol.validate_every > before // protocol.validate_every
         last = number == schedule.total_steps - 1
         yield Step(number, blocks, len(batch), after, due or last)
+
+
+def _renamed(examples: NDArray[np.int32], batch: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Turns positions in a batch into positions in the split; empty slots stay empty."""
+    return np.where(examples >= 0, batch[examples], examples).astype(np.int32)

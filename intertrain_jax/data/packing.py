@@ -71,20 +71,75 @@ def pack_rows(lengths: Sequence[int], row_length: int, max_segments: int) -> lis
     return rows
 
 
-def blocks_of(rows: list[list[int]], shape: BlockShape) -> list[NDArray[np.int32]]:
-    """Cuts packed rows into blocks: arrays [R, Q] of example indices, EMPTY where unused."""
-    blocks = []
-    for first in range(0, len(rows), shape.rows):
-        block = np.full((shape.rows, shape.segments), EMPTY, np.int32)
-        for r, row in enumerate(rows[first : first + shape.rows]):
-            block[r, : len(row)] = row
-        blocks.append(block)
+@dataclass(frozen=True)
+class Block:
+    """One micro-step's worth of examples.
+
+    Attributes:
+        shape: the shape of its tokens.
+        examples: [R, Q] int32 example indices, EMPTY where unused.
+    """
+
+    shape: BlockShape
+    examples: NDArray[np.int32]
+
+
+def pack(lengths: Sequence[int], shapes: Sequence[BlockShape]) -> list[Block]:
+    """Packs examples into blocks, each example into the shortest row that holds it.
+
+    Few examples of a batch are long, and short rows cost less attention; so the long ones get
+    blocks of their own, in which short ones then fill the room that is left.
+
+    Args:
+        lengths: tokens of every example.
+        shapes: block shapes in use, of increasing row length; the last holds the longest example.
+
+    Returns:
+        Blocks, those with the shortest rows first; every example is in exactly one of them.
+    """
+    blocks: list[Block] = []
+    left = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    for nth in range(len(shapes) - 1, -1, -1):
+        shape = shapes[nth]
+        below = shapes[nth - 1].length if nth else 0
+        first_short = next((n for n, i in enumerate(left) if lengths[i] <= below), len(left))
+        long, short = left[:first_short], left[first_short:]
+        if not long:
+            continue
+        rows = [
+            [long[j] for j in row]
+            for row in pack_rows([lengths[i] for i in long], shape.length, shape.segments)
+        ]
+        if short:
+            _fill(rows, short, lengths, shape)
+        blocks = _cut(rows, shape) + blocks
+        left = short
     return blocks
 
 
-def pack(lengths: Sequence[int], shape: BlockShape) -> list[NDArray[np.int32]]:
-    """Packs examples into as few blocks [R, Q] of the given shape as best-fit decreasing finds."""
-    return blocks_of(pack_rows(lengths, shape.length, shape.segments), shape)
+def _fill(
+    rows: list[list[int]], short: list[int], lengths: Sequence[int], shape: BlockShape
+) -> None:
+    """Moves short examples into the room that is left in rows, longest first."""
+    for row in rows:
+        room = shape.length - sum(lengths[i] for i in row)
+        for i in list(short):
+            if len(row) == shape.segments:
+                break
+            if lengths[i] <= room:
+                row.append(i)
+                short.remove(i)
+                room -= lengths[i]
+
+
+def _cut(rows: list[list[int]], shape: BlockShape) -> list[Block]:
+    blocks = []
+    for first in range(0, len(rows), shape.rows):
+        examples = np.full((shape.rows, shape.segments), EMPTY, np.int32)
+        for r, row in enumerate(rows[first : first + shape.rows]):
+            examples[r, : len(row)] = row
+        blocks.append(Block(shape, examples))
+    return blocks
 
 
 def segments_per_row(row_length: int, shortest: int) -> int:

@@ -27,24 +27,44 @@ EVALUATION_TOKENS = {"cpu": 1024, "gpu": 32768, "tpu": 32768}
 _SAMPLED_BATCHES = 24
 
 
+# Rows are chosen for all but the longest of a task's examples, which get rows of their own.
+_MAIN_QUANTILE = 0.98
+
+Shapes = tuple[BlockShape, ...]
+
+
 @dataclass(frozen=True)
 class TaskShapes:
-    """The block shapes that a task trains and is evaluated in."""
+    """The block shapes of a task, by row length: one, or a second one for its longest examples.
 
-    train: BlockShape
-    evaluate: BlockShape
+    Attributes:
+        train: of micro-steps.
+        evaluate: of evaluation blocks.
+    """
+
+    train: Shapes
+    evaluate: Shapes
 
 
 def expected_rows(
-    lengths: NDArray[np.int32], batch_size: int, row_length: int, max_segments: int
+    lengths: NDArray[np.int32], batch_size: int, shortest: int, longest: int, segments: int
 ) -> list[int]:
-    """Returns how many rows random batches of a split take, for a fixed sample of batches."""
+    """Returns the rows that the examples of random batches take, for a fixed sample of batches.
+
+    Args:
+        lengths: tokens of the training examples.
+        batch_size: examples per batch.
+        shortest: examples up to this length go elsewhere.
+        longest: the row length; longer examples go elsewhere.
+        segments: Q.
+    """
     generator = np.random.Generator(np.random.Philox(key=[0, 0x626C6F636B73]))
     size = min(batch_size, len(lengths))
     counts = []
     for _ in range(_SAMPLED_BATCHES):
-        batch = generator.choice(len(lengths), size, replace=False)
-        counts.append(len(pack_rows(lengths[batch].tolist(), row_length, max_segments)))
+        batch = lengths[generator.choice(len(lengths), size, replace=False)]
+        here = batch[(batch > shortest) & (batch <= longest)]
+        counts.append(len(pack_rows(here.tolist(), longest, segments)))
     return counts
 
 
@@ -57,16 +77,25 @@ def cheapest_rows(rows_of_batches: Sequence[Sequence[int]], row_length: int, bac
         backend: "cpu", "gpu" or "tpu".
     """
     most = max(1, MOST_TOKENS[backend] // row_length)
-    largest = max(max(counts) for counts in rows_of_batches)
+    taken = [counts for counts in rows_of_batches if max(counts) > 0]
+    largest = max((max(counts) for counts in taken), default=1)
 
     def cost(rows: int) -> float:
         per_block = rows * row_length + OVERHEAD_TOKENS[backend]
         return sum(
             float(np.mean([-(-count // rows) for count in counts]) * per_block / np.mean(counts))
-            for counts in rows_of_batches
+            for counts in taken
         )
 
     return min(range(1, min(most, largest) + 1), key=cost)
+
+
+def row_lengths_of(lengths: NDArray[np.int32], longest: int) -> tuple[int, ...]:
+    """Returns the row lengths of a task: for most of its examples, and for its longest ones."""
+    known = (*ROW_LENGTHS, -(-longest // 128) * 128)
+    main = row_length_for(int(np.quantile(lengths, _MAIN_QUANTILE)), known)
+    most = row_length_for(longest, known)
+    return (most,) if 2 * main > most else (main, most)
 
 
 def choose_shapes(
@@ -83,35 +112,44 @@ def choose_shapes(
         lengths: training example lengths per task.
         longest: longest example over all splits per task.
         batch_size: examples per optimiser step.
-        row_length: a number forces one row length for all tasks; "auto" takes the shortest that fits.
+        row_length: a number forces one row length for all tasks; "auto" takes the shortest that fit.
         block_rows: a number forces R; "auto" takes the cheapest.
         backend: "cpu", "gpu" or "tpu".
 
     Raises:
         IntertrainError: if a forced row length is shorter than an example.
     """
-    groups: dict[int, list[str]] = {}
+    rows_of: dict[str, tuple[int, ...]] = {}
     for task, tokens in longest.items():
         if row_length == "auto":
-            length = row_length_for(tokens, (*ROW_LENGTHS, -(-tokens // 128) * 128))
-        else:
-            length = int(row_length)
-        if tokens > length:
+            rows_of[task] = row_lengths_of(lengths[task], tokens)
+            continue
+        rows_of[task] = (int(row_length),)
+        if tokens > int(row_length):
             raise IntertrainError(
-                f"engine.row_length is {length}, but task {task!r} has an example of {tokens} tokens: "
-                f"set engine.row_length to at least {tokens}, or protocol.max_length to {length}."
+                f"engine.row_length is {row_length}, but task {task!r} has an example of {tokens} "
+                f"tokens: set engine.row_length to at least {tokens}, or protocol.max_length to "
+                f"{row_length}."
             )
-        groups.setdefault(length, []).append(task)
-    shapes = {}
-    for length, members in groups.items():
-        shortest = int(min(lengths[task].min() for task in members))
+    # Tasks share a shape where they use a row length for the same purpose: all, most, or the rest.
+    members: dict[tuple[int, int], list[str]] = {}
+    for task, row_lengths in rows_of.items():
+        for length, below in zip(row_lengths, (0, *row_lengths), strict=False):
+            members.setdefault((length, min(below, 1)), []).append(task)
+    train: dict[str, list[BlockShape]] = {task: [] for task in rows_of}
+    evaluate: dict[str, list[BlockShape]] = {task: [] for task in rows_of}
+    for (length, rest), tasks in sorted(members.items()):
+        shortest = int(min(lengths[task].min() for task in tasks))
         segments = segments_per_row(length, shortest)
-        if block_rows == "auto":
-            counts = [expected_rows(lengths[t], batch_size, length, segments) for t in members]
-            rows = cheapest_rows(counts, length, backend)
-        else:
-            rows = int(block_rows)
-        train = BlockShape(rows, length, segments)
-        wide = BlockShape(max(rows, EVALUATION_TOKENS[backend] // length), length, segments)
-        shapes.update({task: TaskShapes(train, wide) for task in members})
-    return shapes
+        counts = [
+            expected_rows(
+                lengths[task], batch_size, rows_of[task][0] if rest else 0, length, segments
+            )
+            for task in tasks
+        ]
+        rows = cheapest_rows(counts, length, backend) if block_rows == "auto" else int(block_rows)
+        wide = max(rows, EVALUATION_TOKENS[backend] // length)
+        for task in tasks:
+            train[task].append(BlockShape(rows, length, segments))
+            evaluate[task].append(BlockShape(rows if rest else wide, length, segments))
+    return {task: TaskShapes(tuple(train[task]), tuple(evaluate[task])) for task in rows_of}

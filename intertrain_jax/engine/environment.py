@@ -15,7 +15,16 @@ from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.engine.starts import shared_config
 from intertrain_jax.models.hf_weights import Checkpoint
 
-_PACKAGES = ("intertrain_jax", "jax", "jaxlib", "flax", "optax", "transformers", "tokenizers", "numpy")
+_PACKAGES = (
+    "intertrain_jax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "transformers",
+    "tokenizers",
+    "numpy",
+)
 _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,25 @@ from intertrain_jax.engine.lanes import Lanes
 from intertrain_jax.train.step import Segments
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What the lanes of a group do in one micro-step.
+
+    Attributes:
+        shape: of all blocks.
+        ticks: lane → its run and tick; lanes whose next block has another shape wait.
+        segments: references with leaves [K, R, Q]; empty for lanes that do nothing.
+        share_K: 1 / examples of the batch.
+        apply_K: whether the optimiser steps afterwards.
+    """
+
+    shape: BlockShape
+    ticks: dict[int, tuple[LaneRun, Tick]]
+    segments: Segments
+    share_K: NDArray[np.float32]
+    apply_K: NDArray[np.bool_]
+
+
 @dataclass
 class LaneGroup:
     """The lanes of one device state.
@@ -21,15 +41,13 @@ class LaneGroup:
     Attributes:
         lanes: the device's side of all of them.
         slots: the host's side of each; None where a lane is free.
-        losses: dispatched and not yet read: losses [K] per tick, and the ticks of every lane.
+        losses: dispatched and not yet read: turns, each with its losses [K].
         dispatched_at: when the oldest of them was sent off.
     """
 
     lanes: Lanes
     slots: list[LaneRun | None]
-    losses: list[tuple[list[Any], dict[int, tuple[LaneRun, list[Tick]]]]] = field(
-        default_factory=list
-    )
+    losses: list[tuple[Turn, Any]] = field(default_factory=list)
     dispatched_at: float | None = None
 
     @property
@@ -42,32 +60,31 @@ class LaneGroup:
         """Lanes without a run."""
         return [k for k, lane in enumerate(self.slots) if lane is None]
 
-    def tables(
-        self, taken: dict[int, list[Tick]], shape: BlockShape
-    ) -> tuple[Segments, NDArray[np.float32], NDArray[np.bool_]]:
-        """Lays the lanes' next T ticks out as arrays; idle lanes stay empty.
+    def next_turn(self) -> Turn:
+        """Takes the next tick of all busy lanes whose next block has the most wanted shape.
 
-        Returns:
-            References with leaves [T, K, R, Q], share of a batch [T, K], and whether the optimiser
-            steps after a tick [T, K].
+        A lane that waits has a growing vote, so that a rare shape gets its turn.
         """
-        count = len(next(iter(taken.values())))
-        lanes = len(self.slots)
+        lanes = self.busy
+        votes: Counter[BlockShape] = Counter()
+        for lane in lanes.values():
+            votes[lane.next_shape] += 1 + lane.waited
+        shape = max(votes, key=lambda shape: (votes[shape], shape.length, shape.rows))
+        for lane in lanes.values():
+            lane.waited = 0 if lane.next_shape == shape else lane.waited + 1
+        ticks = {k: (lane, lane.take()) for k, lane in lanes.items() if not lane.waited}
+        count = len(self.slots)
         tables = {
             name: np.zeros(
-                (count, lanes, shape.rows, shape.segments),
+                (count, shape.rows, shape.segments),
                 np.float32 if name == "labels_RxQ" else np.int32,
             )
             for name in Segments.__dataclass_fields__
         }
-        share_TxK = np.zeros((count, lanes), np.float32)
-        apply_TxK = np.zeros((count, lanes), np.bool_)
-        for k, ticks in taken.items():
-            lane = self.slots[k]
-            assert lane is not None
-            segments = lane.train.segments(np.stack([tick.block for tick in ticks]))
+        share_K, apply_K = np.zeros(count, np.float32), np.zeros(count, np.bool_)
+        for k, (lane, tick) in ticks.items():
+            segments = lane.train.segments(tick.block.examples)
             for name, table in tables.items():
-                table[:, k] = getattr(segments, name)
-            share_TxK[:, k] = [tick.share for tick in ticks]
-            apply_TxK[:, k] = [tick.apply for tick in ticks]
-        return Segments(**tables), share_TxK, apply_TxK
+                table[k] = getattr(segments, name)
+            share_K[k], apply_K[k] = tick.share, tick.apply
+        return Turn(shape, ticks, Segments(**tables), share_K, apply_K)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from intertrain_jax.config import Protocol
 from intertrain_jax.data.batches import Schedule, steps_from
-from intertrain_jax.data.packing import BlockShape
+from intertrain_jax.data.packing import Block, BlockShape
 from intertrain_jax.engine.arena import SplitView
 from intertrain_jax.grid.plan import Run
 from intertrain_jax.models.bert import EncoderConfig
@@ -61,7 +61,7 @@ class Tick:
     """One micro-step of one run.
 
     Attributes:
-        block: [R, Q] indices into the training split.
+        block: indices into the training split.
         share: 1 / examples in the batch.
         apply: whether the batch ends here, so that the optimiser steps.
         validate: whether a validation is due after that.
@@ -69,7 +69,7 @@ class Tick:
         examples: examples seen once the batch is done.
     """
 
-    block: NDArray[np.int32]
+    block: Block
     share: float
     apply: bool
     validate: bool
@@ -85,19 +85,21 @@ class LaneRun:
         run: what is being trained.
         train: the training examples in use.
         schedule: its step counts.
-        shape: its block shape.
+        shapes: its block shapes, by row length.
         progress: early stopping so far.
         history: one entry for every validation.
         step: optimiser steps dispatched.
         examples: training examples dispatched.
         tokens: non-padding tokens dispatched.
         seconds: time in lanes before this process took it up.
+        lost: whether a loss was not finite.
+        waited: turns in which the group did blocks of another shape.
     """
 
     run: Run
     train: SplitView
     schedule: Schedule
-    shape: BlockShape
+    shapes: tuple[BlockShape, ...]
     progress: Progress = field(default_factory=Progress)
     history: list[dict[str, Any]] = field(default_factory=list)
     step: int = 0
@@ -105,6 +107,7 @@ class LaneRun:
     tokens: int = 0
     seconds: float = 0.0
     lost: bool = False
+    waited: int = 0
 
     def __post_init__(self) -> None:
         self._queue: deque[Tick] = deque()
@@ -113,7 +116,7 @@ class LaneRun:
             self.schedule,
             self.run.seed,
             self.train.lengths,
-            self.shape,
+            self.shapes,
             self.step,
         )
         self._started = self._saved_at = time.monotonic()
@@ -132,45 +135,46 @@ class LaneRun:
         self._saved_at = time.monotonic()
         return True
 
-    def ticks_until_event(self, at_most: int) -> int:
-        """Returns how many ticks may be dispatched before this run has to be validated."""
-        while len(self._queue) < at_most and not (self._queue and self._queue[-1].validate):
-            step = next(self._steps)
-            last = len(step.blocks) - 1
-            for i, block in enumerate(step.blocks):
-                ends = i == last
-                self._queue.append(
-                    Tick(
-                        block,
-                        1.0 / step.batch_size,
-                        ends,
-                        ends and step.validate,
-                        step.number + ends,
-                        step.examples_after,
-                    )
+    @property
+    def next_shape(self) -> BlockShape:
+        """The shape of the block that this run has to do next."""
+        self._plan_ahead()
+        return self._queue[0].block.shape
+
+    def take(self) -> Tick:
+        """Takes the next tick off the queue, to be dispatched."""
+        self._plan_ahead()
+        tick = self._queue.popleft()
+        used = tick.block.examples[tick.block.examples >= 0]
+        self.tokens += int(self.train.lengths[used].sum())
+        self.step = tick.step
+        if tick.apply:
+            self.examples = tick.examples
+        return tick
+
+    def _plan_ahead(self) -> None:
+        if self._queue:
+            return
+        step = next(self._steps)
+        last = len(step.blocks) - 1
+        for i, block in enumerate(step.blocks):
+            ends = i == last
+            self._queue.append(
+                Tick(
+                    block,
+                    1.0 / step.batch_size,
+                    ends,
+                    ends and step.validate,
+                    step.number + ends,
+                    step.examples_after,
                 )
-        for i, tick in enumerate(self._queue):
-            if tick.validate or i + 1 == at_most:
-                return i + 1
-        raise AssertionError("a schedule ends with a validation")
+            )
 
-    def take(self, count: int) -> list[Tick]:
-        """Takes the next ticks off the queue, to be dispatched."""
-        ticks = [self._queue.popleft() for _ in range(count)]
-        for tick in ticks:
-            used = tick.block[tick.block >= 0]
-            self.tokens += int(self.train.lengths[used].sum())
-            self.step = tick.step
-            if tick.apply:
-                self.examples = tick.examples
-        return ticks
-
-    def add_losses(self, losses: NDArray[np.float32], steps: int) -> None:
-        """Takes in the losses of some dispatched ticks, which held `steps` ends of batches."""
-        for loss in losses.tolist():  # one by one: the sum must not depend on how ticks were grouped
-            self._loss += loss
-        self._loss_steps += steps
-        self.lost = self.lost or not np.isfinite(losses).all()
+    def add_loss(self, loss: float, ends_batch: bool) -> None:
+        """Takes in the loss of a dispatched tick, a part of its batch's mean."""
+        self._loss += loss
+        self._loss_steps += ends_batch
+        self.lost = self.lost or not np.isfinite(loss)
 
     def record_validation(self, score: float) -> None:
         """Adds an entry to the history: the mean loss since the last one, and the score in percent."""

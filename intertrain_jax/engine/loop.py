@@ -119,7 +119,8 @@ class GridLoop:
     def run(self) -> GridProgress:
         """Loops until no run waits and no lane is busy."""
         if len(self._books):
-            largest = max((s.train for s in self._shapes.values()), key=lambda s: s.tokens)
+            shapes = [shape for task in self._shapes.values() for shape in task.train]
+            largest = max(shapes, key=lambda shape: shape.tokens)
             self._open_lanes(
                 choose_lanes(
                     self._options,
@@ -190,7 +191,7 @@ class GridLoop:
         self._refill(group)
         if group.busy:
             due = self._dispatch(group)
-            self._take_losses(group, keep=0 if due else 1)
+            self._take_losses(group, keep=0 if due else TICKS)
             for k, lane in group.busy.items():
                 if lane.lost:
                     self._end(group, k, diverged(lane.progress))
@@ -206,46 +207,41 @@ class GridLoop:
         self._watch(self.progress)
 
     def _dispatch(self, group: LaneGroup) -> set[int]:
-        """Sends a group on its way to the next validation; returns the lanes that reach one."""
-        busy = group.busy
-        count = min(lane.ticks_until_event(TICKS) for lane in busy.values())
-        shape = next(iter(busy.values())).shape
-        before = [(lane.tokens, lane.examples) for lane in busy.values()]
-        taken = {k: lane.take(count) for k, lane in busy.items()}
-        segments, share_TxK, apply_TxK = group.tables(taken, shape)
+        """Sends a group on its way until a validation is due; returns the lanes that reach one."""
         if group.dispatched_at is None:
             group.dispatched_at = time.monotonic()
-        losses = []
-        for t in range(count):
+        due: set[int] = set()
+        for _ in range(TICKS):
+            before = sum(lane.tokens for lane in group.busy.values())
+            seen = sum(lane.examples for lane in group.busy.values())
+            turn = group.next_turn()
             group.lanes, losses_K = self._programs.accumulate(
-                group.lanes,
-                jax.tree.map(lambda table, t=t: table[t], segments),
-                share_TxK[t],
-                self._arena.tokens,
-                shape,
+                group.lanes, turn.segments, turn.share_K, self._arena.tokens, turn.shape
             )
-            losses.append(losses_K)
-            if apply_TxK[t].any():
-                group.lanes = self._programs.step(group.lanes, apply_TxK[t], self._pretrained)
-        group.losses.append((losses, {k: (busy[k], ticks) for k, ticks in taken.items()}))
-        after = [(lane.tokens, lane.examples) for lane in busy.values()]
-        tokens, examples = np.sum(after, axis=0) - np.sum(before, axis=0)
-        self._count(
-            lane_ticks=self.progress.lane_ticks + count * len(group.slots),
-            busy_ticks=self.progress.busy_ticks + count * len(busy),
-            slots=self.progress.slots + count * len(busy) * shape.tokens,
-            tokens=self.progress.tokens + int(tokens),
-            examples=self.progress.examples + int(examples),
-        )
-        return {k for k, ticks in taken.items() if ticks[-1].validate}
+            if turn.apply_K.any():
+                group.lanes = self._programs.step(group.lanes, turn.apply_K, self._pretrained)
+            group.losses.append((turn, losses_K))
+            tokens = sum(lane.tokens for lane in group.busy.values()) - before
+            examples = sum(lane.examples for lane in group.busy.values()) - seen
+            self._count(
+                lane_ticks=self.progress.lane_ticks + len(group.slots),
+                busy_ticks=self.progress.busy_ticks + len(turn.ticks),
+                slots=self.progress.slots + len(turn.ticks) * turn.shape.tokens,
+                tokens=self.progress.tokens + tokens,
+                examples=self.progress.examples + examples,
+            )
+            due = {k for k, (_, tick) in turn.ticks.items() if tick.validate}
+            if due:
+                break
+        return due
 
     def _take_losses(self, group: LaneGroup, keep: int) -> None:
-        """Reads the losses of all but the last `keep` dispatches: the host looks one block late."""
+        """Reads the losses of all but the last `keep` turns: the host looks a few turns late."""
         while len(group.losses) > keep:
-            losses, taken = group.losses.pop(0)
-            values_TxK = np.stack([np.asarray(losses_K) for losses_K in losses])
-            for k, (lane, ticks) in taken.items():
-                lane.add_losses(values_TxK[:, k], sum(tick.apply for tick in ticks))
+            turn, losses_K = group.losses.pop(0)
+            values_K = np.asarray(losses_K)
+            for k, (lane, tick) in turn.ticks.items():
+                lane.add_loss(float(values_K[k]), tick.apply)
         if not group.losses and group.dispatched_at is not None:
             spent = time.monotonic() - group.dispatched_at
             group.dispatched_at = None
@@ -270,9 +266,9 @@ class GridLoop:
         """Scores a lane on a split, as a fraction."""
         began = time.monotonic()
         task = self._tasks[group.busy[k].run.target]
-        shape = self._shapes[task.name].evaluate
+        shapes = self._shapes[task.name].evaluate
         logits_NxC = self._evaluator.logits(
-            self._programs, group.lanes, k, best, task.name, split, shape
+            self._programs, group.lanes, k, best, task.name, split, shapes
         )
         spent = time.monotonic() - began
         self._count(evaluation_seconds=self.progress.evaluation_seconds + spent)
@@ -346,7 +342,7 @@ class GridLoop:
         ready = {run.id: run for run in self._books.ready()}
         offers = [self._offer(run) for run in ready.values()]
         for k in group.free:
-            shape = next((lane.shape for lane in group.busy.values()), None)
+            shape = next((lane.shapes[0] for lane in group.busy.values()), None)
             chosen = next_run(offers, shape)
             if chosen is None:
                 return
@@ -361,7 +357,7 @@ class GridLoop:
     def _offer(self, run: Run) -> ReadyRun:
         schedule, train = self._schedule(run)
         tokens = int(schedule.total_steps * run.protocol.batch_size * train.lengths.mean())
-        shape = self._shapes[run.target].train
+        shape = self._shapes[run.target].train[0]
         return ReadyRun(run.id, shape, self._books.dependants(run.id), tokens)
 
     def _schedule(self, run: Run) -> tuple[Schedule, SplitView]:
@@ -379,16 +375,16 @@ class GridLoop:
             task.num_classes,
             task.regression,
         )
-        shape = self._shapes[run.target].train
+        blocks = self._shapes[run.target].train
         shapes = parameter_shapes(self._starts.config, self._starts.num_outputs)
         saved = inflight.load(self._checkpoints, run.id, shapes)
         if saved is None:
             params = self._starts.params_of(run)
             group.lanes = self._programs.start(group.lanes, k, params, hyper)
-            return LaneRun(run, train, schedule, shape)
+            return LaneRun(run, train, schedule, blocks)
         state, fields = saved
         group.lanes = self._programs.restore(group.lanes, k, state, fields["step"], hyper)
-        return LaneRun(run, train, schedule, shape, **fields)
+        return LaneRun(run, train, schedule, blocks, **fields)
 
     def _shrink(self, error: Exception) -> None:
         """Halves the lanes after memory ran out; the runs in them start again."""

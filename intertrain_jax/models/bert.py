@@ -115,7 +115,12 @@ class Layer(nnx.Module):
         self.activation = ACTIVATIONS[config.hidden_act]
 
     def __call__(
-        self, x_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, site: int, only_first: bool
+        self,
+        x_RxLxD: Array,
+        block: TokenBlock,
+        dropout: Dropout | None,
+        site: int,
+        only_first: bool,
     ) -> Array:
         """Returns the layer's output for all tokens [R, L, D], or for first tokens only [R, Q, D]."""
         keys_RxL = None if dropout is None else dropout.tokens_RxL

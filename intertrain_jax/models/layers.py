@@ -62,7 +62,9 @@ class Dropout:
 
     def site_keys(self, site: int) -> Array:
         """Returns one uint32 key per token [R, L] for a numbered place in the network."""
-        return mix_bits(self.tokens_RxL + mix_bits(self.seed + jnp.uint32(site * 0x3C6EF372 & 0xFFFFFFFF)))
+        return mix_bits(
+            self.tokens_RxL + mix_bits(self.seed + jnp.uint32(site * 0x3C6EF372 & 0xFFFFFFFF))
+        )
 
 
 def drop_units(x: Array, bits: Array, rate: Array) -> Array:

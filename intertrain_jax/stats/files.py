@@ -106,6 +106,7 @@ def flat_record(record: Record) -> dict[str, Any]:
         "status": record.status,
         "reason": record.reason,
         "data_fingerprint": record.data.fingerprint,
+        "limit": record.data.source.get("limit"),
         **{key: str(value) if key == "stop_reason" else value for key, value in result.items()},
         **{f"protocol.{key}": value for key, value in asdict(record.protocol).items()},
         **{f"environment.{key}": value for key, value in record.environment.items()},

@@ -1,4 +1,4 @@
-"""An experiment on disk that trains nothing: two tiny tasks, a tokenizer, an engine that makes up scores."""
+"""A tiny experiment on disk, and an engine that makes up its scores."""
 
 from __future__ import annotations
 
@@ -70,6 +70,8 @@ def write_experiment(folder: Path, **changes: Any) -> ExperimentConfig:
     for task in TASKS:
         write_task(folder / "data" / task)
     write_tokenizer(folder / "model")
+    shape = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8}
+    (folder / "model" / "config.json").write_text(json.dumps(shape), "utf-8")
     return config_from_mapping(raw_config(folder, **changes))
 
 

@@ -145,7 +145,7 @@ CASES: dict[str, tuple[Mutate, tuple[str, ...]]] = {
     "misshaped tensor": (with_misshaped_tensor, ("encoder.layer.0", "3", "7")),
     "model too short": (
         arguments("--set", "protocol.max_length=13"),
-        ("'protocol.max_length'", "<= 12", "got 13"),
+        ("'protocol.max_length'", "at most 12", "is 13"),
     ),
     "no seeds": (arguments("--seeds", "0"), ("'seeds'", ">= 1", "got 0")),
     "unknown key": (

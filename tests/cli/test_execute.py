@@ -196,6 +196,8 @@ def test_a_limit_marks_results_as_a_test(
     config = write_experiment(tmp_path, data={**raw["data"], "limit": 10})
     execute(config, FakeEngine().engine)
     assert "test only: every split was cut to 10 rows" in capsys.readouterr().out
+    flat = pd.read_csv(config.out_dir / "analysis" / "records.csv")
+    assert (flat["limit"] == 10).all()
 
 
 def test_runs_that_leave_no_record_are_an_error(config: ExperimentConfig) -> None:

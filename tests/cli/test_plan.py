@@ -58,7 +58,11 @@ def test_local_tasks_are_counted_as_they_are(config_file: str) -> None:
     output = invoke("plan", "--config", config_file).output
     assert "tiny: 12 runs (2 base models beside PT, 2 targets, 2 seeds)" in output
     assert "4 from PT, each at once" in output
-    assert "GPU hours: unknown" in output
+    # 12 runs of 10 epochs of 36 rows of 3 words on average and 2 special tokens.
+    assert f"tokens: {12 * 360 * (3 * 1.3 + 2):,.0f} trained on" in output
+    assert "GPU hours: under 0.01 at" in output
+    unknown = invoke("plan", "--config", config_file, "--set", "model.pretrained=no/one").output
+    assert "GPU hours: unknown" in unknown
 
 
 def test_roles_of_runs_from_pt(config_file: str) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.config import Protocol
+from intertrain_jax.data.registry import TASKS
+from intertrain_jax.data.tasks import expand
 from intertrain_jax.grid.estimates import (
     TASK_SIZES,
     TaskSize,
@@ -20,16 +22,15 @@ from intertrain_jax.grid.estimates import (
 )
 from tests.runs import make_config, make_plan
 
-IN_HOUSE = (
-    "cola sst2 mrpc qqp mnli qnli rte wnli boolq cb copa multirc wic wsc esnli anli"
-    " tweet_emoji tweet_emotion tweet_hate tweet_irony tweet_offensive tweet_sentiment"
-).split()
 SIZE = TaskSize(train=1000, validation=100, test=50, tokens=20.0)
 
 
-def test_the_papers_tasks_have_sizes() -> None:
-    assert len(IN_HOUSE) == 22
-    assert set(IN_HOUSE) <= set(TASK_SIZES)
+def test_every_task_of_the_registry_has_a_size() -> None:
+    assert {task.name for task in TASKS} == set(TASK_SIZES)
+
+
+def test_the_papers_experiment_has_22_tasks() -> None:
+    assert len(expand(["General", "NLI", "Twitter"])) == 22
 
 
 def test_validation_is_carved_from_train() -> None:

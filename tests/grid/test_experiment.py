@@ -108,7 +108,7 @@ def test_a_new_directory_is_not_made_by_checking(tmp_path: Path) -> None:
 
 def test_a_directory_of_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(IntertrainError, match=r"must be empty or hold an experiment"):
+    with pytest.raises(IntertrainError, match="must be empty or hold an experiment"):
         check_out_dir(tmp_path, CONFIG, RESOLUTION)
 
 
@@ -148,7 +148,7 @@ def test_a_failing_write_is_a_users_error(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(IntertrainError, match="must be writable, but .*Permission denied"):
+    with pytest.raises(IntertrainError, match=r"must be writable, but .*Permission denied"):
         write_experiment(tmp_path / "new", CONFIG, RESOLUTION)
 
 

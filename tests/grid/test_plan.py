@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -114,7 +115,7 @@ def test_a_circle_is_named_in_order() -> None:
     assert steps[0] == steps[-1]
     assert set(steps) == {first.name, second.name, third.name}
     follows = {first.name: second.name, second.name: third.name, third.name: first.name}
-    assert all(follows[a] == b for a, b in zip(steps, steps[1:], strict=False))
+    assert all(follows[a] == b for a, b in pairwise(steps))
 
 
 def test_unknown_dependency_and_repeated_run_are_errors() -> None:
