@@ -91,6 +91,6 @@ def _plain(value: object) -> Any:
 
 
 def cache_root(configured: str | None = None) -> Path:
-    """Returns the folder of caches: as configured, else $INTERTRAIN_CACHE, else ~/.cache/intertrain_jax."""
+    """Returns the folder of caches: as configured, else $INTERTRAIN_CACHE, else one below home."""
     named = configured or os.environ.get("INTERTRAIN_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "intertrain_jax"

@@ -194,16 +194,17 @@ def test_half_written_files_are_not_seen(tmp_path: Path, record: Record) -> None
     assert records.problems == ()
 
 
+@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
 def test_a_crash_while_writing_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, step: str
 ) -> None:
     path = tmp_path / "file.csv"
     write_atomic(path, "old")
 
-    def crash(descriptor: int) -> None:
+    def crash(*args: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(os, "fsync", crash)
+    monkeypatch.setattr(owner, step, crash)
     with pytest.raises(OSError, match="disk full"):
         write_atomic(path, "new")
     assert path.read_text("utf-8") == "old"

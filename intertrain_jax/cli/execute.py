@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.inputs import find_tasks
 from intertrain_jax.cli.progress import ProgressDisplay, duration
 from intertrain_jax.config import EngineConfig, ExperimentConfig, Precision
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
+from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.grid.experiment import check_out_dir, exclusive, write_experiment
 from intertrain_jax.grid.plan import PRETRAINED, Plan, Resolution, Run, build_plan, record_of
 from intertrain_jax.grid.status import done_and_failed
@@ -91,7 +92,7 @@ def prepare(config: ExperimentConfig, engine: Engine, say: Callable[[str], None]
     models = _load_models(config, engine)
     engine.check_inputs(models, config.engine, config.protocol.max_length)
     resolution = Resolution(
-        {reference: model.fingerprint for reference, model in models.items()},
+        {reference: _identity(model) for reference, model in models.items()},
         {name: task.fingerprint for name, task in data.items()},
         engine.resolve_precision(config.protocol.precision),
     )
@@ -182,6 +183,11 @@ def show(console: Console, prepared: Prepared, analysis: Analysis) -> None:
         console.print(
             f"test only: every split was cut to {prepared.config.data.limit} rows (data.limit)"
         )
+
+
+def _identity(model: Any) -> str:
+    """Returns a hash of a base model's weights and tokenizer: both decide scores."""
+    return content_hash([model.fingerprint, tokenizer_fingerprint(model.directory)])
 
 
 def _load_models(config: ExperimentConfig, engine: Engine) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
     else:
         test = read[policy.test]
     if policy.validation is None:
-        train, validation = cut_ends(train)
+        train, validation = _cut_validation(train)
     else:
         validation = read[policy.validation]
     parts = {"train": train, "validation": validation, "test": test}
@@ -127,6 +127,17 @@ def encode_task(
         source=data.source,
         **splits,
     )
+
+
+def _cut_validation(train: list[Example]) -> tuple[list[Example], list[Example]]:
+    """Cuts the ends off a train split; off its mixed rows where the ends would hold a whole class.
+
+    Some sets are ordered by class, and what is validated on must be trained on.
+    """
+    rest, held_out = cut_ends(train)
+    if {label for _, label in held_out} <= {label for _, label in rest}:
+        return rest, held_out
+    return cut_ends(_mixed(train))
 
 
 def _mixed(examples: Sequence[Example]) -> list[Example]:

@@ -108,8 +108,8 @@ def read_rows(path: Path) -> list[Row]:
         if path.name.endswith(".parquet"):
             import pandas as pd
 
-            frame: list[Row] = pd.read_parquet(path).to_dict("records")
-            return frame
+            records: Any = pd.read_parquet(path).to_dict("records")
+            return list(records)
         with _open(path) as file:
             if ".jsonl" in path.name:
                 return list(_json_rows(path, file))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -142,7 +141,7 @@ def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
             np.save(beside / f"{name}.npy", array)
         (beside / "whole").write_text("")
         shutil.rmtree(folder, ignore_errors=True)
-        os.rename(beside, folder)
+        beside.rename(folder)
     except OSError:
         return  # a cache that cannot be written is no reason to stop
 

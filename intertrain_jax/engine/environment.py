@@ -68,5 +68,7 @@ def environment() -> dict[str, str]:
 
 def use_compilation_cache() -> None:
     """Keeps compiled programs on disk, unless JAX has been told already where to."""
-    if _CACHE_VARIABLE not in os.environ and not jax.config.jax_compilation_cache_dir:
+    if _CACHE_VARIABLE not in os.environ and not getattr(
+        jax.config, "jax_compilation_cache_dir", None
+    ):
         jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from intertrain_jax.config import Protocol
 from intertrain_jax.data.batches import Schedule, steps_from

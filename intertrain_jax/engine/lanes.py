@@ -33,7 +33,7 @@ from intertrain_jax.train.optim import (
 )
 from intertrain_jax.train.step import Segments, micro_step, predict
 
-Array = jax.Array
+Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
 
 
@@ -135,9 +135,8 @@ class LanePrograms:
         def build() -> Lanes:
             zeros = jax.tree.map(lambda s: jnp.zeros((k, *s.shape), jnp.float32), shapes)
             # Distinct buffers: donated arguments must not alias each other.
-            runs = RunState(
-                zeros, *(jax.tree.map(jnp.copy, zeros) for _ in range(3)), jnp.zeros(k, jnp.int32)
-            )
+            params, mean, square, gradient = (jax.tree.map(jnp.copy, zeros) for _ in range(4))
+            runs = RunState(params, mean, square, gradient, jnp.zeros(k, jnp.int32))
             hyper = jax.tree.map(lambda x: jnp.zeros((k,), x.dtype), blank_hyper())
             return Lanes(runs, jax.tree.map(jnp.copy, zeros), hyper)
 

@@ -1,4 +1,4 @@
-"""The host loop: keeps every lane busy, validates, stops, records and refills, until the plan is done."""
+"""The host loop: keeps lanes busy, validates, stops, records and refills, until the plan is done."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class GridLoop:
         self._starts = Starts(models, tasks, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
         self._arena = build_arena(tasks, self._mesh)
-        self._shapes = self._choose_shapes(plan)
+        self.shapes = self._choose_shapes(plan)
         self._evaluator = Evaluator(self._arena, self._starts.num_outputs)
         self._protocol = plan.runs[0].protocol
         self._pretrained: Any = None
@@ -113,15 +113,15 @@ class GridLoop:
         self._unwritten: list[tuple[Run, RunResult | None, str | None]] = []
         self._unwritten_since = 0.0
         self._started = time.monotonic()
-        self._groups: list[LaneGroup] = []
+        self.groups: list[LaneGroup] = []
         self.progress = GridProgress(total=self._books.to_record)
 
     def run(self) -> GridProgress:
         """Loops until no run waits and no lane is busy."""
         if len(self._books):
-            shapes = [shape for task in self._shapes.values() for shape in task.train]
+            shapes = [shape for task in self.shapes.values() for shape in task.train]
             largest = max(shapes, key=lambda shape: shape.tokens)
-            self._open_lanes(
+            self.open_lanes(
                 choose_lanes(
                     self._options,
                     self._starts.config,
@@ -132,9 +132,9 @@ class GridLoop:
                     len(self._books),
                 )
             )
-        while len(self._books) or any(group.busy for group in self._groups):
+        while len(self._books) or any(group.busy for group in self.groups):
             try:
-                for group in self._groups:
+                for group in self.groups:
                     self._turn(group)
             except jax.errors.JaxRuntimeError as error:
                 if "RESOURCE_EXHAUSTED" not in str(error):
@@ -167,7 +167,13 @@ class GridLoop:
         view = self._arena.views[task, "train"]
         return view if train_size is None else view.take(train_subset(len(view), train_size))
 
-    def _open_lanes(self, counts: LaneCounts) -> None:
+    @property
+    def compilations(self) -> int:
+        """How many times a training program was compiled."""
+        return self._programs.compilations
+
+    def open_lanes(self, counts: LaneCounts) -> None:
+        """Allocates empty lanes, in groups."""
         self._programs = LanePrograms(
             self._starts.config,
             self._starts.num_outputs,
@@ -175,7 +181,7 @@ class GridLoop:
             self._mesh,
             DTYPES[self._protocol.precision],
         )
-        self._groups = [
+        self.groups = [
             LaneGroup(self._programs.empty_lanes(), [None] * counts.fused)
             for _ in range(counts.groups)
         ]
@@ -188,10 +194,10 @@ class GridLoop:
             self._finish(
                 run, None, f"Its source run {run.depends_on} ({run.base.label}) failed: {why}"
             )
-        self._refill(group)
+        self.refill(group)
         if group.busy:
-            due = self._dispatch(group)
-            self._take_losses(group, keep=0 if due else TICKS)
+            due = self.dispatch(group)
+            self.take_losses(group, keep=0 if due else TICKS)
             for k, lane in group.busy.items():
                 if lane.lost:
                     self._end(group, k, diverged(lane.progress))
@@ -200,13 +206,13 @@ class GridLoop:
         if self._unwritten and time.monotonic() - self._unwritten_since > _WRITE_AFTER_SECONDS:
             self._write_results()
         self._count(
-            active=sum(len(group.busy) for group in self._groups),
-            compilations=self._programs.compilations,
+            active=sum(len(group.busy) for group in self.groups),
+            compilations=self.compilations,
             seconds=time.monotonic() - self._started,
         )
         self._watch(self.progress)
 
-    def _dispatch(self, group: LaneGroup) -> set[int]:
+    def dispatch(self, group: LaneGroup) -> set[int]:
         """Sends a group on its way until a validation is due; returns the lanes that reach one."""
         if group.dispatched_at is None:
             group.dispatched_at = time.monotonic()
@@ -235,7 +241,7 @@ class GridLoop:
                 break
         return due
 
-    def _take_losses(self, group: LaneGroup, keep: int) -> None:
+    def take_losses(self, group: LaneGroup, keep: int) -> None:
         """Reads the losses of all but the last `keep` turns: the host looks a few turns late."""
         while len(group.losses) > keep:
             turn, losses_K = group.losses.pop(0)
@@ -266,7 +272,7 @@ class GridLoop:
         """Scores a lane on a split, as a fraction."""
         began = time.monotonic()
         task = self._tasks[group.busy[k].run.target]
-        shapes = self._shapes[task.name].evaluate
+        shapes = self.shapes[task.name].evaluate
         logits_NxC = self._evaluator.logits(
             self._programs, group.lanes, k, best, task.name, split, shapes
         )
@@ -331,12 +337,13 @@ class GridLoop:
             self._checkpoints.forget_lane(run.id)
         if self._options.keep_checkpoints:
             return
-        in_use = {lane.run.depends_on for g in self._groups for lane in g.busy.values()}
+        in_use = {lane.run.depends_on for g in self.groups for lane in g.busy.values()}
         for source in {run.depends_on for run, _, _ in ended} - in_use:
             if source is not None and not self._books.dependants(source):
                 self._checkpoints.forget_source(source)
 
-    def _refill(self, group: LaneGroup) -> None:
+    def refill(self, group: LaneGroup) -> None:
+        """Starts ready runs in the free lanes of a group."""
         if len(group.busy) == len(group.slots):
             return
         ready = {run.id: run for run in self._books.ready()}
@@ -357,7 +364,7 @@ class GridLoop:
     def _offer(self, run: Run) -> ReadyRun:
         schedule, train = self._schedule(run)
         tokens = int(schedule.total_steps * run.protocol.batch_size * train.lengths.mean())
-        shape = self._shapes[run.target].train[0]
+        shape = self.shapes[run.target].train[0]
         return ReadyRun(run.id, shape, self._books.dependants(run.id), tokens)
 
     def _schedule(self, run: Run) -> tuple[Schedule, SplitView]:
@@ -375,7 +382,7 @@ class GridLoop:
             task.num_classes,
             task.regression,
         )
-        blocks = self._shapes[run.target].train
+        blocks = self.shapes[run.target].train
         shapes = parameter_shapes(self._starts.config, self._starts.num_outputs)
         saved = inflight.load(self._checkpoints, run.id, shapes)
         if saved is None:
@@ -388,11 +395,11 @@ class GridLoop:
 
     def _shrink(self, error: Exception) -> None:
         """Halves the lanes after memory ran out; the runs in them start again."""
-        interrupted = [lane.run for group in self._groups for lane in group.busy.values()]
-        now = LaneCounts(len(self._groups), len(self._groups[0].slots))
+        interrupted = [lane.run for group in self.groups for lane in group.busy.values()]
+        now = LaneCounts(len(self.groups), len(self.groups[0].slots))
         fewer = now.halved(self._mesh.size)
         # The old lanes go before the new ones are allocated.
-        self._groups = []
+        self.groups = []
         for run in interrupted:
             if fewer == now:
                 self._finish(
@@ -403,7 +410,7 @@ class GridLoop:
                 )
             else:
                 self._books.put_back(run)
-        self._open_lanes(fewer)
+        self.open_lanes(fewer)
 
     def _count(self, **changes: Any) -> None:
         self.progress = replace(self.progress, **changes)

@@ -20,7 +20,7 @@ from intertrain_jax.models.hf_weights import Checkpoint
 Tree = Any
 
 # What may differ between base models that share a program: rates are scalars of a lane.
-_PER_RUN = {
+_PER_RUN: dict[str, Any] = {
     "hidden_dropout": 0.0,
     "attention_dropout": 0.0,
     "classifier_dropout": 0.0,

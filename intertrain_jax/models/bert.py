@@ -81,7 +81,7 @@ class TokenBlock:
         return segments_RxQ[:, :, None] == self.segments_RxL[:, None, :]
 
 
-class Embeddings(nnx.Module):
+class Embeddings(nnx.Module):  # type: ignore[misc]
     """Word, position and token-type embeddings, summed and normalised."""
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -93,12 +93,13 @@ class Embeddings(nnx.Module):
         self.position_offset = config.position_offset
 
     def __call__(self, words_RxLxD: Array, block: TokenBlock, dtype: Any) -> Array:
+        """Returns the embedded tokens [R, L, D] in `dtype`."""
         positions = self.position[...][block.positions_RxL + self.position_offset]
         types = self.token_type[...][block.types_RxL]
         return self.norm((words_RxLxD + types + positions).astype(dtype))
 
 
-class Layer(nnx.Module):
+class Layer(nnx.Module):  # type: ignore[misc]
     """One post-norm transformer layer."""
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -123,22 +124,22 @@ class Layer(nnx.Module):
         only_first: bool,
     ) -> Array:
         """Returns the layer's output for all tokens [R, L, D], or for first tokens only [R, Q, D]."""
-        keys_RxL = None if dropout is None else dropout.tokens_RxL
         queries_RxQxD, segments_RxQ, picks = x_RxLxD, block.segments_RxL, None
         if only_first:
             picks = jnp.minimum(block.starts_RxQ, x_RxLxD.shape[1] - 1)
             queries_RxQxD = jnp.take_along_axis(x_RxLxD, picks[:, :, None], axis=1)
             segments_RxQ = jnp.take_along_axis(block.segments_RxL, picks, axis=1)
-
-        def site_keys(offset: int) -> Array:
-            assert dropout is not None
-            keys = dropout.site_keys(site + offset)
-            return keys if picks is None else jnp.take_along_axis(keys, picks, axis=1)
-
+        keys: list[Array] = []
         drop = None
-        if keys_RxL is not None:
-            drop = lambda w: drop_attention(  # noqa: E731 - one use, reads best in place
-                w, site_keys(0), block.positions_RxL, dropout.attention
+        if dropout is not None:
+            keys = [dropout.site_keys(site + offset) for offset in range(3)]
+            if picks is not None:
+                keys = [jnp.take_along_axis(key, picks, axis=1) for key in keys]
+            drop = partial(
+                drop_attention,
+                keys_RxQ=keys[0],
+                positions_RxL=block.positions_RxL,
+                rate=dropout.attention,
             )
         attended = attend(
             self.query(queries_RxQxD),
@@ -150,15 +151,15 @@ class Layer(nnx.Module):
         )
         attended = self.attention_output(attended)
         if dropout is not None:
-            attended = drop_features(attended, site_keys(1), dropout.hidden)
+            attended = drop_features(attended, keys[1], dropout.hidden)
         x = self.attention_norm(queries_RxQxD + attended)
         inner = self.down(self.activation(self.up(x)))
         if dropout is not None:
-            inner = drop_features(inner, site_keys(2), dropout.hidden)
+            inner = drop_features(inner, keys[2], dropout.hidden)
         return self.output_norm(x + inner)
 
 
-class Encoder(nnx.Module):
+class Encoder(nnx.Module):  # type: ignore[misc]
     """The body of BERT or RoBERTa, without its classification head."""
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -186,7 +187,7 @@ class Encoder(nnx.Module):
         return x
 
 
-class RobertaHead(nnx.Module):
+class RobertaHead(nnx.Module):  # type: ignore[misc]
     """dropout → dense → tanh → dropout → out, on the first token."""
 
     def __init__(self, config: EncoderConfig, num_classes: int) -> None:
@@ -194,6 +195,7 @@ class RobertaHead(nnx.Module):
         self.out = Linear(config.hidden_size, num_classes)
 
     def __call__(self, first_RxQxD: Array, keys: tuple[Array, Array] | None, rate: Array) -> Array:
+        """Returns logits [R, Q, C]; `keys` are the dropout keys of its two sites, or None."""
         x = first_RxQxD if keys is None else drop_features(first_RxQxD, keys[0], rate)
         x = jnp.tanh(self.dense(x))
         if keys is not None:
@@ -201,13 +203,14 @@ class RobertaHead(nnx.Module):
         return self.out(x)
 
 
-class BertHead(nnx.Module):
+class BertHead(nnx.Module):  # type: ignore[misc]
     """dropout → out, on the pooled first token (the pooler belongs to the body)."""
 
     def __init__(self, config: EncoderConfig, num_classes: int) -> None:
         self.out = Linear(config.hidden_size, num_classes)
 
     def __call__(self, pooled_RxQxD: Array, keys: tuple[Array, Array] | None, rate: Array) -> Array:
+        """Returns logits [R, Q, C]; of the dropout `keys`, only the first is for this head."""
         x = pooled_RxQxD if keys is None else drop_features(pooled_RxQxD, keys[0], rate)
         return self.out(x)
 
@@ -217,8 +220,8 @@ class Classifier(Encoder):
 
     def __init__(self, config: EncoderConfig, num_classes: int) -> None:
         super().__init__(config)
-        heads = {"bert": BertHead, "roberta": RobertaHead}
-        self.head = heads[config.family](config, num_classes)
+        head = BertHead if config.family == "bert" else RobertaHead
+        self.head = head(config, num_classes)
 
     def logits(
         self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
@@ -230,11 +233,11 @@ class Classifier(Encoder):
         if dropout is None:
             return self.head(first_RxQxD, None, jnp.zeros(())).astype(jnp.float32)
         picks = jnp.minimum(block.starts_RxQ, block.tokens_RxL.shape[1] - 1)
-        keys = tuple(
+        pooled, dense = (
             jnp.take_along_axis(dropout.site_keys(site), picks, axis=1)
             for site in (_POOLED_SITE, _DENSE_SITE)
         )
-        return self.head(first_RxQxD, keys, dropout.classifier).astype(jnp.float32)
+        return self.head(first_RxQxD, (pooled, dense), dropout.classifier).astype(jnp.float32)
 
 
 @cache

@@ -80,7 +80,7 @@ def drop_features(x: Array, keys: Array, rate: Array) -> Array:
     return drop_units(x, mix_bits(keys[..., None] + counters), rate)
 
 
-class Linear(nnx.Module):
+class Linear(nnx.Module):  # type: ignore[misc]
     """`x @ kernel + bias`, kernel [inputs, outputs], both float32, computed in the dtype of `x`."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -88,10 +88,11 @@ class Linear(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
 
     def __call__(self, x: Array) -> Array:
+        """Maps the last axis of `x`."""
         return x @ self.kernel[...].astype(x.dtype) + self.bias[...].astype(x.dtype)
 
 
-class LayerNorm(nnx.Module):
+class LayerNorm(nnx.Module):  # type: ignore[misc]
     """Layer normalisation over the last axis, always computed in float32."""
 
     def __init__(self, size: int, epsilon: float) -> None:
@@ -100,6 +101,7 @@ class LayerNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
+        """Normalises the last axis of `x`; returns its dtype."""
         x32 = x.astype(jnp.float32)
         mean = x32.mean(-1, keepdims=True)
         centred = x32 - mean

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-Array = jax.Array
+Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
 
 

@@ -12,7 +12,7 @@ from intertrain_jax.models.bert import EncoderConfig, TokenBlock, classify
 from intertrain_jax.models.layers import Dropout, mix_bits
 from intertrain_jax.train.optim import Hyper
 
-Array = jax.Array
+Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
 _MASKED_LOGIT = -1e9
 

@@ -10,12 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from tests.engine.tiny_grid import Outcomes, run_tiny, tiny_plan, tiny_protocol, tiny_task
 
 from intertrain_jax.base import StopReason
 from intertrain_jax.engine import loop
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.progress import GridProgress
+from tests.engine.tiny_grid import Outcomes, run_tiny, tiny_plan, tiny_protocol, tiny_task
 
 TASKS = {
     "short": tiny_task("short"),
@@ -166,7 +166,7 @@ def test_memory_too_small_for_one_lane_is_a_recorded_failure(
     assert progress.failed == 1
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a killed process."""
 
 
@@ -176,10 +176,10 @@ def test_a_killed_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
 
     def kill(progress: GridProgress) -> None:
         if progress.examples > 500:
-            raise Killed
+            raise KilledError
 
     out = tmp_path / "killed"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run_tiny(out, plan, TASKS, checkpoint_minutes=1e-9, watch=kill)
     saved = list((out / "checkpoints" / "lanes").glob("*/*/host.json"))
     assert len(saved) == 2 and all(json.loads(f.read_text())["step"] > 5 for f in saved)

@@ -1,0 +1,206 @@
+"""Loading: sources, split policy, labels, and the errors of broken data."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import DataConfig
+from intertrain_jax.data.load import is_local, load_task
+from intertrain_jax.data.registry import TASKS
+from intertrain_jax.data.splits import cut_ends, held_out_size, train_subset
+from intertrain_jax.data.task import HubDataset, Splits, Task, render
+from intertrain_jax.data.tasks import get_task
+
+TASK = Task("toy", "a toy", ("{text}",), labels=("no", "yes"))
+ROWS = [{"text": f"text {i}", "label": i % 2} for i in range(30)]
+
+
+def write(folder: Path, split: str, rows: list[dict[str, Any]]) -> Path:
+    """Writes a split as JSON lines into a task's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{split}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data directory that holds the toy task."""
+    write(tmp_path / "toy", "train", ROWS)
+    write(tmp_path / "toy", "validation", ROWS[:7])
+    return tmp_path
+
+
+def config(data_dir: Path, **changes: Any) -> DataConfig:
+    """Returns the data configuration for a directory."""
+    return DataConfig(data_dir=str(data_dir), **changes)
+
+
+def test_validation_is_cut_from_both_ends_of_train_and_test_is_official(data_dir: Path) -> None:
+    data = load_task(TASK, config(data_dir))
+    assert data.source["rows"] == {"train": 27, "validation": 3, "test": 7}
+    assert [t[0] for t in data.splits["validation"].texts] == ["text 0", "text 1", "text 29"]
+    assert data.splits["train"].texts[0] == ("text 2",)
+
+
+def test_one_split_is_cut_into_three_without_overlap(data_dir: Path) -> None:
+    data = load_task(replace(TASK, splits=Splits(test=None)), config(data_dir))
+    texts = [text for rows in data.splits.values() for text in rows.texts]
+    assert len(texts) == len(set(texts)) == 30
+    assert data.source["rows"] == {"train": 25, "validation": 2, "test": 3}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".csv", ".parquet"])
+def test_formats_hold_the_same_data(data_dir: Path, tmp_path: Path, suffix: str) -> None:
+    expected = load_task(TASK, config(data_dir)).fingerprint
+    folder = tmp_path / "other" / "toy"
+    folder.mkdir(parents=True)
+    for split, rows in (("train", ROWS), ("validation", ROWS[:7])):
+        path, frame = folder / f"{split}{suffix}", pd.DataFrame(rows)
+        if suffix == ".csv":
+            frame.to_csv(path, index=False)
+        elif suffix == ".parquet":
+            frame.to_parquet(path)
+        else:
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            path.write_bytes(gzip.compress(text.encode()) if "gz" in suffix else text.encode())
+    assert load_task(TASK, config(folder.parent)).fingerprint == expected
+
+
+def test_label_names_stand_for_ids(data_dir: Path) -> None:
+    expected = load_task(TASK, config(data_dir)).fingerprint
+    named = [{**row, "label": TASK.labels[row["label"]]} for row in ROWS]
+    write(data_dir / "toy", "train", named)
+    assert load_task(TASK, config(data_dir)).fingerprint == expected
+
+
+def test_the_fingerprint_is_of_content_only(data_dir: Path, tmp_path: Path) -> None:
+    expected = load_task(TASK, config(data_dir)).fingerprint
+    moved = tmp_path / "moved"
+    for split, rows in (("train", ROWS), ("validation", ROWS[:7])):
+        write(moved / "toy", split, rows)
+    assert load_task(TASK, config(moved)).fingerprint == expected
+    write(moved / "toy", "train", [{**ROWS[0], "text": "another"}, *ROWS[1:]])
+    assert load_task(TASK, config(moved)).fingerprint != expected
+    assert load_task(TASK, config(data_dir, limit=5)).fingerprint != expected
+
+
+def test_a_limit_takes_rows_of_every_class(data_dir: Path) -> None:
+    write(data_dir / "toy", "train", sorted(ROWS, key=lambda row: row["label"]))
+    data = load_task(TASK, config(data_dir, limit=12))
+    assert len(data.splits["train"]) == 12 and set(data.splits["train"].labels) == {0, 1}
+
+
+BROKEN = {
+    "missing column": ([{"txt": "a", "label": 0}], r"has no column 'text', it has 'txt', 'label'"),
+    "label outside": ([{"text": "a", "label": 2}], r"row 1 has label 2, but its labels are 0 no"),
+    "unknown label": ([{"text": "a", "label": "perhaps"}], r"has label 'perhaps'"),
+    "no value": ([{"text": None, "label": 1}], r"row 1 has no value in column 'text'"),
+    "empty": ([], r"has no rows, and must have at least one"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_rows_are_named(data_dir: Path, case: str) -> None:
+    rows, message = BROKEN[case]
+    write(data_dir / "toy", "validation", rows)
+    with pytest.raises(IntertrainError, match=message) as caught:
+        load_task(TASK, config(data_dir))
+    assert "\n" not in str(caught.value) and "task 'toy'" in str(caught.value)
+
+
+def test_broken_files_are_named(data_dir: Path) -> None:
+    path = data_dir / "toy" / "train.jsonl"
+    path.write_text('{"text": "a", "label": 0}\n{"text": \n')
+    with pytest.raises(IntertrainError, match=r"train.jsonl', line 2: not valid JSON"):
+        load_task(TASK, config(data_dir))
+    path.write_text("[1]\n")
+    with pytest.raises(IntertrainError, match=r"line 1: must be a JSON object"):
+        load_task(TASK, config(data_dir))
+    path.unlink()
+    with pytest.raises(IntertrainError, match=r"has no split 'train', it has validation"):
+        load_task(TASK, config(data_dir))
+    with pytest.raises(IntertrainError, match=r"data directory .* does not exist"):
+        load_task(TASK, config(data_dir / "nowhere"))
+    with pytest.raises(IntertrainError, match=r"its file .* does not exist"):
+        load_task(replace(TASK, file="no.csv"), DataConfig())
+    (data_dir / "toy" / "train.jsonl.gz").write_bytes(b"not gzip")
+    with pytest.raises(IntertrainError, match=r"cannot be read"):
+        load_task(TASK, config(data_dir))
+
+
+def test_the_hub_is_asked_last_and_its_failure_says_what_to_do(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    asked: list[Any] = []
+
+    def load(path: str, name: str | None, **options: Any) -> list[dict[str, Any]]:
+        asked.append((path, name, options))
+        if path == "gone":
+            raise ConnectionError("offline\nand more")
+        return [*({"text": f"t{i}", "y": i % 2} for i in range(20)), {"text": "none", "y": -1}]
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    hub = HubDataset("some/set", "part", "abc", {"y": "label"}, {"train": "train_a+train_b"})
+    data = load_task(replace(TASK, name="far", hub=hub), config(data_dir))
+    assert asked[0] == ("some/set", "part", {"split": "train_a+train_b", "revision": "abc"})
+    assert data.source["unlabelled_rows"] == 2
+    assert data.source["rows"] == {"train": 18, "validation": 2, "test": 20}
+    with pytest.raises(
+        IntertrainError, match=r"'gone' could not be loaded \(offline\).*--data-dir"
+    ):
+        load_task(replace(TASK, name="far", hub=HubDataset("gone")), DataConfig())
+    with pytest.raises(IntertrainError, match=r"is not on the hub"):
+        load_task(replace(TASK, name="far"), DataConfig())
+    assert not is_local(replace(TASK, name="far"), config(data_dir))
+    assert is_local(TASK, config(data_dir))
+
+
+def test_held_out_rows() -> None:
+    assert [held_out_size(n) for n in (3, 55, 5000, 50_000)] == [1, 5, 500, 1000]
+    rest, held = cut_ends(list(range(55)))
+    assert held == [0, 1, 2, 53, 54] and rest == list(range(3, 53))
+
+
+def test_train_sizes_nest_and_mix() -> None:
+    large, small = train_subset(1000, 200), train_subset(1000, 50)
+    assert small.tolist() == large[:50].tolist() and len(set(large.tolist())) == 200
+    assert train_subset(1000, 5000).tolist() == train_subset(1000, 1000).tolist()
+    assert 400 < large.mean() < 600
+
+
+def test_templates_fill_slots_and_nothing_else() -> None:
+    row = {"a b": "x{c}", "c": 3}
+    assert render("{a b} {c} %s {{c}}", row) == "x{c} 3 %s {3}"
+
+
+# Official validation sets that the paper's Table 3 was scored on.
+TEST_SIZES = {"wnli": 71, "wsc": 104, "cb": 56, "copa": 100, "mnli": 1000, "rte": 277}
+
+
+@pytest.mark.parametrize("task", [t.name for t in TASKS if t.name != "anli"])
+def test_real_data_fit_the_registry(shared_data: Path, task: str) -> None:
+    if not (shared_data / task).is_dir():
+        pytest.skip(f"no real data of {task}")
+    data = load_task(get_task(task), DataConfig(data_dir=str(shared_data)))
+    rows = data.source["rows"]
+    assert min(rows.values()) > 0
+    assert rows["test"] == TEST_SIZES.get(task, rows["test"])
+    if not get_task(task).regression:
+        # Every class occurs: a registry with too many labels, or in other order, would show.
+        assert len(set(data.splits["train"].labels)) == len(get_task(task).labels)
+
+
+def test_real_anli_lacks_a_train_split(shared_data: Path) -> None:
+    with pytest.raises(IntertrainError, match="has no split 'train', it has test, validation"):
+        load_task(get_task("anli"), DataConfig(data_dir=str(shared_data)))

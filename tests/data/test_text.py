@@ -1,0 +1,97 @@
+"""Tokens equal the tokenizer's own, are cached by content, and a broken cache is rebuilt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.data import text
+from intertrain_jax.data.text import encode_rows, tokenizer_fingerprint
+
+WORDS = "the cat sat on a mat and slept".split()
+PAIRS = [("the cat sat", "a mat"), ("slept", "the cat sat on the mat and slept and slept")]
+
+
+@pytest.fixture
+def tokenizer_dir(tmp_path: Path) -> Path:
+    """A word-level tokenizer with BERT's template and token types."""
+    vocabulary = {w: i for i, w in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]"
+    )
+    fast.save_pretrained(tmp_path / "tokenizer")
+    return tmp_path / "tokenizer"
+
+
+@pytest.mark.parametrize("max_length", [6, 40])
+@pytest.mark.parametrize("pairs", [True, False])
+def test_tokens_are_the_tokenizers(
+    tokenizer_dir: Path, tmp_path: Path, max_length: int, pairs: bool
+) -> None:
+    texts = PAIRS if pairs else [(a,) for a, _ in PAIRS]
+    split = encode_rows(texts, [0, 1], False, tokenizer_dir, max_length, tmp_path / "cache")
+    reference = AutoTokenizer.from_pretrained(tokenizer_dir)
+    for i, example in enumerate(texts):
+        expected = reference(
+            *example, truncation="longest_first", max_length=max_length, return_token_type_ids=True
+        )
+        tokens = split.tokens[split.offsets[i] : split.offsets[i + 1]]
+        assert tokens.tolist() == expected["input_ids"]
+        assert split.boundaries[i] == expected["token_type_ids"].count(0)
+    assert split.tokens.dtype == np.uint16 and split.labels.dtype == np.int32
+
+
+def test_tokens_are_cached_by_content(
+    tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    original = text._tokenise
+
+    def counting(*args: object) -> object:
+        calls.append(1)
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(text, "_tokenise", counting)
+
+    def encode(texts: list[tuple[str, ...]] = PAIRS, length: int = 9) -> object:
+        return encode_rows(texts, [0, 1], False, tokenizer_dir, length, tmp_path / "cache")
+
+    encode()
+    again = encode()
+    assert len(calls) == 1 and isinstance(again.tokens, np.memmap)  # type: ignore[attr-defined]
+    encode(length=8)
+    encode([("the", "cat"), ("a", "mat")])
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("damage", ["truncate", "marker", "mismatch"])
+def test_a_broken_cache_is_rebuilt(tokenizer_dir: Path, tmp_path: Path, damage: str) -> None:
+    cache = tmp_path / "cache"
+    whole = encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, cache)
+    expected, folder = whole.tokens.tolist(), next(cache.iterdir())
+    if damage == "truncate":
+        (folder / "tokens.npy").write_bytes((folder / "tokens.npy").read_bytes()[:-8])
+    elif damage == "marker":
+        (folder / "whole").unlink()
+        np.save(folder / "tokens.npy", np.zeros(len(expected), np.uint16))
+    else:
+        np.save(folder / "tokens.npy", np.zeros(3, np.uint16))
+    again = encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, cache)
+    assert again.tokens.tolist() == expected
+
+
+def test_a_model_without_tokenizer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match="has no tokenizer"):
+        tokenizer_fingerprint(tmp_path)

