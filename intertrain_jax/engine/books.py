@@ -35,6 +35,7 @@ class Books:
                 self.silent.add(source)
                 waiting.append(source)
         self._waiting = dict.fromkeys(waiting)
+        self._sources = {run.depends_on for run in self.runs.values()}
         self._waiting_for: dict[str, int] = {}
         for r in self._waiting:
             self._count(r, 1)
@@ -51,6 +52,10 @@ class Books:
     def dependants(self, run: str) -> int:
         """How many waiting runs need the model that this run makes."""
         return self._waiting_for.get(run, 0)
+
+    def is_source(self, run: str) -> bool:
+        """Whether any run of the plan, done or not, starts from the model that this run makes."""
+        return run in self._sources
 
     def ready(self) -> list[Run]:
         """The waiting runs whose base model is there."""

@@ -306,7 +306,8 @@ class GridLoop:
                 seconds=lane.elapsed,
                 tokens=lane.tokens,
             )
-            if self._options.keep_checkpoints or self._books.dependants(run.id):
+            kept = self._options.keep_checkpoints and self._books.is_source(run.id)
+            if kept or self._books.dependants(run.id):
                 best = self._programs.read(group.lanes, k).best
                 self._write_results()
                 self._checkpoints.save_source(run.id, self._starts.source_params(run, best))

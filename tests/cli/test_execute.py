@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.execute import execute
 from intertrain_jax.config import ExperimentConfig
+from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.grid.experiment import exclusive
 from intertrain_jax.records import RecordStore
@@ -55,7 +56,8 @@ def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
     execute(config, FakeEngine().engine, quiet=True)
     for record in RecordStore(config.out_dir).read_all().by_id.values():
         assert record.protocol.precision == "float32"
-        assert record.base.fingerprint == "weights of model"
+        tokenizer = tokenizer_fingerprint(Path(config.model.pretrained))
+        assert record.base.fingerprint == content_hash(["weights of model", tokenizer])
         assert record.data.source["kind"] == "data_dir"
         assert record.environment == {"device": "made up"}
 
