@@ -192,6 +192,7 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
     import numpy as np
 
     from intertrain_jax.config import EngineConfig, ExperimentConfig, ModelConfig, Protocol
+    from intertrain_jax.engine.environment import prepare_process
     from intertrain_jax.engine.lane_count import fusing_pays, laid_out
     from intertrain_jax.engine.loop import GridLoop
     from intertrain_jax.grid.plan import Resolution, build_plan
@@ -199,6 +200,7 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
     from intertrain_jax.models.hf_config import encoder_config
     from intertrain_jax.models.hf_weights import load_checkpoint
 
+    prepare_process()
     task, checkpoint = encoded_task(work), load_checkpoint(work.model)
     if work.shape != "model":
         config = encoder_config(roberta_base(int(task.train.tokens.max()) + 1), work.shape)

@@ -45,8 +45,14 @@ def command(
 def _engine() -> Engine:
     """Imports what computes, and with it JAX."""
     from intertrain_jax.cli.execute import Engine
-    from intertrain_jax.engine.environment import check_inputs, environment, resolve_precision
+    from intertrain_jax.engine.environment import (
+        check_inputs,
+        environment,
+        prepare_process,
+        resolve_precision,
+    )
     from intertrain_jax.engine.loop import run_grid
     from intertrain_jax.models.hf_weights import load_checkpoint
 
+    prepare_process()
     return Engine(load_checkpoint, check_inputs, resolve_precision, environment, run_grid)

@@ -88,7 +88,8 @@ def pack(lengths: Sequence[int], shapes: Sequence[BlockShape]) -> list[Block]:
     """Packs examples into blocks, each example into the shortest row that holds it.
 
     Few examples of a batch are long, and short rows cost less attention; so the long ones get
-    blocks of their own, in which short ones then fill the room that is left.
+    blocks of their own, in which short ones then fill the room that is left. A last block of short
+    rows that would stay rather empty goes into longer rows, where that takes fewer token slots.
 
     Args:
         lengths: tokens of every example.
@@ -112,6 +113,9 @@ def pack(lengths: Sequence[int], shapes: Sequence[BlockShape]) -> list[Block]:
         ]
         if short:
             _fill(rows, short, lengths, shape)
+        if nth + 1 < len(shapes):
+            rows, stacked = _stack_remainder(rows, lengths, shape, shapes[nth + 1])
+            blocks = _cut(stacked, shapes[nth + 1]) + blocks
         blocks = _cut(rows, shape) + blocks
         left = short
     return blocks
@@ -130,6 +134,26 @@ def _fill(
                 row.append(i)
                 short.remove(i)
                 room -= lengths[i]
+
+
+def _stack_remainder(
+    rows: list[list[int]], lengths: Sequence[int], shape: BlockShape, longer: BlockShape
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Splits rows into those for blocks of `shape` and, stacked, those for blocks of `longer`."""
+    kept = len(rows) - len(rows) % shape.rows
+    stacked: list[list[int]] = []
+    room = 0
+    for row in rows[kept:]:
+        need = sum(lengths[i] for i in row)
+        if need <= room and len(stacked[-1]) + len(row) <= longer.segments:
+            stacked[-1] += row
+            room -= need
+        else:
+            stacked.append(list(row))
+            room = longer.length - need
+    if -(-len(stacked) // longer.rows) * longer.tokens < shape.tokens:
+        return rows[:kept], stacked
+    return rows, []
 
 
 def _cut(rows: list[list[int]], shape: BlockShape) -> list[Block]:

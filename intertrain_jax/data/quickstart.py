@@ -86,7 +86,7 @@ def _agreement(rng: np.random.Generator, label: int) -> Texts:
 
 _RECIPES: dict[str, _Recipe] = {
     "entailment": _Recipe(
-        "What a statement says about another (generated)", st.RELATIONS, _PAIR, 1000, _entailment
+        "What a statement says about another (generated)", st.RELATIONS, _PAIR, 600, _entailment
     ),
     "claims": _Recipe(
         "Claims that the evidence refutes (generated, few examples)",

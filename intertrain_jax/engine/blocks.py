@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.packing import (
     ROW_LENGTHS,
     BlockShape,
-    pack_rows,
+    pack,
     row_length_for,
     segments_per_row,
 )
@@ -47,44 +48,59 @@ class TaskShapes:
 
 
 def expected_rows(
-    lengths: NDArray[np.int32], batch_size: int, shortest: int, longest: int, segments: int
-) -> list[int]:
-    """Returns the rows that the examples of random batches take, for a fixed sample of batches.
+    lengths: NDArray[np.int32], batch_size: int, shapes: Shapes
+) -> list[tuple[int, ...]]:
+    """Returns the rows that random batches take of every shape, for a fixed sample of batches.
 
     Args:
         lengths: tokens of the training examples.
         batch_size: examples per batch.
-        shortest: examples up to this length go elsewhere.
-        longest: the row length; longer examples go elsewhere.
-        segments: Q.
+        shapes: row lengths and segments in use; every block counts as one row.
     """
     generator = np.random.Generator(np.random.Philox(key=[0, 0x626C6F636B73]))
     size = min(batch_size, len(lengths))
+    single = tuple(BlockShape(1, shape.length, shape.segments) for shape in shapes)
     counts = []
     for _ in range(_SAMPLED_BATCHES):
         batch = lengths[generator.choice(len(lengths), size, replace=False)]
-        here = batch[(batch > shortest) & (batch <= longest)]
-        counts.append(len(pack_rows(here.tolist(), longest, segments)))
+        blocks = Counter(block.shape for block in pack(batch.tolist(), single))
+        counts.append(tuple(blocks[shape] for shape in single))
     return counts
 
 
-def cheapest_rows(rows_of_batches: Sequence[Sequence[int]], row_length: int, backend: str) -> int:
+def cheapest_rows(
+    rows_of_batches: Sequence[Sequence[int]],
+    row_length: int,
+    backend: str,
+    longer: Sequence[BlockShape | None] = (),
+) -> int:
     """Returns the rows per block that cost a lane the fewest token slots, overhead included.
 
     Args:
         rows_of_batches: for every task, the rows that each of some sampled batches takes.
         row_length: L.
         backend: "cpu", "gpu" or "tpu".
+        longer: for every task, the blocks that take in what is left over (see `pack`), if any.
     """
     most = max(1, MOST_TOKENS[backend] // row_length)
-    taken = [counts for counts in rows_of_batches if max(counts) > 0]
-    largest = max((max(counts) for counts in taken), default=1)
+    overhead = OVERHEAD_TOKENS[backend]
+    spill = dict(enumerate(longer))
+    taken = [(counts, spill.get(t)) for t, counts in enumerate(rows_of_batches) if max(counts) > 0]
+    largest = max((max(counts) for counts, _ in taken), default=1)
+
+    def slots(count: int, rows: int, over: BlockShape | None) -> int:
+        full, left = divmod(count, rows)
+        last = (rows * row_length + overhead) * (left > 0)
+        if left and over is not None:
+            blocks = -(-left // (over.rows * (over.length // row_length)))
+            if blocks * over.tokens < rows * row_length:
+                last = blocks * (over.tokens + overhead)
+        return full * (rows * row_length + overhead) + last
 
     def cost(rows: int) -> float:
-        per_block = rows * row_length + OVERHEAD_TOKENS[backend]
         return sum(
-            float(np.mean([-(-count // rows) for count in counts]) * per_block / np.mean(counts))
-            for counts in taken
+            float(np.mean([slots(count, rows, over) for count in counts]) / np.mean(counts))
+            for counts, over in taken
         )
 
     return min(range(1, min(most, largest) + 1), key=cost)
@@ -132,24 +148,40 @@ def choose_shapes(
                 f"{row_length}."
             )
     # Tasks share a shape where they use a row length for the same purpose: all, most, or the rest.
-    members: dict[tuple[int, int], list[str]] = {}
+    members: dict[tuple[int, bool], list[str]] = {}
     for task, row_lengths in rows_of.items():
-        for length, below in zip(row_lengths, (0, *row_lengths), strict=False):
-            members.setdefault((length, min(below, 1)), []).append(task)
+        for n, length in enumerate(row_lengths):
+            members.setdefault((length, n > 0), []).append(task)
+    segments_of = {
+        (length, rest): segments_per_row(length, int(min(lengths[t].min() for t in tasks)))
+        for (length, rest), tasks in members.items()
+    }
+    counts_of = {
+        task: expected_rows(
+            lengths[task],
+            batch_size,
+            tuple(
+                BlockShape(1, length, segments_of[length, n > 0])
+                for n, length in enumerate(row_lengths)
+            ),
+        )
+        for task, row_lengths in rows_of.items()
+    }
     train: dict[str, list[BlockShape]] = {task: [] for task in rows_of}
     evaluate: dict[str, list[BlockShape]] = {task: [] for task in rows_of}
-    for (length, rest), tasks in sorted(members.items()):
-        shortest = int(min(lengths[task].min() for task in tasks))
-        segments = segments_per_row(length, shortest)
-        counts = [
-            expected_rows(
-                lengths[task], batch_size, rows_of[task][0] if rest else 0, length, segments
-            )
-            for task in tasks
-        ]
-        rows = cheapest_rows(counts, length, backend) if block_rows == "auto" else int(block_rows)
+    # The longer rows first: they take in what is left of the shorter ones.
+    for (length, rest), tasks in sorted(
+        members.items(), key=lambda item: (not item[0][1], item[0])
+    ):
+        if block_rows == "auto":
+            counts = [[batch[rest] for batch in counts_of[task]] for task in tasks]
+            longer = [train[task][0] if train[task] else None for task in tasks]
+            rows = cheapest_rows(counts, length, backend, longer)
+        else:
+            rows = int(block_rows)
         wide = max(rows, EVALUATION_TOKENS[backend] // length)
+        segments = segments_of[length, rest]
         for task in tasks:
-            train[task].append(BlockShape(rows, length, segments))
-            evaluate[task].append(BlockShape(rows if rest else wide, length, segments))
+            train[task].insert(0, BlockShape(rows, length, segments))
+            evaluate[task].insert(0, BlockShape(rows if rest else wide, length, segments))
     return {task: TaskShapes(tuple(train[task]), tuple(evaluate[task])) for task in rows_of}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 import jax
 
@@ -26,6 +28,10 @@ _PACKAGES = (
     "numpy",
 )
 _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+# glibc's mallopt parameters by number, as in its malloc.h: from M_MMAP_THRESHOLD bytes on blocks are
+# pages of their own; M_TRIM_THRESHOLD unused bytes may stay; M_ARENA_MAX heaps are shared by threads
+# (only the first one can grow and hold large blocks).
+_MALLOC_OPTIONS = {-3: 1 << 30, -1: (1 << 31) - 1, -8: 1}
 
 
 def check_inputs(models: Mapping[str, Checkpoint], options: EngineConfig, max_length: int) -> None:
@@ -66,9 +72,33 @@ def environment() -> dict[str, str]:
     return found
 
 
-def use_compilation_cache() -> None:
+def prepare_process() -> None:
+    """Sets up the process for long computations: compilation cache, and memory that is used again.
+
+    Works best before anything else has used JAX; doing it twice does no harm.
+    """
+    _use_compilation_cache()
+    _keep_freed_memory()
+
+
+def _use_compilation_cache() -> None:
     """Keeps compiled programs on disk, unless JAX has been told already where to."""
     if _CACHE_VARIABLE not in os.environ and not getattr(
         jax.config, "jax_compilation_cache_dir", None
     ):
         jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))
+
+
+def _keep_freed_memory() -> None:
+    """Lets a CPU's programs use the same memory again instead of asking for new pages every time.
+
+    A program's scratch is allocated for each call. By default glibc gives blocks of that size back to
+    the system, and the next call pays for every page anew: a fifth to a third of the time of a grid
+    on two cores. Threads keep the heap that they began with, so this comes before JAX starts its own.
+    With other C libraries, or where an accelerator's plugin is installed, it does nothing.
+    """
+    if platform.libc_ver()[0] != "glibc" or find_spec("jax_plugins") is not None:
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    for parameter, value in _MALLOC_OPTIONS.items():
+        mallopt(parameter, value)

@@ -22,7 +22,7 @@ from intertrain_jax.engine.arena import SplitView, build_arena
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.environment import use_compilation_cache
+from intertrain_jax.engine.environment import prepare_process
 from intertrain_jax.engine.evaluation import Evaluator
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lane_group import LaneGroup
@@ -78,7 +78,7 @@ def run_grid(
     Raises:
         IntertrainError: if base models differ in shape, or an option does not fit.
     """
-    use_compilation_cache()
+    prepare_process()
     return GridLoop(plan, done, tasks, models, emit, options, out, watch).run()
 
 
