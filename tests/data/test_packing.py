@@ -65,3 +65,19 @@ def test_row_lengths() -> None:
     assert segments_per_row(64, 20) == 3
     assert segments_per_row(64, 2) == 11  # one for every six tokens at most
     assert segments_per_row(32, 40) == 1
+
+
+def test_a_rather_empty_last_block_goes_into_longer_rows() -> None:
+    shapes = (BlockShape(8, 32, 4), BlockShape(1, 64, 8))
+    ten, fifteen = pack([30] * 10, shapes), pack([30] * 15, shapes)
+    assert [block.shape for block in ten] == [shapes[0], shapes[1]]
+    assert sorted(i for block in ten for i in block.examples.flat if i >= 0) == list(range(10))
+    # Seven rows would take four of the longer ones: no fewer slots, so they stay.
+    assert [block.shape for block in fifteen] == [shapes[0], shapes[0]]
+
+
+def test_longer_rows_take_no_more_segments_than_they_have() -> None:
+    shapes = (BlockShape(8, 32, 4), BlockShape(1, 64, 1))
+    blocks = pack([30] * 10, shapes)
+    assert [block.shape for block in blocks] == [shapes[0], shapes[1], shapes[1]]
+    assert sorted(i for block in blocks for i in block.examples.flat if i >= 0) == list(range(10))
