@@ -1,4 +1,4 @@
-"""What the engine runs on: checks of inputs before anything compiles, versions, compilation cache."""
+"""What the engine runs on: checks of inputs, versions, and how its process keeps programs and memory."""
 
 from __future__ import annotations
 

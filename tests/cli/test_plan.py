@@ -6,12 +6,11 @@ import socket
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
 from intertrain_jax.cli.execute import execute
-from tests.cli.experiments import FakeEngine, raw_config, write_experiment
+from tests.cli.experiments import FakeEngine, write_experiment
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +26,6 @@ def invoke(*arguments: str) -> Result:
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result
-
-
-@pytest.fixture
-def config_file(tmp_path: Path) -> str:
-    """A tiny experiment's configuration file."""
-    write_experiment(tmp_path)
-    path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(raw_config(tmp_path)), "utf-8")
-    return str(path)
 
 
 def test_dry_run_of_the_papers_experiment(

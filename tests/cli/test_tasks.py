@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
 from intertrain_jax.data.tasks import list_tasks
-from tests.cli.experiments import raw_config, write_experiment
 
 
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["tasks", *arguments], catch_exceptions=False)
-
-
-@pytest.fixture
-def config_file(tmp_path: Path) -> str:
-    write_experiment(tmp_path)
-    path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(raw_config(tmp_path)), "utf-8")
-    return str(path)
 
 
 def test_list_has_every_task() -> None:
