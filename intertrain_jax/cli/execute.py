@@ -147,7 +147,7 @@ def execute(
         lost = failed | {run.id for run in orphans}
         pending = len(plan.runs) - len(done) - len(lost)
         say(f"{config.name}: {len(plan.runs):,} runs, {len(done):,} done before, {pending:,} to do")
-        seconds = 0.0
+        final = None
         if pending:
             with ProgressDisplay(out, quiet) as display:
                 final = engine.run_grid(
@@ -160,14 +160,15 @@ def execute(
                     out,
                     display,
                 )
-            seconds = final.seconds
         records = _read(store, progress_console)
         analysis = analyse_plan(plan, records)
         write_analysis(out / ANALYSIS_FOLDER, analysis, records.by_id)
     console = make_console()
     if not quiet:
         show(console, prepared, analysis)
-    return _summarise(console, prepared, records, out, seconds)
+        if final:
+            console.print(_efficiency(final), soft_wrap=True)
+    return _summarise(console, prepared, records, out, final)
 
 
 def analyse_plan(plan: Plan, records: Records) -> Analysis:
@@ -241,13 +242,26 @@ def _read(store: RecordStore, console: Console) -> Records:
     return records
 
 
+def _efficiency(final: GridProgress) -> str:
+    """Says how well the engine was used: what to look at when a grid is slow."""
+    return (
+        f"{final.examples:,} examples trained on, {final.examples / max(final.seconds, 1e-9):,.0f}"
+        f" per second, validation and tests included; lanes busy {final.occupancy:.1%},"
+        f" padding {final.padding_share:.1%}, {final.compilations} compiled training programs"
+    )
+
+
 def _summarise(
-    console: Console, prepared: Prepared, records: Records, out: Path, seconds: float
+    console: Console,
+    prepared: Prepared,
+    records: Records,
+    out: Path,
+    final: GridProgress | None,
 ) -> int:
     """Prints how it ended and where everything is; returns the exit code."""
     plan = prepared.plan
     done, failed = done_and_failed(plan, records.by_id)
-    took = f" in {duration(seconds)}" if seconds else ""
+    took = f" in {duration(final.seconds)}" if final else ""
     line = f"{len(done):,} of {len(plan.runs):,} runs done{took}. Results: {out}"
     if failed:
         line += (

@@ -151,9 +151,19 @@ def _stack_remainder(
         else:
             stacked.append(list(row))
             room = longer.length - need
-    if -(-len(stacked) // longer.rows) * longer.tokens < shape.tokens:
-        return rows[:kept], stacked
-    return rows, []
+    return (rows[:kept], stacked) if longer_blocks(len(stacked), shape, longer) else (rows, [])
+
+
+def longer_blocks(stacked: int, shape: BlockShape, longer: BlockShape) -> int:
+    """Returns how many blocks of longer rows stand in for a last block of `shape`, 0 if it is cheaper.
+
+    Args:
+        stacked: longer rows that its examples fill.
+        shape: of the block.
+        longer: shape of the blocks that could take its examples in.
+    """
+    blocks = -(-stacked // longer.rows)
+    return blocks if blocks * longer.tokens < shape.tokens else 0
 
 
 def _cut(rows: list[list[int]], shape: BlockShape) -> list[Block]:

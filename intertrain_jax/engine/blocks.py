@@ -13,6 +13,7 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.packing import (
     ROW_LENGTHS,
     BlockShape,
+    longer_blocks,
     pack,
     row_length_for,
     segments_per_row,
@@ -92,9 +93,9 @@ def cheapest_rows(
         full, left = divmod(count, rows)
         last = (rows * row_length + overhead) * (left > 0)
         if left and over is not None:
-            blocks = -(-left // (over.rows * (over.length // row_length)))
-            if blocks * over.tokens < rows * row_length:
-                last = blocks * (over.tokens + overhead)
+            stacked = -(-left // (over.length // row_length))
+            blocks = longer_blocks(stacked, BlockShape(rows, row_length, over.segments), over)
+            last = blocks * (over.tokens + overhead) if blocks else last
         return full * (rows * row_length + overhead) + last
 
     def cost(rows: int) -> float:

@@ -139,7 +139,16 @@ class FakeEngine:
         """Does the runs in the plan's order, as `engine.loop.run_grid` would."""
         assert set(tasks) == {run.target for run in plan.runs}
         failed: set[str] = set()
-        progress = GridProgress(lanes=4, seconds=0.5)
+        progress = GridProgress(
+            lanes=4,
+            examples=400,
+            tokens=900,
+            slots=1000,
+            lane_ticks=80,
+            busy_ticks=60,
+            compilations=2,
+            seconds=0.5,
+        )
         for run in plan.runs:
             if run.id in done:
                 continue

@@ -50,6 +50,8 @@ def test_a_grid_leaves_records_analysis_and_a_matrix(
     assert f"{RUNS} of {RUNS} runs done" in shown.out
     assert str(out) in shown.out.replace("\n", "")
     assert "0 done before" in shown.err
+    assert "400 examples trained on" in shown.out
+    assert "lanes busy 75.0%, padding 10.0%, 2 compiled training programs" in shown.out
 
 
 def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
