@@ -397,7 +397,8 @@ def main() -> None:
             f"{row['setting']:<40} {row['examples_per_second']:8.1f} examples/s"
             f"  {row['ratio']:5.2f} x  {extras}"
         )
-    report = {"arguments": vars(arguments), "versions": versions(), "results": rows}
+    asked = {name: value for name, value in vars(arguments).items() if name != "out"}
+    report = {"arguments": asked, "versions": versions(), "results": rows}
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(report, indent=1) + "\n")
 
