@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,37 @@ Method = Literal["finetune", "probe", "lp_then_ft"]
 Head = Literal["fresh", "inherit"]
 Schedule = Literal["linear", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
+
+
+Decision = Literal["generate", "score", "classify"]
+LabelText = Literal["id", "name"]
+
+
+@dataclass(frozen=True)
+class TextProtocol:
+    """How a text-to-text model (T5) reads examples and gives answers.
+
+    Attributes:
+        decision: generate a text and compare it with the labels' texts, or score these and take the
+            best; or "classify" by a linear head on the mean of the encoder's output, without texts.
+        labels: the text of a label is its id (the paper's choice) or its name.
+        separator: joins the texts of an example (the paper's choice).
+        templates: task name → what is read instead, such as "premise: {0} hypothesis: {1}", with the
+            task's first text for {0} and its second for {1}.
+    """
+
+    decision: Decision = "generate"
+    labels: LabelText = "id"
+    separator: str = " <SEP> "
+    templates: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_types(self, "protocol.text")
+
+    def of(self, task: str) -> TextProtocol:
+        """Returns it without the templates of other tasks."""
+        own = {name: text for name, text in self.templates.items() if name == task}
+        return replace(self, templates=own)
 
 
 @dataclass(frozen=True)
@@ -57,6 +88,8 @@ class Protocol:
         max_length: tokens of an input, special tokens included; longer ones are cut.
         train_size: use the first n of one seeded shuffle of the train split; None uses all.
         precision: of the computation; "auto" is bfloat16 on GPU and TPU, float32 on CPU.
+        text: for text-to-text models, how they read and answer; None for models with a
+            classification head.
     """
 
     method: Method = "finetune"
@@ -81,6 +114,19 @@ class Protocol:
     max_length: int = 250
     train_size: int | None = None
     precision: Precision = "auto"
+    text: TextProtocol | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of it decides a run's id.
+
+        Parts that came later than the first records are left out where they are not used, so that
+        ids stay what they were.
+        """
+        identity = asdict(self)
+        if self.text is None:
+            del identity["text"]
+        return identity
 
     def __post_init__(self) -> None:
         check_types(self, "protocol")
@@ -114,6 +160,12 @@ class Protocol:
             raise IntertrainError(
                 "config key 'protocol.epochs' may be null only where 'protocol.max_examples' bounds"
                 " the run, got null for both. Set one of them."
+            )
+        answers = self.text is not None and self.text.decision != "classify"
+        if answers and self.head == "fresh":
+            raise IntertrainError(
+                "config key 'protocol.head' must be 'inherit' with protocol.text, as the output of a"
+                " text-to-text model is part of its pretraining, got 'fresh'. Set it."
             )
         if self.method == "lp_then_ft" and self.epochs and self.probe_epochs >= self.epochs:
             raise IntertrainError(

@@ -58,7 +58,7 @@ def run_id(
             "base": base.identity,
             "target": target,
             "data": data_fingerprint,
-            "protocol": protocol,
+            "protocol": protocol.identity,
             "seed": seed,
         }
     )
@@ -79,6 +79,7 @@ class RunResult:
             the one before) and validation (percent).
         seconds: the run's share of wall time.
         tokens: tokens trained on, padding not counted.
+        unanswered: test examples for which a text-to-text model gave no label's text; they are wrong.
     """
 
     metric: str
@@ -93,6 +94,7 @@ class RunResult:
     history: tuple[dict[str, Any], ...] = ()
     seconds: float = 0.0
     tokens: int = 0
+    unanswered: int = 0
 
 
 @dataclass(frozen=True)

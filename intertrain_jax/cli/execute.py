@@ -13,7 +13,7 @@ from rich.console import Console
 from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.inputs import find_tasks
 from intertrain_jax.cli.progress import ProgressDisplay, duration
-from intertrain_jax.config import EngineConfig, ExperimentConfig, Precision
+from intertrain_jax.config import EngineConfig, ExperimentConfig, Precision, Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
 from intertrain_jax.data.text import tokenizer_fingerprint
@@ -46,7 +46,7 @@ class Engine:
     """
 
     load_checkpoint: Callable[[str, str | None], Any]
-    check_inputs: Callable[[Mapping[str, Any], EngineConfig, int], None]
+    check_inputs: Callable[[Mapping[str, Any], EngineConfig, Protocol], None]
     resolve_precision: Callable[[Precision], Precision]
     environment: Callable[[], dict[str, str]]
     run_grid: Callable[..., GridProgress]
@@ -90,7 +90,7 @@ def prepare(config: ExperimentConfig, engine: Engine, say: Callable[[str], None]
     data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
     say(f"loading {config.model.pretrained}")
     models = _load_models(config, engine)
-    engine.check_inputs(models, config.engine, config.protocol.max_length)
+    engine.check_inputs(models, config.engine, config.protocol)
     resolution = Resolution(
         {reference: _identity(model) for reference, model in models.items()},
         {name: task.fingerprint for name, task in data.items()},
@@ -204,7 +204,8 @@ def _load_models(config: ExperimentConfig, engine: Engine) -> dict[str, Any]:
 
 
 def _encode(config: ExperimentConfig, task: TaskData, tokenizer: Path) -> EncodedTask:
-    return encode_task(task, tokenizer, config.protocol.max_length, config.data.cache_dir)
+    protocol = config.protocol
+    return encode_task(task, tokenizer, protocol.max_length, config.data.cache_dir, protocol.text)
 
 
 def _check_tokenizer(

@@ -11,7 +11,7 @@ import click
 def command() -> None:
     """Check models and export them.
 
-    REF is a hub id, a directory, package:MODULE/FOLDER, or quickstart.
+    REF is a hub id, a directory, package:MODULE/FOLDER, quickstart, or quickstart-t5.
     """
 
 

@@ -50,6 +50,7 @@ class EncodedTask:
         test: examples to score.
         fingerprint: hash of texts, labels and split assignment; independent of the tokenizer.
         source: where the data came from.
+        answers: label texts as token ids by class, end token included; empty for classifiers.
     """
 
     name: str
@@ -62,3 +63,4 @@ class EncodedTask:
     test: EncodedSplit
     fingerprint: str
     source: dict[str, Any] = field(default_factory=dict)
+    answers: tuple[tuple[int, ...], ...] = ()

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError, cache_root, nearest
-from intertrain_jax.config import DataConfig
+from intertrain_jax.config import DataConfig, TextProtocol
 from intertrain_jax.data import sources
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.sources import RawSplit
 from intertrain_jax.data.splits import cut_ends, shuffled
-from intertrain_jax.data.task import Task, render
-from intertrain_jax.data.text import encode_rows
+from intertrain_jax.data.task import Task, render, slots
+from intertrain_jax.data.text import encode_rows, encode_texts
 
 Example = tuple[tuple[str, ...], float]
 
@@ -101,7 +101,11 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
 
 
 def encode_task(
-    data: TaskData, tokenizer: Path, max_length: int, cache_dir: str | None = None
+    data: TaskData,
+    tokenizer: Path,
+    max_length: int,
+    cache_dir: str | None = None,
+    text: TextProtocol | None = None,
 ) -> EncodedTask:
     """Tokenises a task, or takes its tokens from the cache.
 
@@ -110,11 +114,24 @@ def encode_task(
         tokenizer: directory with the tokenizer's files.
         max_length: tokens of an input, special tokens included; longer ones are cut.
         cache_dir: root of the caches; None for the default.
+        text: how a text-to-text model reads and answers; None for a classifier.
+
+    Raises:
+        IntertrainError: a text-to-text model would have to answer with numbers, two labels have one
+            text, or a template has a slot for a text that is not there.
     """
     task = data.task
     cache = cache_root(cache_dir) / "tokens"
+
     splits = {
-        name: encode_rows(rows.texts, rows.labels, task.regression, tokenizer, max_length, cache)
+        name: encode_rows(
+            rows.texts if text is None else _joined(task, rows.texts, text),
+            rows.labels,
+            task.regression,
+            tokenizer,
+            max_length,
+            cache,
+        )
         for name, rows in data.splits.items()
     }
     return EncodedTask(
@@ -125,8 +142,46 @@ def encode_task(
         label_names=task.labels,
         fingerprint=data.fingerprint,
         source=data.source,
+        answers=_answers(task, text, tokenizer),
         **splits,
     )
+
+
+def _joined(task: Task, texts: list[tuple[str, ...]], text: TextProtocol) -> list[tuple[str, ...]]:
+    """Returns the one text that a text-to-text model reads of every example."""
+    template = text.templates.get(task.name)
+    if template is None:
+        return [(text.separator.join(parts),) for parts in texts]
+    known = [str(i) for i in range(len(task.texts))]
+    strange = [slot for slot in slots(template) if slot not in known]
+    if strange:
+        raise IntertrainError(
+            f"config key 'protocol.text.templates.{task.name}' may have the slots"
+            f" {', '.join('{' + slot + '}' for slot in known)}, got {'{' + strange[0] + '}'}."
+            " Correct the template."
+        )
+    return [(render(template, dict(zip(known, parts, strict=True))),) for parts in texts]
+
+
+def _answers(task: Task, text: TextProtocol | None, tokenizer: Path) -> tuple[tuple[int, ...], ...]:
+    """Returns the token ids of every label's text, checked that they differ; none for classifiers."""
+    if text is None or text.decision == "classify":
+        return ()
+    if task.regression:
+        raise IntertrainError(
+            f"task {task.name!r}: a text-to-text model answers with the text of a label, and this"
+            " task's labels are numbers. Leave the task out."
+        )
+    texts = task.labels if text.labels == "name" else tuple(map(str, range(len(task.labels))))
+    answers = encode_texts(texts, tokenizer)
+    for i, answer in enumerate(answers):
+        if answer in answers[:i]:
+            twin = texts[answers.index(answer)]
+            raise IntertrainError(
+                f"task {task.name!r}: the labels' texts must differ for the model's tokenizer, but"
+                f" {twin!r} and {texts[i]!r} are the same tokens. Set protocol.text.labels=id."
+            )
+    return answers
 
 
 def _cut_validation(train: list[Example]) -> tuple[list[Example], list[Example]]:

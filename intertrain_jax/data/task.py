@@ -85,8 +85,13 @@ class Task:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that its templates and its label need."""
-        slots = [slot for text in self.texts for slot in _SLOT.findall(text)]
-        return tuple(dict.fromkeys((*slots, self.label)))
+        named = [slot for text in self.texts for slot in slots(text)]
+        return tuple(dict.fromkeys((*named, self.label)))
+
+
+def slots(template: str) -> list[str]:
+    """Returns the names in a template's slots, in order."""
+    return _SLOT.findall(template)
 
 
 def render(template: str, row: Mapping[str, object]) -> str:

@@ -90,6 +90,12 @@ def encode_rows(
     return _read(folder) or EncodedSplit(**arrays)
 
 
+def encode_texts(texts: Sequence[str], tokenizer: Path) -> tuple[tuple[int, ...], ...]:
+    """Returns the token ids of short texts, special tokens included."""
+    ids = _tokenizer(tokenizer)(list(texts), return_attention_mask=False)["input_ids"]
+    return tuple(tuple(map(int, text)) for text in ids)
+
+
 @cache
 def _tokenizer(directory: Path) -> Any:
     from transformers import AutoTokenizer

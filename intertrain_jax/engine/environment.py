@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import jax
 
 from intertrain_jax.base import IntertrainError, cache_root
-from intertrain_jax.config import EngineConfig, Precision
+from intertrain_jax.config import EngineConfig, Precision, Protocol
 from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.engine.starts import shared_config
 from intertrain_jax.models.hf_weights import Checkpoint
@@ -34,18 +34,32 @@ _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _MALLOC_OPTIONS = {-3: 1 << 30, -1: (1 << 31) - 1, -8: 1}
 
 
-def check_inputs(models: Mapping[str, Checkpoint], options: EngineConfig, max_length: int) -> None:
+def check_inputs(
+    models: Mapping[str, Checkpoint], options: EngineConfig, protocol: Protocol
+) -> None:
     """Checks what can be checked before anything is written or compiled.
 
     Raises:
-        IntertrainError: base models differ in shape, inputs are longer than the model's position
-            embeddings, or there are fewer devices than asked for.
+        IntertrainError: base models differ in shape, the protocol is for another kind of model,
+            inputs are longer than the model's position embeddings, or there are fewer devices than
+            asked for.
     """
-    config = shared_config(models)
-    if max_length > config.max_length:
+    config, name = shared_config(models), next(iter(models))
+    if (config.family == "t5") != (protocol.text is not None):
+        raise IntertrainError(
+            f"config key 'protocol.text' must be set for text-to-text models and for no others, and"
+            f" model {name!r} is of family {config.family}. "
+            + (
+                "Remove it."
+                if protocol.text
+                else "Give --set protocol.text.decision=generate --set protocol.head=inherit."
+            )
+        )
+    max_length = protocol.max_length
+    if config.max_length is not None and max_length > config.max_length:
         raise IntertrainError(
             f"config key 'protocol.max_length' must be at most {config.max_length}, the positions of"
-            f" model {next(iter(models))!r}, but is {max_length}."
+            f" model {name!r}, but is {max_length}."
             f" Give --set protocol.max_length={config.max_length}."
         )
     lane_mesh(options.devices)

@@ -18,8 +18,8 @@ from intertrain_jax.base import cache_root, content_hash
 from intertrain_jax.config import EngineConfig
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
 from intertrain_jax.records import write_atomic
+from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.step import Segments
 
 # Lanes hold parameters, two moments, a gradient accumulator and the best parameters, in float32;
@@ -35,11 +35,12 @@ CPU_LANES, CPU_FUSED_LANES, SMALL_MODEL = 4, 8, 2_000_000
 _WORTHWHILE = 1.05
 
 
-def lane_bytes(config: EncoderConfig, num_outputs: int, shape: BlockShape, precision: str) -> int:
+def lane_bytes(objective: Objective, shape: BlockShape, precision: str) -> int:
     """Estimates the memory of one lane: its state, and the activations of one micro-step."""
-    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(parameter_shapes(config, num_outputs))]
+    config = objective.config
+    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(objective.parameter_shapes())]
     width = 2 if precision == "bfloat16" else 4
-    per_token = config.num_layers * (
+    per_token = (config.num_layers + config.num_decoder_layers) * (
         10 * config.hidden_size + 4 * config.intermediate_size + 4 * config.num_heads * shape.length
     )
     return COPIES * 4 * sum(sizes) + shape.tokens * per_token * width
@@ -117,8 +118,7 @@ def fusing_pays(platform: str, parameters: int) -> bool:
 
 def choose_lanes(
     options: EngineConfig,
-    config: EncoderConfig,
-    num_outputs: int,
+    objective: Objective,
     shape: BlockShape,
     precision: str,
     mesh: Mesh,
@@ -132,22 +132,21 @@ def choose_lanes(
 
     Args:
         options: `lanes` and `fuse`.
-        config: the encoder's shape.
-        num_outputs: outputs of the shared head.
+        objective: the model's shape, and what is optimised.
         shape: the largest block shape in use.
         precision: "float32" or "bfloat16".
         mesh: devices.
         runs: runs to do.
     """
     devices, device = mesh.size, mesh.devices.flat[0]
-    shapes = jax.tree.leaves(parameter_shapes(config, num_outputs))
+    shapes = jax.tree.leaves(objective.parameter_shapes())
     pays = fusing_pays(device.platform, sum(int(np.prod(s.shape)) for s in shapes))
     if options.lanes != "auto":
         return laid_out(int(options.lanes), options.fuse, devices, pays)
     # Simulated CPU devices share one memory.
     sharing = devices if device.platform == "cpu" else 1
     budget = _MEMORY_SHARE * memory_limit(device) / sharing
-    fitting = int(budget // lane_bytes(config, num_outputs, shape, precision)) * devices
+    fitting = int(budget // lane_bytes(objective, shape, precision)) * devices
     most = min(fitting, _MOST, -(-runs // devices) * devices)
     if device.platform == "cpu":
         # Measuring would take longer than it saves: more lanes only lengthen the idle tail.
@@ -156,8 +155,7 @@ def choose_lanes(
     candidates = lane_candidates(most, devices)
     key = content_hash(
         {
-            "config": asdict(config),
-            "outputs": num_outputs,
+            "objective": asdict(objective),
             "shape": asdict(shape),
             "precision": precision,
             "devices": devices,
@@ -171,7 +169,7 @@ def choose_lanes(
     if best is None:
 
         def measure(count: int) -> float:
-            return tokens_per_second(config, num_outputs, count, shape, precision, mesh)
+            return tokens_per_second(objective, count, shape, precision, mesh)
 
         best, speeds = fastest(candidates, measure)
         write_atomic(cached, json.dumps({"lanes": best, "slots_per_second": speeds}))
@@ -204,8 +202,7 @@ def fastest(candidates: list[int], measure: Callable[[int], float]) -> tuple[int
 
 
 def tokens_per_second(
-    config: EncoderConfig,
-    num_outputs: int,
+    objective: Objective,
     lanes: int,
     shape: BlockShape,
     precision: str,
@@ -214,7 +211,7 @@ def tokens_per_second(
 ) -> float:
     """Measures the token slots per second of full blocks, one optimiser step every second tick."""
     dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[precision]
-    programs = LanePrograms(config, num_outputs, lanes, mesh, dtype)
+    programs = LanePrograms(objective, lanes, mesh, dtype)
     state = programs.empty_lanes()
     cells = (lanes, shape.rows, shape.segments)
     lengths = np.full(cells, shape.length // shape.segments, np.int32)

@@ -22,7 +22,7 @@ from intertrain_jax.engine.sharding import (
     by_lane,
     over_lanes,
 )
-from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
+from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import (
     Hyper,
     RunState,
@@ -77,11 +77,10 @@ def _on_owner(lanes: Lanes, lane: Array, change: Any) -> Lanes:
 
 
 class LanePrograms:
-    """The compiled programs of one encoder configuration on one mesh; one training program per shape.
+    """The compiled programs of one objective on one mesh; one training program per block shape.
 
     Args:
-        config: the encoder's shape.
-        num_outputs: C, outputs of the shared head (the most classes of any task).
+        objective: the model's shape, and what is optimised.
         num_lanes: K, a multiple of the mesh's devices.
         mesh: from `lane_mesh`.
         dtype: dtype of computation.
@@ -89,14 +88,12 @@ class LanePrograms:
 
     def __init__(
         self,
-        config: EncoderConfig,
-        num_outputs: int,
+        objective: Objective,
         num_lanes: int,
         mesh: Mesh,
         dtype: Any,
     ) -> None:
-        self.config = config
-        self.num_outputs = num_outputs
+        self.objective = objective
         self.num_lanes = num_lanes
         self.mesh = mesh
         self.dtype = dtype
@@ -129,7 +126,7 @@ class LanePrograms:
 
     def empty_lanes(self) -> Lanes:
         """Returns K lanes of zeros, laid out over the mesh."""
-        shapes = parameter_shapes(self.config, self.num_outputs)
+        shapes = self.objective.parameter_shapes()
         k = self.num_lanes
 
         def build() -> Lanes:
@@ -137,7 +134,10 @@ class LanePrograms:
             # Distinct buffers: donated arguments must not alias each other.
             params, mean, square, gradient = (jax.tree.map(jnp.copy, zeros) for _ in range(4))
             runs = RunState(params, mean, square, gradient, jnp.zeros(k, jnp.int32))
-            hyper = jax.tree.map(lambda x: jnp.zeros((k,), x.dtype), blank_hyper())
+            hyper = jax.tree.map(
+                lambda x: jnp.zeros((k, *x.shape), x.dtype),
+                blank_hyper(self.objective.answers_shape),
+            )
             return Lanes(runs, jax.tree.map(jnp.copy, zeros), hyper)
 
         return jax.jit(build, out_shardings=by_lane(self.mesh))()
@@ -260,7 +260,11 @@ class LanePrograms:
     ) -> tuple[Tree, Array]:
         params, step, hyper = fixed
         block = partial(
-            micro_step, arena=arena, config=self.config, row_length=shape.length, dtype=self.dtype
+            micro_step,
+            arena=arena,
+            objective=self.objective,
+            row_length=shape.length,
+            dtype=self.dtype,
         )
         return jax.vmap(block)(gradient, params, step, hyper, segments, share_K)
 
@@ -304,11 +308,14 @@ class LanePrograms:
             _take(lanes.best, local),
         )
 
+        hyper = _take(lanes.hyper, local)
+
         def one(t: Array, logits: Array) -> Array:
-            out = predict(params, _take(segments, t), arena, self.config, shape.length, self.dtype)
+            block = _take(segments, t)
+            out = predict(params, hyper, block, arena, self.objective, shape.length, self.dtype)
             return logits.at[t].set(out)
 
-        blank = jnp.zeros((*segments.lengths_RxQ.shape, self.num_outputs), jnp.float32)
+        blank = jnp.zeros((*segments.lengths_RxQ.shape, self.objective.num_outputs), jnp.float32)
         return jax.lax.fori_loop(0, jnp.where(here, count, 0), one, blank)[None]
 
     def _start_lane(self, lanes: Lanes, lane: Array, params: Tree, hyper: Hyper) -> Lanes:
@@ -336,13 +343,19 @@ class LanePrograms:
         return jax.tree.map(lambda x: x[None], _take(lanes, local))
 
 
-def blank_hyper() -> Hyper:
-    """Returns hyperparameters of the right dtypes for an empty lane."""
+def blank_hyper(answers_shape: tuple[int, int] | None = None) -> Hyper:
+    """Returns hyperparameters of the right shapes and dtypes for an empty lane.
+
+    Args:
+        answers_shape: [C, T] of the label texts, None for classifiers.
+    """
     integers = {"warmup_steps", "total_steps", "head_only_steps", "num_classes"}
     kinds = {"constant": np.bool_, "regression": np.bool_, "dropout_seed": np.uint32}
     return Hyper(
         **{
             name: np.int32(0) if name in integers else kinds.get(name, np.float32)(0)
             for name in Hyper.__dataclass_fields__
-        }
+            if name != "answers_CxT"
+        },
+        answers_CxT=None if answers_shape is None else np.full(answers_shape, -1, np.int32),
     )

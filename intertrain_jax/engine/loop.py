@@ -28,25 +28,21 @@ from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lane_group import LaneGroup
 from intertrain_jax.engine.lane_run import LaneRun, hyper_of
 from intertrain_jax.engine.lanes import LanePrograms
+from intertrain_jax.engine.outbox import Emit, Outbox
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.engine.refill import ReadyRun, next_run
 from intertrain_jax.engine.sharding import lane_mesh, replicated
 from intertrain_jax.engine.starts import Starts
 from intertrain_jax.grid.plan import Plan, Run
-from intertrain_jax.models.bert import parameter_shapes
 from intertrain_jax.models.hf_weights import Checkpoint
 from intertrain_jax.records import RunResult
-from intertrain_jax.train.metrics import score_predictions
+from intertrain_jax.train.metrics import answered, score_predictions
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 # Most micro-steps that are sent off before the host looks at losses.
 TICKS = 32
-# A record waits for its weights to be on disk, at most about this long after the next turn.
-_WRITE_AFTER_SECONDS = 1.0
 
-# A run's result, or None and the reason why there is none.
-Emit = Callable[[Run, RunResult | None, str | None], None]
 Watch = Callable[[GridProgress], None]
 
 
@@ -96,22 +92,21 @@ class GridLoop:
         out: Path,
         watch: Watch,
     ) -> None:
-        self._tasks, self._options, self._emit, self._watch = tasks, options, emit, watch
+        self._tasks, self._options, self._watch = tasks, options, watch
         self._checkpoints = Checkpoints(out / "checkpoints")
         self._books = Books(plan.runs, done, self._checkpoints.has_source)
-        self._starts = Starts(models, tasks, self._checkpoints)
+        self._protocol = plan.runs[0].protocol
+        self._starts = Starts(models, tasks, self._protocol, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
         self._arena = build_arena(tasks, self._mesh)
         self.shapes = self._choose_shapes(plan)
-        self._evaluator = Evaluator(self._arena, self._starts.num_outputs)
-        self._protocol = plan.runs[0].protocol
+        self._evaluator = Evaluator(self._arena, self._starts.objective.num_outputs)
         self._pretrained: Any = None
         if any(run.protocol.l2_to_base > 0 for run in plan.runs):
             self._pretrained = jax.device_put(
                 self._starts.pretrained_body(plan), replicated(self._mesh)
             )
-        self._unwritten: list[tuple[Run, RunResult | None, str | None]] = []
-        self._unwritten_since = 0.0
+        self._outbox = Outbox(emit, self._checkpoints, self._books, options.keep_checkpoints)
         self._started = time.monotonic()
         self.groups: list[LaneGroup] = []
         self.progress = GridProgress(total=self._books.to_record)
@@ -124,8 +119,7 @@ class GridLoop:
             self.open_lanes(
                 choose_lanes(
                     self._options,
-                    self._starts.config,
-                    self._starts.num_outputs,
+                    self._starts.objective,
                     largest,
                     self._protocol.precision,
                     self._mesh,
@@ -175,8 +169,7 @@ class GridLoop:
     def open_lanes(self, counts: LaneCounts) -> None:
         """Allocates empty lanes, in groups."""
         self._programs = LanePrograms(
-            self._starts.config,
-            self._starts.num_outputs,
+            self._starts.objective,
             counts.fused,
             self._mesh,
             DTYPES[self._protocol.precision],
@@ -203,7 +196,7 @@ class GridLoop:
                     self._end(group, k, diverged(lane.progress))
                 elif k in due:
                     self._validate(group, k)
-        if self._unwritten and time.monotonic() - self._unwritten_since > _WRITE_AFTER_SECONDS:
+        if self._outbox.due:
             self._write_results()
         self._count(
             active=sum(len(group.busy) for group in self.groups),
@@ -255,7 +248,7 @@ class GridLoop:
 
     def _validate(self, group: LaneGroup, k: int) -> None:
         lane = group.busy[k]
-        score = self._score(group, k, "validation", best=False)
+        score, _ = self.score(group, k, "validation", best=False)
         lane.record_validation(score)
         last = lane.step >= lane.schedule.total_steps
         lane.progress, improved = validated(
@@ -268,8 +261,8 @@ class GridLoop:
         elif lane.checkpoint_due(self._options.checkpoint_minutes):
             inflight.save(self._checkpoints, lane, self._programs.read(group.lanes, k))
 
-    def _score(self, group: LaneGroup, k: int, split: str, best: bool) -> float:
-        """Scores a lane on a split, as a fraction."""
+    def score(self, group: LaneGroup, k: int, split: str, best: bool) -> tuple[float, int]:
+        """Returns a lane's score on a split, as a fraction, and how many examples got no answer."""
         began = time.monotonic()
         task = self._tasks[group.busy[k].run.target]
         shapes = self.shapes[task.name].evaluate
@@ -279,7 +272,8 @@ class GridLoop:
         spent = time.monotonic() - began
         self._count(evaluation_seconds=self.progress.evaluation_seconds + spent)
         labels_N = self._arena.views[task.name, split].labels
-        return score_predictions(logits_NxC, labels_N, task.num_classes, task.metric)
+        unanswered = int(np.sum(~answered(logits_NxC, task.num_classes)))
+        return score_predictions(logits_NxC, labels_N, task.num_classes, task.metric), unanswered
 
     def _end(self, group: LaneGroup, k: int, ended: Progress) -> None:
         """Scores a run that has ended, keeps its weights where runs wait for them, frees its lane."""
@@ -288,7 +282,7 @@ class GridLoop:
         if ended.reason is StopReason.DIVERGED:
             failure = f"{ended.reason.sentence} (seen by step {lane.step})"
         else:
-            test = self._score(group, k, "test", best=True)
+            test, unanswered = self.score(group, k, "test", best=True)
             if ended.best is None or not np.isfinite([test, ended.best]).all():
                 failure = "Its score is undefined: all predictions are the same."
         if failure is None and ended.best is not None:
@@ -305,6 +299,7 @@ class GridLoop:
                 history=tuple(lane.history),
                 seconds=lane.elapsed,
                 tokens=lane.tokens,
+                unanswered=unanswered,
             )
             kept = self._options.keep_checkpoints and self._books.is_source(run.id)
             if kept or self._books.dependants(run.id):
@@ -319,29 +314,16 @@ class GridLoop:
         self._books.close(run, reason)
         if run.id in self._books.silent:
             return
-        if not self._unwritten:
-            self._unwritten_since = time.monotonic()
-        self._unwritten.append((run, result, reason))
+        self._outbox.add(run, result, reason)
         if reason is None:
             self._count(done=self.progress.done + 1)
         else:
             self._count(failed=self.progress.failed + 1)
 
     def _write_results(self) -> None:
-        """Writes records, then deletes the weights that nothing waits for any more."""
-        if not self._unwritten:
-            return
-        self._checkpoints.flush()
-        ended, self._unwritten = self._unwritten, []
-        for run, result, reason in ended:
-            self._emit(run, result, reason)
-            self._checkpoints.forget_lane(run.id)
-        if self._options.keep_checkpoints:
-            return
-        in_use = {lane.run.depends_on for g in self.groups for lane in g.busy.values()}
-        for source in {run.depends_on for run, _, _ in ended} - in_use:
-            if source is not None and not self._books.dependants(source):
-                self._checkpoints.forget_source(source)
+        """Writes the records of runs that ended."""
+        busy = (lane for group in self.groups for lane in group.busy.values())
+        self._outbox.write({lane.run.depends_on for lane in busy})
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""
@@ -380,11 +362,11 @@ class GridLoop:
             schedule,
             self._starts.config_of(run),
             run.seed,
-            task.num_classes,
-            task.regression,
+            task,
+            self._starts.objective,
         )
         blocks = self.shapes[run.target].train
-        shapes = parameter_shapes(self._starts.config, self._starts.num_outputs)
+        shapes = self._starts.objective.parameter_shapes()
         saved = inflight.load(self._checkpoints, run.id, shapes)
         if saved is None:
             params = self._starts.params_of(run)

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.grid.plan import Plan, Run
-from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
-from intertrain_jax.models.heads import inherit_head, init_head
+from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.hf_weights import Checkpoint
+from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.train.objectives import Classification, Objective, TextToText
 
 Tree = Any
 
-# What may differ between base models that share a program: rates are scalars of a lane.
-_PER_RUN: dict[str, Any] = {
-    "hidden_dropout": 0.0,
-    "attention_dropout": 0.0,
-    "classifier_dropout": 0.0,
-    "initializer_range": 0.0,
-    "pad_token_id": 0,
-}
 
-
-def shared_config(models: Mapping[str, Checkpoint]) -> EncoderConfig:
+def shared_config(models: Mapping[str, Checkpoint]) -> AnyConfig:
     """Returns the configuration that all base models of a grid share.
 
     Raises:
@@ -38,7 +30,7 @@ def shared_config(models: Mapping[str, Checkpoint]) -> EncoderConfig:
     first, *others = models
     config = models[first].config
     for other in others:
-        if replace(models[other].config, **_PER_RUN) != replace(config, **_PER_RUN):
+        if models[other].config.shape != config.shape:
             raise IntertrainError(
                 f"Base model {other!r} has another shape than {first!r}, and a grid has one "
                 "architecture: give it an experiment of its own."
@@ -46,24 +38,26 @@ def shared_config(models: Mapping[str, Checkpoint]) -> EncoderConfig:
     return config
 
 
-def pad_head(head: Tree, num_outputs: int) -> Tree:
-    """Widens a head's output to the shared number of outputs, with zeros."""
-    extra = num_outputs - head["out"]["bias"].shape[0]
-    out = {
-        "kernel": np.pad(head["out"]["kernel"], ((0, 0), (0, extra))),
-        "bias": np.pad(head["out"]["bias"], (0, extra)),
-    }
-    return {**head, "out": out}
+def objective_of(
+    config: AnyConfig, tasks: Mapping[str, EncodedTask], protocol: Protocol
+) -> Objective:
+    """Returns what the runs of a grid optimise: the architecture decides, and for T5 the protocol.
 
-
-def cut_head(params: Tree, num_classes: int) -> Tree:
-    """Narrows the head of a full parameter tree to the outputs that its task has."""
-    out = params["head"]["out"]
-    cut = {
-        "kernel": out["kernel"][:, :num_classes].copy(),
-        "bias": out["bias"][:num_classes].copy(),
-    }
-    return {**params, "head": {**params["head"], "out": cut}}
+    Args:
+        config: the model's shape.
+        tasks: all tasks of the grid.
+        protocol: that all runs share.
+    """
+    outputs = max(task.num_classes for task in tasks.values())
+    if isinstance(config, EncoderConfig):
+        return Classification(config, outputs)
+    assert protocol.text is not None
+    if protocol.text.decision == "classify":
+        return Classification(config, outputs)
+    length = max(len(answer) for task in tasks.values() for answer in task.answers)
+    # A tied model whose output is trained alone gets an output of its own.
+    own_head = not config.tied or protocol.method != "finetune"
+    return TextToText(config, outputs, length, protocol.text.decision, own_head)
 
 
 class Starts:
@@ -72,6 +66,7 @@ class Starts:
     Args:
         models: base models by reference.
         tasks: all tasks of the grid.
+        protocol: that all runs share.
         checkpoints: where source models are.
     """
 
@@ -79,10 +74,10 @@ class Starts:
         self,
         models: Mapping[str, Checkpoint],
         tasks: Mapping[str, EncodedTask],
+        protocol: Protocol,
         checkpoints: Checkpoints,
     ) -> None:
-        self.config = shared_config(models)
-        self.num_outputs = max(task.num_classes for task in tasks.values())
+        self.objective = objective_of(shared_config(models), tasks, protocol)
         self._models = models
         self._tasks = tasks
         self._checkpoints = checkpoints
@@ -95,29 +90,31 @@ class Starts:
         """
         if run.base.source_run is None:
             model = self._models[run.base.reference]
-            body, old_head = model.params, model.head
+            body, old_head = self._body(model.params), model.head
         else:
             assert run.base.source_task is not None
-            like = parameter_shapes(self.config, self._tasks[run.base.source_task].num_classes)
+            like = self.objective.saved_shapes(self._tasks[run.base.source_task].num_classes)
             saved = self._checkpoints.load_source(run.base.source_run, like)
-            body, old_head = {k: v for k, v in saved.items() if k != "head"}, saved["head"]
+            body, old_head = self._body(saved), saved.get("head")
+        inherit = run.protocol.head == "inherit"
         classes = self._tasks[run.target].num_classes
-        if run.protocol.head == "inherit":
-            head: Tree = inherit_head(self.config, classes, run.seed, old_head)
-        else:
-            head = init_head(self.config, classes, run.seed)
-        return {**body, "head": pad_head(head, self.num_outputs)}
+        return {**body, **self.objective.start_head(classes, run.seed, inherit, body, old_head)}
 
-    def config_of(self, run: Run) -> EncoderConfig:
+    def config_of(self, run: Run) -> AnyConfig:
         """Returns the configuration, with its dropout rates, of the base model behind a run."""
         return self._models[run.base.reference].config
 
     def source_params(self, run: Run, lane_params: Tree) -> Tree:
         """Returns what to keep of a finished source run: host arrays, the head of its own width."""
         host = jax.tree.map(np.asarray, lane_params)
-        return cut_head(host, self._tasks[run.target].num_classes)
+        return self.objective.saved_params(host, self._tasks[run.target].num_classes)
 
     def pretrained_body(self, plan: Plan) -> Tree:
         """Returns θ_PT without a head, for the `l2_to_base` penalty."""
         pretrained = next(run for run in plan.runs if run.kind == "pretrained")
-        return self._models[pretrained.base.reference].params
+        return self._body(self._models[pretrained.base.reference].params)
+
+    def _body(self, params: Tree) -> Tree:
+        """Returns what a lane trains beside its head: a T5 that classifies has no decoder."""
+        names = self.objective.parameter_shapes().keys() - {"head"}
+        return {name: params[name] for name in params if name in names}

@@ -6,16 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 from intertrain_jax.config import Protocol
 from intertrain_jax.grid.plan import Plan, Run
-from intertrain_jax.models.references import (
-    CONFIG_FILE,
-    PACKAGE_PREFIX,
-    QUICKSTART,
-    resolve_reference,
-)
+from intertrain_jax.models.references import CONFIG_FILE, is_local, resolve_reference
 
 # Assumed of the accelerator: dense bfloat16 peak of an H100 or H200, and the share of it that
 # finetuning reaches on non-padding tokens.
@@ -99,15 +93,46 @@ TASK_SIZES: Mapping[str, TaskSize] = {
     "yahoo_answers": _carved(1_400_000, 60_000, 16),
 }
 
-# Layers, width and feed-forward width of models that plans often name.
+
+@dataclass(frozen=True)
+class LayerSizes:
+    """The sizes of the layers that every input token passes: an encoder's, or those of T5's encoder.
+
+    Attributes:
+        layers: how many.
+        width: D.
+        inner: width of the feed-forward part.
+        attention: width of all heads together.
+        matrices: of the feed-forward part; three where it has a gate.
+    """
+
+    layers: int
+    width: int
+    inner: int
+    attention: int
+    matrices: int = 2
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the matrices, which do all but a thousandth of the work."""
+        return self.layers * self.width * (4 * self.attention + self.matrices * self.inner)
+
+
+# Of models that plans often name.
+_BASE, _LARGE = LayerSizes(12, 768, 3072, 768), LayerSizes(24, 1024, 4096, 1024)
 _KNOWN_MODELS = {
-    "FacebookAI/roberta-base": (12, 768, 3072),
-    "FacebookAI/roberta-large": (24, 1024, 4096),
-    "FacebookAI/xlm-roberta-base": (12, 768, 3072),
-    "distilbert/distilroberta-base": (6, 768, 3072),
-    "google-bert/bert-base-uncased": (12, 768, 3072),
-    "google-bert/bert-base-cased": (12, 768, 3072),
-    "google-bert/bert-large-uncased": (24, 1024, 4096),
+    "FacebookAI/roberta-base": _BASE,
+    "FacebookAI/roberta-large": _LARGE,
+    "FacebookAI/xlm-roberta-base": _BASE,
+    "distilbert/distilroberta-base": LayerSizes(6, 768, 3072, 768),
+    "google-bert/bert-base-uncased": _BASE,
+    "google-bert/bert-base-cased": _BASE,
+    "google-bert/bert-large-uncased": _LARGE,
+    "google-t5/t5-small": LayerSizes(6, 512, 2048, 512),
+    "google-t5/t5-base": _BASE,
+    "google/t5-v1_1-small": LayerSizes(8, 512, 1024, 384, 3),
+    "google/t5-v1_1-base": LayerSizes(12, 768, 2048, 768, 3),
+    "google/flan-t5-base": LayerSizes(12, 768, 2048, 768, 3),
 }
 
 
@@ -183,21 +208,39 @@ def known_sizes(plan: Plan, rows: int | None) -> dict[str, TaskSize]:
 
 
 def encoder_parameters(reference: str) -> int | None:
-    """Returns the parameters of a model's layers, embeddings left out, as those cost no products.
+    """Returns the parameters of the layers that input tokens pass.
 
-    Looks at local models' config.json and at a few well-known names; None for all others.
+    Embeddings cost no products, and T5's decoder sees only the few tokens of a label's text. Looks at
+    local models' config.json and at a few well-known names; None for all others.
     """
-    local = reference == QUICKSTART or reference.startswith(PACKAGE_PREFIX)
-    if local or Path(reference).expanduser().is_dir():
+    if is_local(reference):
         config = json.loads((resolve_reference(reference) / CONFIG_FILE).read_text("utf-8"))
-        numbers = [config.get(k) for k in ("num_hidden_layers", "hidden_size", "intermediate_size")]
-        if not all(isinstance(number, int) for number in numbers):
-            return None
-        layers, width, inner = (int(number) for number in numbers)
-    elif reference in _KNOWN_MODELS:
-        layers, width, inner = _KNOWN_MODELS[reference]
+        sizes = _sizes_of(config)
     else:
+        sizes = _KNOWN_MODELS.get(reference)
+    return None if sizes is None else sizes.parameters
+
+
+def _sizes_of(config: Mapping[str, object]) -> LayerSizes | None:
+    """Reads sizes out of a config.json; None where it does not have them."""
+
+    def numbers(*names: str) -> list[int] | None:
+        found = [config.get(name) for name in names]
+        return [n for n in found if isinstance(n, int)] if all(map(_is_int, found)) else None
+
+    if config.get("model_type") == "t5":
+        read = numbers("num_layers", "d_model", "d_ff", "d_kv", "num_heads")
+        if read is None:
+            return None
+        layers, width, inner, size, heads = read
+        gated = str(config.get("feed_forward_proj", "relu")).startswith("gated")
+        return LayerSizes(layers, width, inner, size * heads, 3 if gated else 2)
+    read = numbers("num_hidden_layers", "hidden_size", "intermediate_size")
+    if read is None:
         return None
-    attention = 4 * width * width + 4 * width
-    feed_forward = 2 * width * inner + inner + width
-    return layers * (attention + feed_forward + 4 * width)
+    layers, width, inner = read
+    return LayerSizes(layers, width, inner, width)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int)

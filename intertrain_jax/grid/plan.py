@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config import ExperimentConfig, Precision, Protocol
 from intertrain_jax.records import BaseRef, DataStamp, Kind, Record, RunResult, run_id
 
@@ -143,7 +143,8 @@ def build_plan(
         resolution: fingerprints and precision, as far as they are known.
 
     Raises:
-        IntertrainError: two rows of the matrix would be the same model or have the same name.
+        IntertrainError: two rows of the matrix would be the same model or have the same name, or a
+            template is for no task of the experiment.
     """
     resolution = resolution or Resolution()
     protocol = config.protocol
@@ -152,11 +153,14 @@ def build_plan(
     pretrained = _base(PRETRAINED, config.model.pretrained, config.model.revision, resolution)
     bases = [_base(reference, reference, None, resolution) for reference in config.model.bases]
     _check_rows(pretrained, sources, bases)
+    _check_templates(protocol, (*sources, *targets))
 
     def make(kind: Kind, base: BaseRef, target: str, seed: int) -> Run:
         data = resolution.data_fingerprints.get(target)
-        identity = run_id(base, target, data, protocol, seed)
-        return Run(identity, kind, base, target, seed, protocol, base.source_run, data)
+        text = protocol.text
+        own = protocol if text is None else replace(protocol, text=text.of(target))
+        identity = run_id(base, target, data, own, seed)
+        return Run(identity, kind, base, target, seed, own, base.source_run, data)
 
     runs: list[Run] = []
     for seed in range(config.seeds):
@@ -239,6 +243,16 @@ def record_of(
 
 def _base(label: str, reference: str, revision: str | None, resolution: Resolution) -> BaseRef:
     return BaseRef(label, reference, revision, resolution.model_fingerprints.get(reference))
+
+
+def _check_templates(protocol: Protocol, tasks: Sequence[str]) -> None:
+    """Checks that every template is for a task of the experiment."""
+    for name in protocol.text.templates if protocol.text else ():
+        if name not in tasks:
+            raise IntertrainError(
+                f"config key 'protocol.text.templates' must name tasks of the experiment, got"
+                f" {name!r}.{nearest(name, tasks)} Correct or remove it."
+            )
 
 
 def _check_rows(pretrained: BaseRef, sources: Sequence[str], bases: Sequence[BaseRef]) -> None:

@@ -1,4 +1,4 @@
-"""The public Python entry: a loaded model that turns token ids into hidden states and logits."""
+"""The public Python entry: loaded models that turn token ids into hidden states, logits and texts."""
 
 from __future__ import annotations
 
@@ -14,27 +14,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.bert import EncoderConfig, Params, TokenBlock, word_embeddings
+from intertrain_jax.models import bert, t5
+from intertrain_jax.models.bert import EncoderConfig, word_embeddings
+from intertrain_jax.models.block import Params
 from intertrain_jax.models.heads import inherit_head
 from intertrain_jax.models.hf_weights import LoadReport, load_checkpoint
 from intertrain_jax.models.layers import Array
-from intertrain_jax.models.zoo import FAMILIES
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class PaddedBlock(TokenBlock):
-    """One example per row; its padding sees what its tokens see, as in transformers."""
-
-    def attention_mask(self, segments_RxQ: Array) -> Array:
-        """Returns [R, Q, L]: True where the token is no padding, whoever asks."""
-        seen_RxL = self.segments_RxL >= 0
-        return jnp.broadcast_to(seen_RxL[:, None, :], (*segments_RxQ.shape, seen_RxL.shape[1]))
+from intertrain_jax.models.padded import PaddedBlock, check_range, padded_block
+from intertrain_jax.models.t5 import T5Config
 
 
 @dataclass(frozen=True)
 class Model:
-    """A base model with its weights on the device.
+    """An encoder with its weights on the device.
 
     Attributes:
         reference: what it was loaded from.
@@ -104,8 +96,89 @@ class Model:
         return replace(self, params=params)
 
 
-def load_model(ref: str, revision: str | None = None) -> Model:
+@dataclass(frozen=True)
+class TextModel:
+    """A text-to-text model with its weights on the device.
+
+    Attributes:
+        reference: what it was loaded from.
+        config: the model's shape.
+        params: nested dict of float32 arrays; with "head" if the output is not the word embedding.
+        fingerprint: hash of configuration and weights, as loaded.
+        report: what became of every tensor of the file.
+    """
+
+    reference: str
+    config: T5Config
+    params: Params
+    fingerprint: str
+    report: LoadReport
+
+    def encode(self, input_ids: ArrayLike, attention_mask: ArrayLike | None = None) -> Array:
+        """Returns the encoder's output, float32 [B, L, D].
+
+        Args:
+            input_ids: [B, L] token ids.
+            attention_mask: [B, L], 1 on tokens and 0 on padding; None means no padding.
+
+        Raises:
+            IntertrainError: an array has another shape, or an id is out of range.
+        """
+        return _encode(
+            self.params, self.config, padded_block(self.config, input_ids, attention_mask)
+        )
+
+    def logits(
+        self,
+        input_ids: ArrayLike,
+        attention_mask: ArrayLike | None = None,
+        decoder_input_ids: ArrayLike | None = None,
+    ) -> Array:
+        """Returns the scores of every next token, float32 [B, T, V]; arguments as in `encode`.
+
+        Args:
+            input_ids: [B, L] token ids.
+            attention_mask: [B, L], 1 on tokens and 0 on padding; None means no padding.
+            decoder_input_ids: [B, T] the answer so far, the start token first; None is that alone.
+
+        Raises:
+            IntertrainError: an array has another shape, or an id is out of range.
+        """
+        block = padded_block(self.config, input_ids, attention_mask)
+        rows = block.tokens_RxL.shape[0]
+        if decoder_input_ids is None:
+            inputs = np.full((rows, 1), self.config.start_token_id)
+        else:
+            inputs = np.asarray(decoder_input_ids)
+        if inputs.ndim != 2 or len(inputs) != rows or not inputs.size:
+            raise IntertrainError(
+                f"decoder_input_ids must have the shape [B, T] with B = {rows}, as input_ids has, "
+                f"got {inputs.shape}; give one row for every input."
+            )
+        check_range("decoder_input_ids", inputs, self.config.vocab_size)
+        ids = jnp.asarray(inputs, jnp.int32)[:, None]
+        return _text_logits(self.params, self.config, block, ids)
+
+    def generate(
+        self,
+        input_ids: ArrayLike,
+        attention_mask: ArrayLike | None = None,
+        max_new_tokens: int = 20,
+    ) -> Array:
+        """Returns greedy texts, int32 [B, max_new_tokens]: up to the end token, then padding.
+
+        Raises:
+            IntertrainError: an array has another shape, or an id is out of range.
+        """
+        block = padded_block(self.config, input_ids, attention_mask)
+        return _generate(self.params, self.config, block, max_new_tokens)
+
+
+def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
     """Loads a model from a hub id, a directory, `package:<name>/<folder>` or `quickstart`.
+
+    Returns:
+        A `Model`, or a `TextModel` for T5.
 
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
@@ -113,59 +186,9 @@ def load_model(ref: str, revision: str | None = None) -> Model:
     checkpoint = load_checkpoint(ref, revision)
     head = {} if checkpoint.head is None else {"head": checkpoint.head}
     params = jax.tree.map(jnp.asarray, {**checkpoint.params, **head})
+    if isinstance(checkpoint.config, T5Config):
+        return TextModel(ref, checkpoint.config, params, checkpoint.fingerprint, checkpoint.report)
     return Model(ref, checkpoint.config, params, checkpoint.fingerprint, checkpoint.report)
-
-
-def padded_block(
-    config: EncoderConfig,
-    input_ids: ArrayLike,
-    attention_mask: ArrayLike | None = None,
-    token_type_ids: ArrayLike | None = None,
-) -> PaddedBlock:
-    """Returns the block of a padded batch [B, L], checked; positions as transformers numbers them.
-
-    BERT counts columns. RoBERTa counts the tokens that are not the padding token, whatever the mask
-    says, and gives padding tokens the position of its padding id.
-
-    Raises:
-        IntertrainError: an array has another shape, or an id is out of range.
-    """
-    ids = np.asarray(input_ids)
-    mask = np.ones_like(ids) if attention_mask is None else np.asarray(attention_mask)
-    types = np.zeros_like(ids) if token_type_ids is None else np.asarray(token_type_ids)
-    if ids.ndim != 2 or not ids.size or mask.shape != ids.shape or types.shape != ids.shape:
-        raise IntertrainError(
-            "input_ids, attention_mask and token_type_ids must have the same shape [B, L], at "
-            f"least [1, 1], got {ids.shape}, {mask.shape} and {types.shape}; pad the batch first."
-        )
-    _check_range("input_ids", ids, config.vocab_size)
-    _check_range("token_type_ids", types, config.type_vocab_size)
-    if config.family == "roberta":
-        real = ids != config.pad_token_id
-        positions = np.where(real, np.cumsum(real, axis=1), 0) - 1
-    else:
-        positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
-    if positions.max() >= config.max_length:
-        raise IntertrainError(
-            f"input_ids must have at most {config.max_length} tokens in a row, for that many have "
-            f"position embeddings, got {positions.max() + 1}; truncate the batch."
-        )
-    return PaddedBlock(
-        tokens_RxL=jnp.asarray(ids, jnp.int32),
-        segments_RxL=jnp.asarray(np.where(mask, 0, -1), jnp.int32),
-        positions_RxL=jnp.asarray(positions, jnp.int32),
-        types_RxL=jnp.asarray(types, jnp.int32),
-        starts_RxQ=jnp.zeros((len(ids), 1), jnp.int32),
-    )
-
-
-def _check_range(name: str, ids: np.ndarray[Any, Any], end: int) -> None:
-    if ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= end:
-        found = ids.dtype.name if ids.dtype.kind not in "iu" else f"{ids.min()}..{ids.max()}"
-        raise IntertrainError(
-            f"{name} must be integers in [0, {end}) for this model, got {found}; use the model's "
-            "own tokenizer."
-        )
 
 
 def _body(params: Mapping[str, Any]) -> Params:
@@ -180,14 +203,31 @@ def _full_precision() -> AbstractContextManager[Any]:
 @partial(jax.jit, static_argnums=1)
 def _hidden_states(params: Params, config: EncoderConfig, block: PaddedBlock) -> Array:
     with _full_precision():
-        states: Array = FAMILIES[config.family].hidden_states(params, config, block)
-    return states
+        return bert.hidden_states(params, config, block)
 
 
 @partial(jax.jit, static_argnums=1)
 def _logits(params: Params, config: EncoderConfig, block: PaddedBlock) -> Array:
     words_RxLxD = word_embeddings(params, block.tokens_RxL)
-    classify = FAMILIES[config.family].classify
     with _full_precision():
-        logits_RxQxC: Array = classify(params, words_RxLxD, config, block, None)
-    return logits_RxQxC[:, 0]
+        return bert.classify(params, words_RxLxD, config, block, None)[:, 0]
+
+
+@partial(jax.jit, static_argnums=1)
+def _encode(params: Params, config: T5Config, block: PaddedBlock) -> Array:
+    with _full_precision():
+        return t5.encode(params, config, block)
+
+
+@partial(jax.jit, static_argnums=1)
+def _text_logits(params: Params, config: T5Config, block: PaddedBlock, inputs: Array) -> Array:
+    with _full_precision():
+        encoded = t5.encode(params, config, block)
+        return t5.text_logits(params, config, block, encoded, inputs)[:, 0]
+
+
+@partial(jax.jit, static_argnums=(1, 3))
+def _generate(params: Params, config: T5Config, block: PaddedBlock, length: int) -> Array:
+    with _full_precision():
+        encoded = t5.encode(params, config, block)
+        return t5.generate(params, config, block, encoded, length)[:, 0]

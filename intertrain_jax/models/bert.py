@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from intertrain_jax.models.block import Params, TokenBlock
 from intertrain_jax.models.layers import (
     ACTIVATIONS,
     Array,
@@ -20,8 +21,6 @@ from intertrain_jax.models.layers import (
     drop_attention,
     drop_features,
 )
-
-Params = dict[str, Any]
 
 # Numbered dropout sites: two for the embeddings and the head, then three for each layer.
 _EMBEDDING_SITE = 0
@@ -52,33 +51,26 @@ class EncoderConfig:
     initializer_range: float
 
     @property
+    def num_decoder_layers(self) -> int:
+        """An encoder has no decoder."""
+        return 0
+
+    @property
+    def shape(self) -> EncoderConfig:
+        """Returns it without what may differ between runs that share a program."""
+        return replace(
+            self,
+            hidden_dropout=0.0,
+            attention_dropout=0.0,
+            classifier_dropout=0.0,
+            initializer_range=0.0,
+            pad_token_id=0,
+        )
+
+    @property
     def max_length(self) -> int:
         """The longest segment, in tokens, for which there are position embeddings."""
         return self.max_positions - self.position_offset
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class TokenBlock:
-    """R rows of L tokens; a row holds one or more segments (examples) that do not see each other.
-
-    Attributes:
-        tokens_RxL: int32 token ids.
-        segments_RxL: int32, the segment of a token within its row, from 0; -1 on padding.
-        positions_RxL: int32, position of a token within its segment, from 0.
-        types_RxL: int32 token types.
-        starts_RxQ: int32, column of the first token of every segment (any value where unused).
-    """
-
-    tokens_RxL: Array
-    segments_RxL: Array
-    positions_RxL: Array
-    types_RxL: Array
-    starts_RxQ: Array
-
-    def attention_mask(self, segments_RxQ: Array) -> Array:
-        """Returns [R, Q, L]: True where a query of the given segment may see the token."""
-        return segments_RxQ[:, :, None] == self.segments_RxL[:, None, :]
 
 
 class Embeddings(nnx.Module):  # type: ignore[misc]

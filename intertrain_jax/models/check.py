@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from intertrain_jax.models.api import Model, load_model
-from intertrain_jax.models.bert import EncoderConfig
+from intertrain_jax.models.api import Model, TextModel, load_model
 from intertrain_jax.models.hf_weights import LoadReport, flatten, params_from_tensors
 from intertrain_jax.models.references import resolve_reference
+from intertrain_jax.models.zoo import AnyConfig
 
 # Whole models agree to this, relative to the largest number compared (design, rule 1).
 TOLERANCE = 1e-4
@@ -43,17 +43,17 @@ class ModelReport:
     Attributes:
         reference: what was asked for.
         directory: where its files are.
-        config: the encoder's shape.
+        config: the model's shape.
         fingerprint: hash of configuration and weights.
-        num_parameters: numbers in the encoder and its head, if it has one.
+        num_parameters: numbers in the model and its head, if it has one.
         load: what became of every tensor.
-        parity: by what is compared ("hidden states", "logits"); empty where it was not.
+        parity: by what is compared ("hidden states" and "logits"); empty where it was not.
         parity_note: what was compared, or why nothing was.
     """
 
     reference: str
     directory: Path
-    config: EncoderConfig
+    config: AnyConfig
     fingerprint: str
     num_parameters: int
     load: LoadReport
@@ -72,8 +72,8 @@ class ModelReport:
             f"model         {self.reference}",
             f"directory     {self.directory}",
             f"architecture  {config.family}: {config.num_layers} layers, width "
-            f"{config.hidden_size}, {config.num_heads} heads, {config.vocab_size} words, at most "
-            f"{config.max_length} tokens",
+            f"{config.hidden_size}, {config.num_heads} heads, {config.vocab_size} words, "
+            + (f"at most {config.max_length} tokens" if config.max_length else "any length"),
             f"parameters    {self.num_parameters:,}",
             f"fingerprint   {self.fingerprint}",
             f"tensors       {len(load.used)} used, {len(load.ignored)} ignored, "
@@ -105,7 +105,10 @@ def check_model(ref: str, revision: str | None = None) -> ModelReport:
         note = f"not compared, as {' and '.join(missing)} is not installed"
     else:
         note = f"against transformers, {_BATCH} padded rows of random tokens, float32"
-        parity = _parity(model, directory)
+        if isinstance(model, TextModel):
+            parity = _text_parity(model, directory)
+        else:
+            parity = _parity(model, directory)
     count = sum(leaf.size for _, leaf in flatten(model.params))
     return ModelReport(
         ref, directory, model.config, model.fingerprint, count, model.report, parity, note
@@ -113,7 +116,7 @@ def check_model(ref: str, revision: str | None = None) -> ModelReport:
 
 
 def random_batch(
-    config: EncoderConfig, seed: int = 0, batch: int = _BATCH, length: int = _LENGTH
+    config: AnyConfig, seed: int = 0, batch: int = _BATCH, length: int = _LENGTH
 ) -> dict[str, NDArray[np.int64]]:
     """Returns random token ids, their mask and their types [B, L], rows of different lengths.
 
@@ -124,7 +127,7 @@ def random_batch(
         length: of the longest row, if there are as many positions.
     """
     generator = np.random.default_rng(seed)
-    length = min(length, config.max_length)
+    length = min(length, config.max_length or length)
     shape = (batch, length)
     ids = generator.integers(0, config.vocab_size - 1, shape)
     ids += ids >= config.pad_token_id  # any token but padding
@@ -137,23 +140,30 @@ def random_batch(
     }
 
 
-def _parity(model: Model, directory: Path) -> dict[str, Difference]:
-    """Compares with transformers, from which comes what the file lacks for logits."""
+def _theirs(auto: Any, directory: Path) -> Any:
+    """Returns transformers' own model."""
     import torch
-    from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # it would warn of the head that it initialises
     logging.disable_progress_bar()
     try:
-        theirs: Any = AutoModelForSequenceClassification.from_pretrained(
+        return auto.from_pretrained(
             directory, dtype=torch.float32, attn_implementation="eager"
         ).eval()
     finally:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+
+
+def _parity(model: Model, directory: Path) -> dict[str, Difference]:
+    """Compares an encoder with transformers, from which comes what the file lacks for logits."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    theirs = _theirs(AutoModelForSequenceClassification, directory)
     tensors = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
     params, head, _ = params_from_tensors(model.config, tensors, model.reference)
     lacking = {path: params[path] for path, _ in model.report.initialised}
@@ -170,6 +180,30 @@ def _parity(model: Model, directory: Path) -> dict[str, Difference]:
     return {
         "hidden states": _difference(ours.hidden_states(**batch), output.hidden_states[-1]),
         "logits": _difference(ours.logits(**batch), output.logits),
+    }
+
+
+def _text_parity(model: TextModel, directory: Path) -> dict[str, Difference]:
+    """Compares a text-to-text model with transformers."""
+    import torch
+    from transformers import AutoModelForSeq2SeqLM
+
+    theirs = _theirs(AutoModelForSeq2SeqLM, directory)
+    inputs = random_batch(model.config)
+    del inputs["token_type_ids"]
+    answers = random_batch(model.config, seed=1, length=5)["input_ids"]
+    answers[:, 0] = model.config.start_token_id
+    with torch.no_grad():
+        output = theirs(
+            **{name: torch.from_numpy(array) for name, array in inputs.items()},
+            decoder_input_ids=torch.from_numpy(answers),
+        )
+    real = inputs["attention_mask"].astype(bool)
+    encoded = np.asarray(model.encode(**inputs))
+    logits = model.logits(**inputs, decoder_input_ids=answers)
+    return {
+        "hidden states": _difference(encoded[real], output.encoder_last_hidden_state[real]),
+        "logits": _difference(logits, output.logits),
     }
 
 

@@ -12,15 +12,15 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.bert import EncoderConfig, Params
+from intertrain_jax.models.block import Params
 from intertrain_jax.models.hf_weights import tensors_from_params
 from intertrain_jax.models.references import CONFIG_FILE, TOKENIZER_FILES
-from intertrain_jax.models.zoo import family_of
+from intertrain_jax.models.zoo import AnyConfig, family_of
 
 
 def export_checkpoint(
     directory: Path,
-    config: EncoderConfig,
+    config: AnyConfig,
     params: Params,
     head: Params | None,
     hf_config: Mapping[str, Any],
@@ -31,9 +31,9 @@ def export_checkpoint(
 
     Args:
         directory: to be made; may exist if it is empty.
-        config: the encoder's shape.
-        params: the encoder's arrays (a "head" among them is ignored in favour of `head`).
-        head: the classification head, or None to write the encoder alone.
+        config: the model's shape.
+        params: the body's arrays (a "head" among them is ignored in favour of `head`).
+        head: the head, or None where there is none to write.
         hf_config: content of the base model's config.json, which is kept but for the labels.
         label_names: of the C classes; None names them as transformers does.
         tokenizer_from: model directory whose tokenizer files are copied.
@@ -73,10 +73,13 @@ def _config_json(
     directory: Path,
 ) -> dict[str, Any]:
     """Returns the base's config.json with the export's architecture, labels and dtype."""
-    stem = family_of(hf_config, str(directory)).model_types[hf_config["model_type"]]
+    family = family_of(hf_config, str(directory))
+    stem = family.model_types[hf_config["model_type"]]
     stale = ("torch_dtype", "problem_type", "num_labels", "id2label", "label2id")
     content = {key: value for key, value in hf_config.items() if key not in stale}
     content |= {"architectures": [f"{stem}Model"], "dtype": "float32"}
+    if family.headed == "ForConditionalGeneration":
+        return content | {"architectures": [f"{stem}{family.headed}"]}
     if head is None:
         return content
     num_classes = head["out"]["bias"].shape[-1]
@@ -87,7 +90,7 @@ def _config_json(
             f"{num_classes} classes, got {', '.join(names)}; correct the names."
         )
     return content | {
-        "architectures": [f"{stem}ForSequenceClassification"],
+        "architectures": [f"{stem}{family.headed}"],
         "id2label": {str(i): name for i, name in enumerate(names)},
         "label2id": {name: i for i, name in enumerate(names)},
         "problem_type": "regression" if num_classes == 1 else "single_label_classification",

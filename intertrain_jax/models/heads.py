@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from intertrain_jax.models.bert import EncoderConfig
+    from intertrain_jax.models.zoo import AnyConfig
 
 Head = dict[str, dict[str, NDArray[np.float32]]]
 
 
-def init_head(config: EncoderConfig, num_classes: int, seed: int) -> Head:
+def init_head(config: AnyConfig, num_classes: int, seed: int) -> Head:
     """Returns a fresh head: kernels normal(0, initializer_range), biases zero.
 
     The numbers depend on the seed and on nothing that is not the run's own. Every class draws from
@@ -33,7 +33,7 @@ def init_head(config: EncoderConfig, num_classes: int, seed: int) -> Head:
 
 
 def inherit_head(
-    config: EncoderConfig,
+    config: AnyConfig,
     num_classes: int,
     seed: int,
     head: Mapping[str, Mapping[str, NDArray[Any]]] | None,
@@ -55,13 +55,13 @@ def inherit_head(
     return inherited
 
 
-def init_pooler(config: EncoderConfig) -> dict[str, NDArray[np.float32]]:
+def init_pooler(config: AnyConfig) -> dict[str, NDArray[np.float32]]:
     """Returns BERT's pooler for checkpoints that lack it: always the same, as part of the base."""
     return _linear(config, config.hidden_size, config.hidden_size, 0, "pooler")
 
 
 def _linear(
-    config: EncoderConfig, inputs: int, outputs: int, seed: int, stream: str
+    config: AnyConfig, inputs: int, outputs: int, seed: int, stream: str
 ) -> dict[str, NDArray[np.float32]]:
     # The key's second word tells the streams of one seed apart, and from those of data order.
     generator = np.random.Generator(

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.bert import EncoderConfig, Params
+from intertrain_jax.models.block import Params
 from intertrain_jax.models.heads import init_pooler
 from intertrain_jax.models.hf_config import read_hf_config
 from intertrain_jax.models.key_tables import Key, KeyTable, expand
 from intertrain_jax.models.references import resolve_reference
 from intertrain_jax.models.tensor_files import Tensors, open_tensors
-from intertrain_jax.models.zoo import FAMILIES, family_of
+from intertrain_jax.models.zoo import FAMILIES, AnyConfig, family_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Checkpoint:
     Attributes:
         config: the encoder's shape.
         params: nested dict of float32 arrays, without a head.
-        head: the classification head that the file had, if any.
+        head: the head that the file had, if any.
         report: what became of every tensor.
         fingerprint: hash of the configuration, of `params` and of `head`; the same for the same
             weights wherever and in whatever format they lie.
@@ -62,7 +62,7 @@ class Checkpoint:
         hf_config: content of config.json.
     """
 
-    config: EncoderConfig
+    config: AnyConfig
     params: Params
     head: Params | None
     report: LoadReport
@@ -86,12 +86,12 @@ def load_checkpoint(ref: str, revision: str | None = None) -> Checkpoint:
 
 
 def params_from_tensors(
-    config: EncoderConfig, tensors: Tensors, name: str
+    config: AnyConfig, tensors: Tensors, name: str
 ) -> tuple[Params, Params | None, LoadReport]:
     """Sorts the tensors of a file into a parameter tree, a head if there is one, and a report.
 
     Args:
-        config: the encoder's shape, which the tensors must have.
+        config: the model's shape, which the tensors must have.
         tensors: by their names in the file.
         name: how messages call the model.
 
@@ -99,9 +99,9 @@ def params_from_tensors(
         IntertrainError: a tensor is missing, mis-shaped, no number, or of another architecture.
     """
     family = FAMILIES[config.family]
-    table = family.keys
+    table = family.keys(config)
     originals = _canonical_names(table, tensors, name)
-    body = expand(table.body, config.num_layers)
+    body = expand(table.body, config.num_layers, config.num_decoder_layers)
     initialised: list[tuple[str, str]] = []
     params: Params = {}
     if table.pooler and any(key.tensor in originals for key in table.pooler):
@@ -123,16 +123,18 @@ def params_from_tensors(
         used.append(_place(params, key, original, tensors[original], shapes[key.path], name))
 
     head, used_by_head = _head(config, table, originals, tensors, name)
+    copies = _copies(table, originals, tensors, name)
+    placed = {u.name for u in (*used, *used_by_head)} | copies.keys()
     report = LoadReport(
         (*used, *used_by_head),
-        tuple(_ignored(config, table, originals, {u.name for u in (*used, *used_by_head)}, name)),
+        (*copies.items(), *_ignored(config, table, originals, placed, name)),
         tuple(initialised),
     )
     return params, head, report
 
 
 def tensors_from_params(
-    config: EncoderConfig, params: Params, head: Params | None
+    config: AnyConfig, params: Params, head: Params | None
 ) -> dict[str, NDArray[Any]]:
     """Returns the tensors of a Hugging Face file: the inverse of `params_from_tensors`.
 
@@ -141,11 +143,12 @@ def tensors_from_params(
         params: the encoder's arrays, or anything of the same tree, such as gradients.
         head: the head's arrays, if any.
     """
-    table = FAMILIES[config.family].keys
+    table = FAMILIES[config.family].keys(config)
+    layers = config.num_layers, config.num_decoder_layers
     arrays = dict(flatten(params))
     named = {
         table.prefix + key.tensor: (key, arrays[key.path])
-        for key in (*expand(table.body, config.num_layers), *table.pooler)
+        for key in (*expand(table.body, *layers), *table.pooler)
     }
     if head is not None:
         arrays = dict(flatten(head))
@@ -156,7 +159,7 @@ def tensors_from_params(
     }
 
 
-def fingerprint_of(config: EncoderConfig, params: Params, head: Params | None) -> str:
+def fingerprint_of(config: AnyConfig, params: Params, head: Params | None) -> str:
     """Returns the sha256 of all that decides what a model computes."""
     digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
     for path, array in sorted(flatten({**params, "head": head or {}})):
@@ -225,18 +228,25 @@ def _place(
 
 
 def _head(
-    config: EncoderConfig,
+    config: AnyConfig,
     table: KeyTable,
     originals: dict[str, str],
     tensors: Tensors,
     name: str,
 ) -> tuple[Params | None, list[UsedTensor]]:
-    """Returns the sequence-classification head of the file, if all of it is there."""
-    if any(key.tensor not in originals for key in table.head):
+    """Returns the head of the file, if all of it is there."""
+    absent = [key.tensor for key in table.head if key.tensor not in originals]
+    if absent and config.family == "t5":
+        raise IntertrainError(
+            f"Model '{name}' must have the tensor '{absent[0]}', as 'tie_word_embeddings' in "
+            "config.json is false, but its file has none of that name; check that config.json and "
+            "the weights belong together."
+        )
+    if absent or not table.head:
         return None, []
     found = {key.path: tensors[originals[key.tensor]] for key in table.head}
-    num_classes = found["out/bias"].size
-    shapes = FAMILIES[config.family].shapes(config, num_classes)["head"]
+    num_outputs = len(found[table.head[-1].path])  # the output layer's bias, or kernel without one
+    shapes = FAMILIES[config.family].shapes(config, num_outputs)["head"]
     expected = {path: leaf.shape for path, leaf in flatten(shapes)}
     head: Params = {}
     used = []
@@ -246,8 +256,25 @@ def _head(
     return head, used
 
 
+def _copies(
+    table: KeyTable, originals: dict[str, str], tensors: Tensors, name: str
+) -> dict[str, str]:
+    """Returns name → why of tensors that only repeat another one, checked that they do."""
+    found = {}
+    for copy, of in table.copies:
+        if copy not in originals:
+            continue
+        if not np.array_equal(tensors[originals[copy]], tensors[originals[of]]):
+            raise IntertrainError(
+                f"Model '{name}': tensor '{originals[copy]}' must equal '{originals[of]}', of which "
+                "it is a copy in this architecture, but it does not; choose another model."
+            )
+        found[originals[copy]] = f"the same as {originals[of]}"
+    return found
+
+
 def _ignored(
-    config: EncoderConfig, table: KeyTable, originals: dict[str, str], used: set[str], name: str
+    config: AnyConfig, table: KeyTable, originals: dict[str, str], used: set[str], name: str
 ) -> Iterator[tuple[str, str]]:
     """Yields (name, why) of the tensors that are not used, unless they would change the encoder."""
     for plain, original in originals.items():
@@ -258,7 +285,7 @@ def _ignored(
             yield original, reasons[0]
         elif plain.startswith(table.roots):
             raise IntertrainError(
-                f"Model '{name}': tensor '{original}' is no part of a {config.family} encoder of "
+                f"Model '{name}': tensor '{original}' is no part of a {config.family} model of "
                 f"{config.num_layers} layers; check that config.json and the weights belong "
                 "together, or choose a model without added modules."
             )

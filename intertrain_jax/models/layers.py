@@ -1,4 +1,4 @@
-"""The Flax layers that encoders are made of: linear maps, norms, packed attention and hashed dropout."""
+"""The Flax layers that models are made of: linear maps, norms, packed attention and hashed dropout."""
 
 from __future__ import annotations
 
@@ -83,13 +83,15 @@ def drop_features(x: Array, keys: Array, rate: Array) -> Array:
 class Linear(nnx.Module):  # type: ignore[misc]
     """`x @ kernel + bias`, kernel [inputs, outputs], both float32, computed in the dtype of `x`."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         self.kernel = nnx.Param(jnp.zeros((inputs, outputs), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
+        if bias:
+            self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
 
     def __call__(self, x: Array) -> Array:
         """Maps the last axis of `x`."""
-        return x @ self.kernel[...].astype(x.dtype) + self.bias[...].astype(x.dtype)
+        product = x @ self.kernel[...].astype(x.dtype)
+        return product + self.bias[...].astype(x.dtype) if "bias" in vars(self) else product
 
 
 class LayerNorm(nnx.Module):  # type: ignore[misc]
@@ -110,6 +112,20 @@ class LayerNorm(nnx.Module):  # type: ignore[misc]
         return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
 
 
+class RMSNorm(nnx.Module):  # type: ignore[misc]
+    """Scales the last axis by its root mean square, always computed in float32."""
+
+    def __init__(self, size: int, epsilon: float) -> None:
+        self.scale = nnx.Param(jnp.ones((size,), jnp.float32))
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        """Normalises the last axis of `x`; returns its dtype."""
+        x32 = x.astype(jnp.float32)
+        normed = x32 * jax.lax.rsqrt((x32 * x32).mean(-1, keepdims=True) + self.epsilon)
+        return (normed * self.scale[...]).astype(x.dtype)
+
+
 def attend(
     query_RxQxD: Array,
     key_RxLxD: Array,
@@ -117,6 +133,8 @@ def attend(
     mask_RxQxL: Array,
     num_heads: int,
     drop: Callable[[Array], Array] | None,
+    scale: float | None = None,
+    bias_HxQxL: Array | None = None,
 ) -> Array:
     """Softmax attention inside rows, float32 softmax; returns [R, Q, D].
 
@@ -127,6 +145,8 @@ def attend(
         mask_RxQxL: True where the query may see the key (same segment).
         num_heads: H; D is a multiple of it.
         drop: attention dropout on the probabilities [R, H, Q, L], or None.
+        scale: of the scores; None is the square root of a head's size, inverted.
+        bias_HxQxL: float32, added to the scores of every row.
     """
     rows, queries, width = query_RxQxD.shape
     size = width // num_heads
@@ -136,10 +156,12 @@ def attend(
 
     scores_RxHxQxL = jnp.einsum(
         "rqhd,rlhd->rhql",
-        heads(query_RxQxD) * jnp.asarray(size**-0.5, query_RxQxD.dtype),
+        heads(query_RxQxD) * jnp.asarray(size**-0.5 if scale is None else scale, query_RxQxD.dtype),
         heads(key_RxLxD),
         preferred_element_type=jnp.float32,
     )
+    if bias_HxQxL is not None:
+        scores_RxHxQxL = scores_RxHxQxL + bias_HxQxL
     scores_RxHxQxL = jnp.where(mask_RxQxL[:, None], scores_RxHxQxL, -1e9)
     weights_RxHxQxL = jax.nn.softmax(scores_RxHxQxL, axis=-1)
     if drop is not None:

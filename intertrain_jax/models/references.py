@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 
 from intertrain_jax.base import IntertrainError
 
-QUICKSTART = "quickstart"
 PACKAGE_PREFIX = "package:"
 CONFIG_FILE = "config.json"
 SAFETENSORS_FILES = (
@@ -30,26 +29,36 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "spiece.model",
 )
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_EMBEDDED = Path(__file__).resolve().parent.parent / "data" / "quickstart_model"
+_DATA = Path(__file__).resolve().parent.parent / "data"
+# The models that come with the package, by reference.
+_EMBEDDED = {"quickstart": _DATA / "quickstart_model", "quickstart-t5": _DATA / "quickstart_t5"}
+
+
+def is_local(reference: str) -> bool:
+    """Whether a model needs no network."""
+    packaged = reference in _EMBEDDED or reference.startswith(PACKAGE_PREFIX)
+    return packaged or (bool(reference) and Path(reference).expanduser().is_dir())
 
 
 def resolve_reference(reference: str, revision: str | None = None) -> Path:
     """Returns the local directory that holds a model's config, weights and tokenizer.
 
     Args:
-        reference: `quickstart` (the embedded encoder), `package:<import name>/<folder>` (files
-            inside an installed Python package, which is not imported), a directory, or a hub id,
-            tried in that order; a directory called like one of the others is written `./name`.
+        reference: `quickstart` or `quickstart-t5` (the embedded models), `package:<import
+            name>/<folder>` (files inside an installed Python package, which is not imported), a
+            directory, or a hub id, tried in that order; a directory called like one of the others
+            is written `./name`.
         revision: branch, tag or commit, for hub ids only.
 
     Raises:
         IntertrainError: the model is not there, has no config.json, or cannot be downloaded.
     """
-    if reference == QUICKSTART:
-        directory = _EMBEDDED
+    if reference in _EMBEDDED:
+        directory = _EMBEDDED[reference]
     elif reference.startswith(PACKAGE_PREFIX):
         directory = _packaged(reference)
     elif reference and Path(reference).expanduser().is_dir():

@@ -1,4 +1,4 @@
-"""The supported families of models: a literal table of their types, functions and key tables."""
+"""The supported families of models: a literal table of their types, shapes and key tables."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from functools import partial
 from typing import Any
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.models import bert
-from intertrain_jax.models.hf_config import encoder_config
-from intertrain_jax.models.key_tables import BERT_KEYS, ROBERTA_KEYS, KeyTable
+from intertrain_jax.models import bert, t5
+from intertrain_jax.models.bert import EncoderConfig
+from intertrain_jax.models.block import Params
+from intertrain_jax.models.hf_config import encoder_config, t5_config
+from intertrain_jax.models.key_tables import BERT_KEYS, ROBERTA_KEYS, KeyTable, t5_keys
+from intertrain_jax.models.t5 import T5Config
+
+AnyConfig = EncoderConfig | T5Config
 
 
 @dataclass(frozen=True)
@@ -19,38 +24,45 @@ class Family:
 
     Attributes:
         model_types: `model_type` in config.json -> how transformers' class names begin.
+        headed: how transformers' name of the class with a head ends.
         config: (content of config.json, name for messages) -> configuration.
-        shapes: (configuration, number of classes or None) -> tree of array shapes.
-        hidden_states: (params, configuration, block) -> [R, L, D].
-        classify: (params with head, word embeddings, configuration, block, dropout) -> [R, Q, C].
-        keys: the names of its tensors in files.
+        shapes: (configuration, outputs of the head or None) -> tree of array shapes.
+        keys: configuration -> the names of its tensors in files.
     """
 
     model_types: Mapping[str, str]
-    config: Callable[[Mapping[str, Any], str], bert.EncoderConfig]
-    shapes: Callable[[bert.EncoderConfig, int | None], bert.Params]
-    hidden_states: Callable[..., Any]
-    classify: Callable[..., Any]
-    keys: KeyTable
+    headed: str
+    config: Callable[[Mapping[str, Any], str], AnyConfig]
+    shapes: Callable[[Any, int | None], Params]
+    keys: Callable[[Any], KeyTable]
+
+
+def _t5_shapes(config: T5Config, outputs: int | None) -> Params:
+    return t5.parameter_shapes(config, own_head=outputs is not None)
 
 
 FAMILIES: dict[str, Family] = {
     "bert": Family(
         model_types={"bert": "Bert"},
+        headed="ForSequenceClassification",
         config=partial(encoder_config, "bert"),
         shapes=bert.parameter_shapes,
-        hidden_states=bert.hidden_states,
-        classify=bert.classify,
-        keys=BERT_KEYS,
+        keys=lambda config: BERT_KEYS,
     ),
     # DistilRoBERTa calls itself roberta; the other two are the same network under another name.
     "roberta": Family(
         model_types={"roberta": "Roberta", "xlm-roberta": "XLMRoberta", "camembert": "Camembert"},
+        headed="ForSequenceClassification",
         config=partial(encoder_config, "roberta"),
         shapes=bert.parameter_shapes,
-        hidden_states=bert.hidden_states,
-        classify=bert.classify,
-        keys=ROBERTA_KEYS,
+        keys=lambda config: ROBERTA_KEYS,
+    ),
+    "t5": Family(
+        model_types={"t5": "T5"},
+        headed="ForConditionalGeneration",
+        config=t5_config,
+        shapes=_t5_shapes,
+        keys=lambda config: t5_keys(config.gated, config.tied),
     ),
 }
 

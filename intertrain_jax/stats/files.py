@@ -93,6 +93,8 @@ def flat_record(record: Record) -> dict[str, Any]:
     """Returns a record as one row: its history and its data's source are left out."""
     result = {} if record.result is None else asdict(record.result)
     result.pop("history", None)
+    protocol = asdict(record.protocol)
+    text = protocol.pop("text") or {}
     return {
         "id": record.id,
         "kind": record.kind,
@@ -108,6 +110,7 @@ def flat_record(record: Record) -> dict[str, Any]:
         "data_fingerprint": record.data.fingerprint,
         "limit": record.data.source.get("limit"),
         **{key: str(value) if key == "stop_reason" else value for key, value in result.items()},
-        **{f"protocol.{key}": value for key, value in asdict(record.protocol).items()},
+        **{f"protocol.{key}": value for key, value in protocol.items()},
+        **{f"protocol.text.{key}": value for key, value in text.items()},
         **{f"environment.{key}": value for key, value in record.environment.items()},
     }

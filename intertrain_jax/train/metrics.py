@@ -13,7 +13,8 @@ def score_predictions(
     """Returns a split's score as a fraction: accuracy, or Spearman's ρ of the first output.
 
     Args:
-        logits_NxC: outputs; columns beyond the task's classes are ignored.
+        logits_NxC: outputs; columns beyond the task's classes are ignored. All minus infinity is
+            no answer, which is wrong.
         labels_N: class ids, or regression targets.
         num_classes: C of the task.
         metric: "accuracy" or "spearman".
@@ -27,10 +28,17 @@ def score_predictions(
     if metric == "accuracy":
         if np.isnan(logits_NxC[:, :num_classes]).any():
             return float("nan")
-        return float(np.mean(np.argmax(logits_NxC[:, :num_classes], axis=1) == labels_N))
+        right = np.argmax(logits_NxC[:, :num_classes], axis=1) == labels_N
+        return float(np.mean(right & answered(logits_NxC, num_classes)))
     if metric == "spearman":
         outputs = logits_NxC[:, 0]
         if np.isnan(outputs).any() or np.ptp(outputs) == 0 or np.ptp(labels_N) == 0:
             return float("nan")
         return float(stats.spearmanr(outputs, labels_N).statistic)
     raise ValueError(f"unknown metric {metric!r}: use 'accuracy' or 'spearman'")
+
+
+def answered(logits_NxC: NDArray[np.float32], num_classes: int) -> NDArray[np.bool_]:
+    """Returns [N] whether there is an answer: any output that is not minus infinity."""
+    found: NDArray[np.bool_] = np.any(logits_NxC[:, :num_classes] > -np.inf, axis=1)
+    return found

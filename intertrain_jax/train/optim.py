@@ -16,7 +16,7 @@ Tree = Any
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Hyper:
-    """The hyperparameters of one run, as scalars.
+    """What is the run's own, mostly scalars: its hyperparameters and its label texts.
 
     Attributes:
         learning_rate: peak learning rate.
@@ -36,6 +36,7 @@ class Hyper:
         dropout_seed: uint32, from the run's seed.
         num_classes: int32, classes of the task; logits beyond are masked.
         regression: bool, squared error on the first output instead of cross entropy.
+        answers_CxT: int32 label texts by class, -1 where there is no token; None for classifiers.
     """
 
     learning_rate: Array
@@ -55,6 +56,7 @@ class Hyper:
     dropout_seed: Array
     num_classes: Array
     regression: Array
+    answers_CxT: Array
 
 
 @jax.tree_util.register_dataclass
@@ -95,7 +97,7 @@ def learning_rate_at(step: Array, hyper: Hyper) -> Array:
 def is_decayed(path: tuple[Any, ...]) -> bool:
     """Whether weight decay applies to the parameter at `path`: not to biases and norms."""
     names = [str(getattr(key, "key", key)) for key in path]
-    return names[-1] != "bias" and not any(name.endswith("norm") for name in names)
+    return not names[-1].endswith("bias") and not any(name.endswith("norm") for name in names)
 
 
 def is_head(path: tuple[Any, ...]) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from intertrain_jax.models.bert import EncoderConfig, TokenBlock, classify
+from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.layers import Dropout, mix_bits
+from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
-_MASKED_LOGIT = -1e9
 
 
 @jax.tree_util.register_dataclass
@@ -68,16 +68,6 @@ def token_block(arena: Array, segments: Segments, row_length: int) -> tuple[Toke
     return block, mix_bits(mix_bits(examples) + positions_RxL.astype(jnp.uint32))
 
 
-def example_losses(logits_RxQxC: Array, labels_RxQ: Array, hyper: Hyper) -> Array:
-    """Returns cross entropy over the run's own classes, or squared error, per example [R, Q]."""
-    num_outputs = logits_RxQxC.shape[-1]
-    real = jnp.arange(num_outputs) < hyper.num_classes
-    log_probs = jax.nn.log_softmax(jnp.where(real, logits_RxQxC, _MASKED_LOGIT), axis=-1)
-    picked = jax.nn.one_hot(labels_RxQ.astype(jnp.int32), num_outputs, dtype=log_probs.dtype)
-    entropy = -jnp.sum(jnp.where(picked > 0, log_probs, 0.0), axis=-1)
-    return jnp.where(hyper.regression, jnp.square(logits_RxQxC[..., 0] - labels_RxQ), entropy)
-
-
 def micro_step(
     gradient: Tree,
     params: Tree,
@@ -86,13 +76,14 @@ def micro_step(
     segments: Segments,
     share: Array,
     arena: Array,
-    config: EncoderConfig,
+    objective: Objective,
     row_length: int,
     dtype: Any,
 ) -> tuple[Tree, Array]:
     """Adds the gradient of one block to a run's accumulated gradient.
 
-    The word embedding's gradient is scattered straight into the accumulator, never made dense.
+    The gradient of looked-up word embeddings is scattered straight into the accumulator, never made
+    dense (unless the word embedding gives the output too).
 
     Args:
         gradient: accumulated so far in this batch.
@@ -102,7 +93,7 @@ def micro_step(
         segments: the block's examples; if all are empty the gradient stays bit-identical.
         share: 1 / examples in the batch, so that the blocks of a batch add up to its mean loss.
         arena: all tokens of the grid, flat.
-        config: the encoder's shape.
+        objective: what is optimised.
         row_length: L.
         dtype: dtype of computation.
 
@@ -119,33 +110,45 @@ def micro_step(
     )
     used_RxQ = segments.lengths_RxQ > 0
     table = params["embeddings"]["word"]
+    looked_up_RxS = objective.looked_up(block, segments.labels_RxQ, hyper)
 
-    def loss_of(dense: Tree, words_RxLxD: Array) -> Array:
-        whole = with_word_table(dense, table)
-        logits = classify(whole, words_RxLxD, config, block, dropout, dtype)
-        losses = example_losses(logits, segments.labels_RxQ, hyper)
+    def loss_of(trained: Tree, words_RxSxD: Array) -> Array:
+        whole = trained if objective.table_is_output else with_word_table(trained, table)
+        losses = objective.losses(
+            whole,
+            words_RxSxD,
+            block,
+            segments.examples_RxQ,
+            segments.labels_RxQ,
+            hyper,
+            dropout,
+            dtype,
+        )
         return share * jnp.sum(jnp.where(used_RxQ, losses, 0.0))
 
-    loss, (dense_grads, word_grads) = jax.value_and_grad(loss_of, argnums=(0, 1))(
-        without_word_table(params), table[block.tokens_RxL]
+    trained = params if objective.table_is_output else without_word_table(params)
+    loss, (gradients, word_gradients) = jax.value_and_grad(loss_of, argnums=(0, 1))(
+        trained, table[looked_up_RxS]
     )
-    scattered = gradient["embeddings"]["word"].at[block.tokens_RxL].add(word_grads)
-    added = jax.tree.map(jnp.add, without_word_table(gradient), dense_grads)
+    scattered = gradient["embeddings"]["word"].at[looked_up_RxS].add(word_gradients)
+    if objective.table_is_output:
+        return jax.tree.map(jnp.add, with_word_table(gradient, scattered), gradients), loss
+    added = jax.tree.map(jnp.add, without_word_table(gradient), gradients)
     return with_word_table(added, scattered), loss
 
 
 def predict(
     params: Tree,
+    hyper: Hyper,
     segments: Segments,
     arena: Array,
-    config: EncoderConfig,
+    objective: Objective,
     row_length: int,
     dtype: Any,
 ) -> Array:
-    """Returns float32 logits [R, Q, C] of a block's examples, without dropout."""
+    """Returns float32 outputs [R, Q, C] of a block's examples, without dropout."""
     block, _ = token_block(arena, segments, row_length)
-    words = params["embeddings"]["word"][block.tokens_RxL]
-    return classify(params, words, config, block, None, dtype)
+    return objective.outputs(params, block, hyper, dtype)
 
 
 def without_word_table(params: Tree) -> Tree:

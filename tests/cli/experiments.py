@@ -119,7 +119,7 @@ class FakeEngine:
             load_checkpoint=lambda reference, revision: FakeModel(
                 Path(reference), f"weights of {Path(reference).name}"
             ),
-            check_inputs=lambda models, options, max_length: None,
+            check_inputs=lambda models, options, protocol: None,
             resolve_precision=lambda precision: "float32",
             environment=lambda: {"device": "made up"},
             run_grid=self.run_grid,

@@ -188,3 +188,26 @@ def test_the_tokenizer_loads_in_transformers_and_frames_pairs() -> None:
         len(tokenizer(*row)["input_ids"]) for name in TASK_NAMES for row in texts_of(name, "test")
     )
     assert longest <= 32
+
+
+def test_the_shipped_t5_is_small_loads_and_reads_every_word() -> None:
+    directory = MODEL.parent / "quickstart_t5"
+    assert (directory / "model.safetensors").stat().st_size <= 3.0e6
+    checkpoint = load_checkpoint("quickstart-t5")
+    assert checkpoint.config.family == "t5" and checkpoint.head is not None
+    assert not checkpoint.report.ignored
+    known = json.loads((directory / "tokenizer.json").read_text())["model"]["vocab"]
+    assert {*gr.vocabulary(), *map(str, range(10))} <= known.keys()
+    assert len(known) == checkpoint.config.vocab_size
+
+
+def test_the_t5s_tokenizer_joins_pairs_and_ends_texts() -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(MODEL.parent / "quickstart_t5")
+    for text, framed in (
+        ("Some dogs run <SEP> no cat sits", "some dogs run <SEP> no cat sits </s>"),
+        ("2", "2 </s>"),
+    ):
+        ids = tokenizer(text)["input_ids"]
+        assert " ".join(tokenizer.convert_ids_to_tokens(ids)) == framed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import EngineConfig
+from intertrain_jax.config import EngineConfig, Protocol, TextProtocol
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import lane_count
 from intertrain_jax.engine.blocks import cheapest_rows, choose_shapes, row_lengths_of
@@ -27,6 +28,7 @@ from intertrain_jax.engine.lane_count import (
 )
 from intertrain_jax.engine.refill import ReadyRun, next_run
 from intertrain_jax.engine.sharding import lane_mesh
+from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_config, tiny_plan
 
 SHORT, LONG = BlockShape(4, 32, 5), BlockShape(2, 128, 20)
@@ -129,7 +131,7 @@ def test_the_lane_count_stops_growing_where_it_no_longer_pays() -> None:
 def test_lanes_are_chosen_by_measurement_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def measured(config: object, outputs: int, lanes: int, *rest: object) -> float:
+    def measured(objective: object, lanes: int, *rest: object) -> float:
         calls.append(lanes)
         return {1: 1.0, 2: 2.0, 4: 2.0}[lanes]
 
@@ -143,7 +145,7 @@ def test_lanes_are_chosen_by_measurement_and_remembered(monkeypatch: pytest.Monk
         size, devices = 1, np.array([Accelerator()])
 
     monkeypatch.setattr(lane_count, "tokens_per_second", measured)
-    arguments = (tiny_config(), 3, SHORT, "float32", Mesh(), 5)
+    arguments = (Classification(tiny_config(), 3), SHORT, "float32", Mesh(), 5)
     assert choose_lanes(EngineConfig(), *arguments) == LaneCounts(1, 2)
     assert choose_lanes(EngineConfig(), *arguments) == LaneCounts(1, 2)
     assert calls == [1, 2, 4]
@@ -151,17 +153,16 @@ def test_lanes_are_chosen_by_measurement_and_remembered(monkeypatch: pytest.Monk
 
 
 def test_a_cpu_opens_few_lanes_without_measuring() -> None:
-    arguments = (tiny_config(), 3, SHORT, "float32", lane_mesh(1))
+    arguments = (Classification(tiny_config(), 3), SHORT, "float32", lane_mesh(1))
     assert choose_lanes(EngineConfig(), *arguments, 100) == LaneCounts(1, 8)
     assert choose_lanes(EngineConfig(), *arguments, 3) == LaneCounts(1, 3)
 
 
 def test_a_lane_needs_more_memory_than_its_parameters() -> None:
     sizes = sum(x.size for x in jax.tree.leaves(tiny_checkpoint().params))
-    assert lane_bytes(tiny_config(), 2, SHORT, "float32") > 6 * 4 * sizes
-    assert lane_bytes(tiny_config(), 2, LONG, "float32") > lane_bytes(
-        tiny_config(), 2, SHORT, "float32"
-    )
+    objective = Classification(tiny_config(), 2)
+    assert lane_bytes(objective, SHORT, "float32") > 6 * 4 * sizes
+    assert lane_bytes(objective, LONG, "float32") > lane_bytes(objective, SHORT, "float32")
 
 
 def test_checkpoints_are_whole_or_absent(tmp_path: Path) -> None:
@@ -195,9 +196,15 @@ def test_checkpoints_are_whole_or_absent(tmp_path: Path) -> None:
 def test_inputs_are_checked_before_anything_compiles() -> None:
     models = {"one": tiny_checkpoint("bert"), "other": tiny_checkpoint("roberta")}
     with pytest.raises(IntertrainError, match="'other' has another shape than 'one'"):
-        check_inputs(models, EngineConfig(), 64)
+        check_inputs(models, EngineConfig(), Protocol(max_length=64))
     with pytest.raises(IntertrainError, match=r"'protocol.max_length' must be at most 70"):
-        check_inputs({"one": models["one"]}, EngineConfig(), 71)
+        check_inputs({"one": models["one"]}, EngineConfig(), Protocol(max_length=71))
     with pytest.raises(IntertrainError, match=r"engine.devices is 9, but JAX sees 4 cpu"):
-        check_inputs({"one": models["one"]}, EngineConfig(devices=9), 64)
+        check_inputs({"one": models["one"]}, EngineConfig(devices=9), Protocol(max_length=64))
+    text = Protocol(max_length=64, text=TextProtocol(), head="inherit")
+    with pytest.raises(IntertrainError, match=r"'one' is of family bert\. Remove it"):
+        check_inputs({"one": models["one"]}, EngineConfig(), text)
+    with pytest.raises(IntertrainError, match=r"family t5\. Give --set protocol\.text\.decision"):
+        check_inputs({"one": tiny_checkpoint("t5")}, EngineConfig(), Protocol())
+    check_inputs({"one": tiny_checkpoint("t5")}, EngineConfig(), replace(text, max_length=9999))
     assert environment()["device"].startswith("4 x")

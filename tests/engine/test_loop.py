@@ -17,13 +17,31 @@ from intertrain_jax.engine import loop
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.progress import GridProgress
-from tests.engine.tiny_grid import Outcomes, run_tiny, tiny_plan, tiny_protocol, tiny_task
+from tests.engine.tiny_grid import (
+    FAMILIES,
+    Outcomes,
+    run_tiny,
+    tiny_plan,
+    tiny_protocol,
+    tiny_task,
+)
 
 TASKS = {
     "short": tiny_task("short"),
     "long": tiny_task("long", 3, 20, 30),
     "graded": tiny_task("graded", regression=True),
 }
+
+
+def tasks_of(family: str) -> list[str]:
+    """Returns the tasks that a family can do: text to text, labels are texts, not numbers."""
+    texts = family in ("t5", "t5-v1.1")
+    return [name for name in TASKS if not (texts and TASKS[name].regression)]
+
+
+def of(names: list[str]) -> dict[str, Any]:
+    """Returns tasks by name."""
+    return {name: TASKS[name] for name in names}
 
 
 def assert_alike(one: Outcomes, other: Outcomes, exactly: bool = False) -> None:
@@ -39,12 +57,13 @@ def assert_alike(one: Outcomes, other: Outcomes, exactly: bool = False) -> None:
             assert ours == pytest.approx(theirs, rel=2e-4, abs=1e-5), name
 
 
-@pytest.fixture(scope="module", params=["bert", "roberta"])
+@pytest.fixture(scope="module", params=FAMILIES)
 def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Every run of a grid done by itself: one lane, one after another."""
-    plan = tiny_plan(list(TASKS), ["short"], 2)
+    names = tasks_of(request.param)
+    plan = tiny_plan(names, ["short"], 2, tiny_protocol(request.param))
     out = tmp_path_factory.mktemp(f"alone-{request.param}")
-    outcomes, _ = run_tiny(out, plan, TASKS, family=request.param, lanes=1, fuse=1)
+    outcomes, _ = run_tiny(out, plan, of(names), family=request.param, lanes=1, fuse=1)
     assert len(outcomes.results) == len(plan.runs)
     return request.param, plan, outcomes
 
@@ -61,7 +80,8 @@ def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 )
 def test_a_lane_is_a_run_alone(alone: Any, layout: dict[str, Any], tmp_path: Path) -> None:
     family, plan, expected = alone
-    outcomes, progress = run_tiny(tmp_path, plan, TASKS, family=family, **layout)
+    tasks = of(tasks_of(family))
+    outcomes, progress = run_tiny(tmp_path, plan, tasks, family=family, **layout)
     assert_alike(outcomes, expected)
     assert progress.lanes == layout["lanes"] and progress.done == len(plan.runs)
 
@@ -72,17 +92,20 @@ def test_sources_change_what_their_dependants_start_from(alone: Any) -> None:
     assert curve[0] != curve[1]
 
 
-def test_one_compilation_per_row_length(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_compilation_per_row_length(family: str, tmp_path: Path) -> None:
     tasks = {
         "a": tiny_task("a", 2, 3, 9),
         "b": tiny_task("b", 5, 10, 30, train=33),
         "c": tiny_task("c", 3, 40, 60),
     }
-    few, _ = run_tiny(tmp_path / "few", tiny_plan(["a", "c"]), tasks), None
-    plan = tiny_plan(["a", "b", "c"], ["a"], 2)
-    _, progress = run_tiny(tmp_path / "many", plan, tasks)
+    protocol = tiny_protocol(family)
+    first = tiny_plan(["a", "c"], protocol=protocol)
+    _, few = run_tiny(tmp_path / "few", first, tasks, family=family)
+    plan = tiny_plan(["a", "b", "c"], ["a"], 2, protocol)
+    _, progress = run_tiny(tmp_path / "many", plan, tasks, family=family)
     # Rows of 32 serve "a" and "b", rows of 64 serve "c".
-    assert few[1].compilations == progress.compilations == 2
+    assert few.compilations == progress.compilations == 2
     assert progress.done == 12
 
 
@@ -151,7 +174,8 @@ def test_memory_running_out_halves_the_lanes_and_loses_no_run(
         return original(self, lanes, *rest)
 
     monkeypatch.setattr(LanePrograms, "accumulate", scarce)
-    outcomes, progress = run_tiny(tmp_path, plan, TASKS, family=family, lanes=4, fuse=4)
+    tasks = of(tasks_of(family))
+    outcomes, progress = run_tiny(tmp_path, plan, tasks, family=family, lanes=4, fuse=4)
     assert progress.lanes == 2
     assert_alike(outcomes, expected)
 
@@ -172,9 +196,13 @@ class KilledError(Exception):
     """Stands for a killed process."""
 
 
-def test_a_killed_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
-    plan = tiny_plan(["short", "long"], protocol=tiny_protocol(epochs=12))
-    whole, _ = run_tiny(tmp_path / "whole", plan, TASKS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_killed_run_goes_on_where_it_was_saved(family: str, tmp_path: Path) -> None:
+    plan, tasks = (
+        tiny_plan(["short", "long"], protocol=tiny_protocol(family, epochs=12)),
+        of(tasks_of(family)),
+    )
+    whole, _ = run_tiny(tmp_path / "whole", plan, tasks, family=family)
 
     def kill(progress: GridProgress) -> None:
         if progress.examples > 500:
@@ -182,7 +210,7 @@ def test_a_killed_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
 
     out = tmp_path / "killed"
     with pytest.raises(KilledError):
-        run_tiny(out, plan, TASKS, checkpoint_minutes=1e-9, watch=kill)
+        run_tiny(out, plan, tasks, family=family, checkpoint_minutes=1e-9, watch=kill)
     saved = list((out / "checkpoints" / "lanes").glob("*/*/host.json"))
     assert len(saved) == 2 and all(json.loads(f.read_text())["step"] > 5 for f in saved)
     first_steps: list[int] = []
@@ -194,7 +222,7 @@ def test_a_killed_run_goes_on_where_it_was_saved(tmp_path: Path) -> None:
 
     loop.LaneRun.__post_init__ = watch_start  # type: ignore[method-assign]
     try:
-        resumed, _ = run_tiny(out, plan, TASKS)
+        resumed, _ = run_tiny(out, plan, tasks, family=family)
     finally:
         loop.LaneRun.__post_init__ = original  # type: ignore[method-assign]
     assert sorted(first_steps) == sorted(int(f.parent.name) for f in saved)

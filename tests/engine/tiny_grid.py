@@ -1,4 +1,4 @@
-"""A tiny encoder, tasks that it can learn, and grids over them: what engine tests run."""
+"""Tiny models of every family, tasks that they can learn, and grids over them: what engine tests run."""
 
 from __future__ import annotations
 
@@ -10,21 +10,54 @@ from typing import Any
 import jax
 import numpy as np
 
-from intertrain_jax.config import EngineConfig, ExperimentConfig, ModelConfig, Protocol
+from intertrain_jax.config import (
+    EngineConfig,
+    ExperimentConfig,
+    ModelConfig,
+    Protocol,
+    TextProtocol,
+)
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.grid.plan import Plan, Resolution, Run, build_plan
-from intertrain_jax.models.bert import EncoderConfig, parameter_shapes
+from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.hf_weights import Checkpoint, LoadReport
+from intertrain_jax.models.t5 import T5Config
+from intertrain_jax.models.zoo import FAMILIES as MODELS
+from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.records import RunResult
 
-FAMILIES = ("bert", "roberta")
+# Every architecture that the engine carries: what its rules are tested over.
+FAMILIES = ("bert", "roberta", "t5", "t5-v1.1")
 VOCABULARY = 40
 
 
-def tiny_config(family: str = "bert") -> EncoderConfig:
-    """Returns an encoder of two layers and odd sizes."""
+def tiny_config(family: str = "bert") -> AnyConfig:
+    """Returns a model of two layers and odd sizes."""
+    if family.startswith("t5"):
+        return T5Config(
+            family="t5",
+            vocab_size=VOCABULARY,
+            hidden_size=12,
+            head_size=5,
+            num_layers=2,
+            num_decoder_layers=1,
+            num_heads=3,
+            intermediate_size=20,
+            num_buckets=8,
+            max_distance=20,
+            layer_norm_eps=1e-6,
+            hidden_act="relu" if family == "t5" else "gelu_new",
+            gated=family != "t5",
+            tied=family == "t5",
+            hidden_dropout=0.1,
+            attention_dropout=0.1,
+            classifier_dropout=0.0,
+            pad_token_id=0,
+            end_token_id=1,
+            start_token_id=0,
+        )
     return EncoderConfig(
         family=family,  # type: ignore[arg-type]
         vocab_size=VOCABULARY,
@@ -46,14 +79,15 @@ def tiny_config(family: str = "bert") -> EncoderConfig:
 
 
 def tiny_checkpoint(family: str = "bert", seed: int = 0) -> Checkpoint:
-    """Returns random weights of the tiny encoder."""
-    generator = np.random.default_rng(seed)
+    """Returns random weights of the tiny model."""
+    generator, config = np.random.default_rng(seed), tiny_config(family)
+    own_head = 1 if family == "t5-v1.1" else None
     params = jax.tree.map(
         lambda s: generator.normal(0.0, 0.3, s.shape).astype(np.float32),
-        parameter_shapes(tiny_config(family)),
+        MODELS[config.family].shapes(config, own_head),
     )
-    report = LoadReport((), {}, ())
-    return Checkpoint(tiny_config(family), params, None, report, f"{family}{seed}", Path(), {})
+    head, report = params.pop("head", None), LoadReport((), {}, ())
+    return Checkpoint(config, params, head, report, f"{family}{seed}", Path(), {})
 
 
 def tiny_task(
@@ -87,11 +121,16 @@ def tiny_task(
         validation=split(15),
         test=split(20),
         fingerprint=f"{name}-data",
+        # Label texts of one token and of two, each with the end token.
+        answers=tuple((20 + c, *[30] * (c % 2), 1) for c in range(num_classes)),
     )
 
 
-def tiny_protocol(**changes: Any) -> Protocol:
+def tiny_protocol(family: str = "bert", **changes: Any) -> Protocol:
     """Returns a short protocol."""
+    if family.startswith("t5"):
+        decision = "classify" if family == "t5-classifier" else "generate"
+        changes = {"text": TextProtocol(decision), "head": "inherit", **changes}
     values: dict[str, Any] = {
         "learning_rate": 5e-3,
         "epochs": 3,

@@ -88,11 +88,17 @@ def test_parameters_of_known_and_local_models(
         raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket, "socket", no_network)
-    # The published count of RoBERTa-base's layers: 12 × 7,087,872.
-    assert encoder_parameters("FacebookAI/roberta-base") == 85_054_464
+    # The matrices of RoBERTa-base's layers: 12 × 768 × (4 × 768 + 2 × 3072).
+    assert encoder_parameters("FacebookAI/roberta-base") == 84_934_656
     config = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8}
     (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
-    assert encoder_parameters(str(tmp_path)) == 2 * (4 * 16 + 16 + 2 * 32 + 8 + 4 + 16)
+    assert encoder_parameters(str(tmp_path)) == 2 * (4 * 16 + 2 * 32)
     (tmp_path / "config.json").write_text("{}", "utf-8")
     assert encoder_parameters(str(tmp_path)) is None
+    t5 = {"model_type": "t5", "num_layers": 3, "d_model": 4, "d_ff": 8, "d_kv": 5, "num_heads": 2}
+    (tmp_path / "config.json").write_text(json.dumps(t5))
+    assert encoder_parameters(str(tmp_path)) == 3 * (4 * 4 * 10 + 2 * 32)
+    gated = {**t5, "feed_forward_proj": "gated-gelu"}
+    (tmp_path / "config.json").write_text(json.dumps(gated))
+    assert encoder_parameters(str(tmp_path)) == 3 * (4 * 4 * 10 + 3 * 32)
     assert encoder_parameters("nobody/knows") is None

@@ -191,7 +191,7 @@ def _head_shape(tensors: Tensors) -> None:
         ),
         (_reshaped, rf"'{WORD}' must have the shape \[13, 6\].*got \[12, 6\]"),
         (_transposed, r"layer\.0\.output\.dense\.weight'.*\[6, 5\].*got \[5, 6\]"),
-        (_third_layer, r"layer\.2\.output\.dense\.bias' is no part of a bert encoder of 2 layers"),
+        (_third_layer, r"layer\.2\.output\.dense\.bias' is no part of a bert model of 2 layers"),
         (_adapter, "adapter.weight' is no part"),
         (_quantised, f"'{WORD}' must hold floating-point numbers, got int8"),
         (_twice, f"'{WORD}' and 'embeddings.word_embeddings.weight'|are the same one"),

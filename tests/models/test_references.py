@@ -38,7 +38,7 @@ def test_the_embedded_model_wins_over_a_directory_of_its_name(
         directory.mkdir()
         (directory / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(references, "_EMBEDDED", embedded)
+    monkeypatch.setitem(references._EMBEDDED, "quickstart", embedded)
     assert resolve_reference("quickstart") == embedded
     assert resolve_reference("./quickstart") == Path("quickstart")
 

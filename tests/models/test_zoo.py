@@ -15,6 +15,7 @@ from intertrain_jax.models.zoo import FAMILIES, family_of
         ("roberta", "roberta"),
         ("xlm-roberta", "roberta"),
         ("camembert", "roberta"),
+        ("t5", "t5"),
     ],
 )
 def test_every_type_has_its_family(model_type: str, family: str) -> None:
@@ -23,7 +24,8 @@ def test_every_type_has_its_family(model_type: str, family: str) -> None:
 
 def test_an_unsupported_architecture_says_which_are_supported() -> None:
     with pytest.raises(
-        IntertrainError, match=r"'m'.*of bert, roberta, xlm-roberta, camembert, got 'distilbert'"
+        IntertrainError,
+        match=r"'m'.*of bert, roberta, xlm-roberta, camembert, t5, got 'distilbert'",
     ):
         family_of({"model_type": "distilbert"}, "m")
 

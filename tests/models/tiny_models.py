@@ -27,6 +27,31 @@ SIZES = {
     "layer_norm_eps": 1e-5,
 }
 
+T5_SIZES = {
+    "d_model": 6,
+    "d_kv": 4,
+    "d_ff": 5,
+    "num_layers": 2,
+    "num_decoder_layers": 1,
+    "num_heads": 3,
+    "vocab_size": 13,
+    "relative_attention_num_buckets": 8,
+    "relative_attention_max_distance": 20,
+    "tie_word_embeddings": True,
+}
+# A tiny config.json of every kind that has its own tensors.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "bert": {"model_type": "bert", **SIZES},
+    "roberta": {"model_type": "roberta", **SIZES},
+    "t5": {"model_type": "t5", **T5_SIZES},
+    "t5-v1.1": {
+        "model_type": "t5",
+        **T5_SIZES,
+        "feed_forward_proj": "gated-gelu",
+        "tie_word_embeddings": False,
+    },
+}
+
 
 class ModelFactory:
     """Makes the config.json and the tensors of tiny models, and writes them."""

@@ -14,13 +14,12 @@ from parity_cases import BATCH_LENGTHS, Case
 
 from intertrain_jax.models.bert import (
     EncoderConfig,
-    Params,
-    TokenBlock,
     bind,
     classify,
     hidden_states,
     word_embeddings,
 )
+from intertrain_jax.models.block import Params, TokenBlock
 from intertrain_jax.models.hf_weights import params_from_tensors, tensors_from_params
 from intertrain_jax.models.zoo import family_of
 
@@ -38,7 +37,7 @@ PADDED = ((0, 0), (1, 0), (2, 0))
 PACKED = ((1, 0), (0, 0), (0, 5))
 
 
-def _compiler_options() -> dict[str, Any] | None:
+def compiler_options() -> dict[str, Any] | None:
     """Returns options that compile five times faster, where this version of XLA has them."""
     options = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
     try:
@@ -128,7 +127,7 @@ def compute(
     return Outputs(*outputs)
 
 
-@partial(jax.jit, static_argnums=1, compiler_options=_compiler_options())
+@partial(jax.jit, static_argnums=1, compiler_options=compiler_options())
 def _compute(
     params: Params,
     config: EncoderConfig,
@@ -164,22 +163,22 @@ def differences(loaded: Loaded, outputs: Outputs) -> dict[str, float]:
     found = {}
     for i, layer in enumerate(outputs.layers):
         theirs = reference[f"hidden/{i}"][real]
-        found[f"layer {i}"] = _error(np.asarray(layer)[real], theirs) / LAYER_TOLERANCE
+        found[f"layer {i}"] = error(np.asarray(layer)[real], theirs) / LAYER_TOLERANCE
     last = reference[f"hidden/{loaded.config.num_layers}"][real]
-    found["hidden"] = _error(np.asarray(outputs.hidden)[real], last) / MODEL_TOLERANCE
-    found["logits"] = _error(outputs.logits, reference["logits"]) / MODEL_TOLERANCE
-    found["loss"] = _error(outputs.loss, reference["loss"]) / MODEL_TOLERANCE
+    found["hidden"] = error(np.asarray(outputs.hidden)[real], last) / MODEL_TOLERANCE
+    found["logits"] = error(outputs.logits, reference["logits"]) / MODEL_TOLERANCE
+    found["loss"] = error(outputs.loss, reference["loss"]) / MODEL_TOLERANCE
     body = {name: value for name, value in outputs.gradients.items() if name != "head"}
     ours = tensors_from_params(loaded.config, body, outputs.gradients["head"])
     theirs = part(reference, "gradient/")
     assert ours.keys() == theirs.keys()
     floor = GRADIENT_FLOOR * max(np.abs(gradient).max() for gradient in theirs.values())
     for name, gradient in theirs.items():
-        found[f"gradient {name}"] = _error(ours[name], gradient, floor) / MODEL_TOLERANCE
+        found[f"gradient {name}"] = error(ours[name], gradient, floor) / MODEL_TOLERANCE
     return found
 
 
-def _error(ours: Any, theirs: NDArray[Any], floor: float = 0.0) -> float:
+def error(ours: Any, theirs: NDArray[Any], floor: float = 0.0) -> float:
     """Returns the largest difference relative to the reference's largest number."""
     ours = np.asarray(ours)
     assert ours.shape == theirs.shape

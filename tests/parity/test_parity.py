@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from parity_cases import CASES, random_case
 from parity_ours import PACKED, PADDED, Loaded, compute, differences, load, part
+from t5_cases import CASES as T5_CASES
 
 from intertrain_jax.models.hf_weights import flatten
 
@@ -78,7 +79,7 @@ def test_the_reference_says_something_about_every_tensor(index: int) -> None:
 
 def test_fixtures_cover_the_cases_and_stay_small() -> None:
     files = list(_FIXTURES.glob("*.npz"))
-    assert {file.stem for file in files} == {case.name for case in CASES}
+    assert {file.stem for file in files} == {case.name for case in (*CASES, *T5_CASES)}
     assert sum(file.stat().st_size for file in files) < 1_000_000
     for family in ("bert", "roberta"):
         assert sum(_fixture(i).config.family == family for i in range(len(CASES))) >= 6

@@ -13,15 +13,16 @@ import pytest
 
 from intertrain_jax.data.packing import BlockShape, pack
 from intertrain_jax.engine.arena import SplitView
+from intertrain_jax.engine.lane_run import answer_table
 from intertrain_jax.engine.lanes import blank_hyper
-from intertrain_jax.engine.starts import pad_head
-from intertrain_jax.models.bert import EncoderConfig
-from intertrain_jax.models.heads import init_head
+from intertrain_jax.engine.starts import objective_of
+from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
 from intertrain_jax.train.step import micro_step, predict
-from tests.engine.tiny_grid import tiny_checkpoint, tiny_config
+from tests.engine.tiny_grid import FAMILIES, tiny_checkpoint, tiny_protocol, tiny_task
 
-CLASSES = 5  # two more than the task has
+TASK = tiny_task("task", 3)
+WIDER = tiny_task("wider", 5)  # that other task of the grid has two more classes
 GENERATOR = np.random.default_rng(7)
 LENGTHS = GENERATOR.integers(2, 30, 11).astype(np.int32)
 ARENA = jnp.asarray(GENERATOR.integers(1, 40, LENGTHS.sum() + 9).astype(np.uint16))
@@ -33,23 +34,27 @@ VIEW = SplitView(
 )
 
 
-def config(family: str) -> EncoderConfig:
-    """Returns the tiny encoder."""
-    return tiny_config(family)
+def objective(family: str) -> Objective:
+    """Returns what a family's runs optimise in a grid of both tasks."""
+    config = tiny_checkpoint(family).config
+    return objective_of(config, {"task": TASK, "wider": WIDER}, tiny_protocol(family))
 
 
 def params_of(family: str) -> Any:
     """Returns random weights with a head that is wider than its task."""
-    head = init_head(config(family), 3, 0)
-    params = {**tiny_checkpoint(family).params, "head": pad_head(head, CLASSES)}
-    return jax.tree.map(jnp.asarray, params)
+    model = tiny_checkpoint(family)
+    head = objective(family).start_head(3, 0, False, model.params, model.head)
+    whole = {**model.params, **head}
+    trained = objective(family).parameter_shapes()  # a T5 that classifies has no decoder
+    return jax.tree.map(jnp.asarray, {name: whole[name] for name in trained})
 
 
-def hyper(dropout: float, regression: bool = False) -> Hyper:
+def hyper(dropout: float, regression: bool = False, family: str = "bert") -> Hyper:
     """Returns hyperparameters for a task of three classes."""
     rate = np.float32(dropout)
     return replace(
-        blank_hyper(),
+        blank_hyper(objective(family).answers_shape),
+        answers_CxT=answer_table(TASK.answers, objective(family).answers_shape),
         num_classes=np.int32(3),
         regression=np.bool_(regression),
         hidden_dropout=rate,
@@ -65,7 +70,7 @@ def gradient_in(family: str, shape: BlockShape, h: Hyper, step: int = 3) -> tupl
     gradient, loss = jax.tree.map(jnp.zeros_like, params), 0.0
     blocks = pack(LENGTHS.tolist(), (shape,))
     do = jax.jit(
-        partial(micro_step, config=config(family), row_length=shape.length, dtype=jnp.float32)
+        partial(micro_step, objective=objective(family), row_length=shape.length, dtype=jnp.float32)
     )
     for block in blocks:
         segments = VIEW.segments(block.examples)
@@ -91,14 +96,15 @@ def assert_close(one: Any, other: Any) -> None:
 PADDED = BlockShape(11, 32, 1)
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("family", [*FAMILIES, "t5-classifier"])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize(
     "shape", [BlockShape(8, 32, 9), BlockShape(2, 64, 9)], ids=["one block", "several"]
 )
 def test_packed_equals_padded(family: str, dropout: float, shape: BlockShape) -> None:
-    gradient, loss, count = gradient_in(family, shape, hyper(dropout))
-    expected, expected_loss, _ = gradient_in(family, PADDED, hyper(dropout))
+    h = hyper(dropout, family=family)
+    gradient, loss, count = gradient_in(family, shape, h)
+    expected, expected_loss, _ = gradient_in(family, PADDED, h)
     assert count == (1 if shape.rows == 8 else 2)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert_close(gradient, expected)
@@ -125,13 +131,14 @@ def test_dropout_depends_on_step_and_seed_and_keeps_its_rate() -> None:
     assert np.abs(np.corrcoef(dropped[:, :40].T)[~np.eye(40, dtype=bool)]).max() < 0.3
 
 
-def test_an_idle_block_leaves_the_gradient_bit_identical() -> None:
-    params = params_of("bert")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_idle_block_leaves_the_gradient_bit_identical(family: str) -> None:
+    params = params_of(family)
     gradient = jax.tree.map(lambda x: jnp.asarray(GENERATOR.normal(size=x.shape), x.dtype), params)
     empty = VIEW.segments(np.full((2, 4), -1, np.int32))
     after, loss = micro_step(
-        gradient, params, np.int32(0), hyper(0.1), empty, np.float32(0), ARENA, config("bert"), 32,
-        jnp.float32,
+        gradient, params, np.int32(0), hyper(0.1, family=family), empty, np.float32(0), ARENA,
+        objective(family), 32, jnp.float32,
     )  # fmt: skip
     assert float(loss) == 0.0
     jax.tree.map(np.testing.assert_array_equal, after, gradient)
@@ -147,7 +154,9 @@ def test_classes_of_other_tasks_get_neither_probability_nor_gradient() -> None:
 def test_regression_is_squared_error_of_the_first_output() -> None:
     params = params_of("bert")
     blocks = pack(LENGTHS.tolist(), (PADDED,))[0].examples
-    logits = predict(params, VIEW.segments(blocks), ARENA, config("bert"), 32, jnp.float32)
+    logits = predict(
+        params, hyper(0.0), VIEW.segments(blocks), ARENA, objective("bert"), 32, jnp.float32
+    )
     outputs = np.asarray(logits)[:, 0, 0]
     expected = np.mean((outputs - VIEW.labels[blocks[:, 0]]) ** 2)
     _, loss, _ = gradient_in("bert", PADDED, hyper(0.0, regression=True))

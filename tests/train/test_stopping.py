@@ -8,7 +8,7 @@ from scipy import stats
 
 from intertrain_jax.base import StopReason
 from intertrain_jax.config import Protocol
-from intertrain_jax.train.metrics import score_predictions
+from intertrain_jax.train.metrics import answered, score_predictions
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
 PROTOCOL = Protocol(patience=300, validate_every=100, early_stop_epsilon=0.01)
@@ -57,5 +57,9 @@ def test_metrics() -> None:
     assert score_predictions(logits, labels, 1, "spearman") == pytest.approx(rho)
     assert np.isnan(score_predictions(np.ones((50, 1), np.float32), labels, 1, "spearman"))
     assert np.isnan(score_predictions(np.full((50, 3), np.nan, np.float32), labels, 3, "accuracy"))
+    logits[:10] = -np.inf  # no answer
+    right = (logits[:, :3].argmax(1) == labels) & (np.arange(50) >= 10)
+    assert score_predictions(logits, labels, 3, "accuracy") == np.mean(right)
+    assert answered(logits, 3).tolist() == [False] * 10 + [True] * 40
     with pytest.raises(ValueError, match="unknown metric 'f1'"):
         score_predictions(logits, labels, 3, "f1")

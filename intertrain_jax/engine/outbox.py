@@ -1,0 +1,67 @@
+"""The outbox: results of runs that ended, written once the weights that they promise are on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container
+
+from intertrain_jax.engine.books import Books
+from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.grid.plan import Run
+from intertrain_jax.records import RunResult
+
+# A run's result, or None and the reason why there is none.
+Emit = Callable[[Run, RunResult | None, str | None], None]
+
+# Results wait for one another's weights at most about this long: flushing stalls the loop.
+_WAIT_SECONDS = 1.0
+
+
+class Outbox:
+    """Holds results back until source models are whole, so that a kill never leaves a record alone.
+
+    Args:
+        emit: writes the record of a run that ended.
+        checkpoints: where weights are.
+        books: which runs still wait for a source model.
+        keep_sources: whether source models stay when nothing waits for them any more.
+    """
+
+    def __init__(
+        self, emit: Emit, checkpoints: Checkpoints, books: Books, keep_sources: bool
+    ) -> None:
+        self._emit, self._checkpoints, self._books = emit, checkpoints, books
+        self._keep_sources = keep_sources
+        self._waiting: list[tuple[Run, RunResult | None, str | None]] = []
+        self._since = 0.0
+
+    def add(self, run: Run, result: RunResult | None, reason: str | None) -> None:
+        """Takes in the outcome of a run."""
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append((run, result, reason))
+
+    @property
+    def due(self) -> bool:
+        """Whether results have waited long enough."""
+        return bool(self._waiting) and time.monotonic() - self._since > _WAIT_SECONDS
+
+    def write(self, sources_in_use: Container[str | None]) -> None:
+        """Writes all records, then deletes the source models that nothing waits for any more.
+
+        Args:
+            sources_in_use: ids of the source runs whose models runs in lanes started from.
+        """
+        if not self._waiting:
+            return
+        self._checkpoints.flush()
+        ended, self._waiting = self._waiting, []
+        for run, result, reason in ended:
+            self._emit(run, result, reason)
+            self._checkpoints.forget_lane(run.id)
+        if self._keep_sources:
+            return
+        for source in {run.depends_on for run, _, _ in ended}:
+            unused = source not in sources_in_use
+            if source is not None and unused and not self._books.dependants(source):
+                self._checkpoints.forget_source(source)

@@ -1,0 +1,36 @@
+"""What every model reads: a packed block of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from intertrain_jax.models.layers import Array
+
+Params = dict[str, Any]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TokenBlock:
+    """R rows of L tokens; a row holds one or more segments (examples) that do not see each other.
+
+    Attributes:
+        tokens_RxL: int32 token ids.
+        segments_RxL: int32, the segment of a token within its row, from 0; -1 on padding.
+        positions_RxL: int32, position of a token within its segment, from 0.
+        types_RxL: int32 token types.
+        starts_RxQ: int32, column of the first token of every segment (any value where unused).
+    """
+
+    tokens_RxL: Array
+    segments_RxL: Array
+    positions_RxL: Array
+    types_RxL: Array
+    starts_RxQ: Array
+
+    def attention_mask(self, segments_RxQ: Array) -> Array:
+        """Returns [R, Q, L]: True where a query of the given segment may see the token."""
+        return segments_RxQ[:, :, None] == self.segments_RxL[:, None, :]
