@@ -142,8 +142,16 @@ def tensors_from_params(
         config: the encoder's shape.
         params: the encoder's arrays, or anything of the same tree, such as gradients.
         head: the head's arrays, if any.
+
+    Raises:
+        IntertrainError: the architecture has no place for a head.
     """
     table = FAMILIES[config.family].keys(config)
+    if head is not None and not table.head:
+        raise IntertrainError(
+            f"A {config.family} model whose output is tied to its words has no head of its own in a"
+            " file, but one was given; write it without, or as an untied model."
+        )
     layers = config.num_layers, config.num_decoder_layers
     arrays = dict(flatten(params))
     named = {

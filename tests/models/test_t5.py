@@ -171,3 +171,6 @@ def test_an_output_is_no_part_of_a_tied_export(make: Callable[[str], Path]) -> N
     assert tensors_from_params(checkpoint.config, checkpoint.params, None).keys() == {
         used.name for used in checkpoint.report.used
     }
+    head = {"out": {"kernel": checkpoint.params["embeddings"]["word"].T}}
+    with pytest.raises(IntertrainError, match="tied to its words has no head of its own"):
+        tensors_from_params(checkpoint.config, checkpoint.params, head)
