@@ -225,8 +225,8 @@ def _sizes_of(config: Mapping[str, object]) -> LayerSizes | None:
     """Reads sizes out of a config.json; None where it does not have them."""
 
     def numbers(*names: str) -> list[int] | None:
-        found = [config.get(name) for name in names]
-        return [n for n in found if isinstance(n, int)] if all(map(_is_int, found)) else None
+        found = [n for name in names if isinstance(n := config.get(name), int)]
+        return found if len(found) == len(names) else None
 
     if config.get("model_type") == "t5":
         read = numbers("num_layers", "d_model", "d_ff", "d_kv", "num_heads")
@@ -240,7 +240,3 @@ def _sizes_of(config: Mapping[str, object]) -> LayerSizes | None:
         return None
     layers, width, inner = read
     return LayerSizes(layers, width, inner, width)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int)

@@ -228,12 +228,11 @@ class TextToText:
         """
         encoded = t5.encode(params, self.config, block, dtype)
         answers_CxT = hyper.answers_CxT
+        real = jnp.arange(self.num_outputs) < hyper.num_classes
         if self.decision == "generate":
             texts = t5.generate(params, self.config, block, encoded, self.length)
             padded = jnp.where(answers_CxT < 0, self.config.pad_token_id, answers_CxT)
             equal = jnp.all(texts[:, :, None] == padded, axis=-1)
-        real = jnp.arange(self.num_outputs) < hyper.num_classes
-        if self.decision == "generate":
             return jnp.where(equal & real, 0.0, -jnp.inf)
 
         def score(answer_T: Array) -> Array:
