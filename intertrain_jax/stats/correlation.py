@@ -1,0 +1,74 @@
+"""Correlations of two measurements of the same models, with p-values and intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atanh, sqrt, tanh
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+CONFIDENCE = 0.95
+Kind = Literal["pearson", "spearman"]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A correlation and what it rests on.
+
+    Attributes:
+        kind: "pearson" or "spearman".
+        n: pairs; those with a missing value do not count.
+        value: the coefficient; NaN below two pairs, or where one side is constant.
+        p: two-sided, of no correlation; NaN below three pairs.
+        low, high: interval at `CONFIDENCE`; NaN below four pairs.
+    """
+
+    kind: Kind
+    n: int
+    value: float
+    p: float
+    low: float
+    high: float
+
+
+def correlation(x: ArrayLike, y: ArrayLike, kind: Kind) -> Correlation:
+    """Returns the correlation of paired values, after dropping pairs with a missing value.
+
+    The interval is Fisher's on the transformed coefficient, with the standard error 1/√(n − 3) for
+    Pearson's and √((1 + ρ²/2)/(n − 3)) for Spearman's (Bonett and Wright 2000).
+
+    Args:
+        x, y: [n] numbers, NaN where missing.
+        kind: "pearson" or "spearman".
+
+    Raises:
+        ValueError: `x` and `y` differ in shape.
+    """
+    a, b = np.asarray(x, float), np.asarray(y, float)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"x and y must be of one shape [n], got {a.shape} and {b.shape}")
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b, n = a[both], b[both], int(both.sum())
+    nan = float("nan")
+    if n < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Correlation(kind, n, nan, nan, nan, nan)
+    found = stats.pearsonr(a, b) if kind == "pearson" else stats.spearmanr(a, b)
+    # Rounding can carry a coefficient past one.
+    value = float(np.clip(found.statistic, -1.0, 1.0))
+    p = float(found.pvalue) if n > 2 else nan
+    if n < 4:
+        return Correlation(kind, n, value, p, nan, nan)
+    low, high = fisher_interval(value, n, kind)
+    return Correlation(kind, n, value, p, low, high)
+
+
+def fisher_interval(value: float, n: int, kind: Kind) -> tuple[float, float]:
+    """Returns the interval of a coefficient over n ≥ 4 pairs; see `correlation`."""
+    if abs(value) >= 1.0:
+        return value, value
+    variance = (1.0 if kind == "pearson" else 1.0 + value**2 / 2.0) / (n - 3)
+    half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)) * sqrt(variance)
+    return tanh(atanh(value) - half), tanh(atanh(value) + half)
