@@ -1,0 +1,1 @@
+"""Ranking base models without finetuning them: from features that are computed once."""
