@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from intertrain_jax.probe.arrays import above_rounding, centred, checked, decomposed, indicators
+
 # Variance of the noise in LogME, relative to the target's mean square, below which it is rounding.
 _NOISE_FLOOR = 1e-9
 # LogME's search: spacing of the first grid in log(α/β), then rounds that each narrow it fourfold.
@@ -119,12 +121,20 @@ def log_maximum_evidence(features_NxD: np.ndarray, labels_N: np.ndarray, num_cla
             a regression target is zero throughout.
     """
     features_NxD, labels_N = checked(features_NxD, labels_N, num_classes)
-    targets_NxC = labels_N[:, None] if num_classes == 1 else _indicators(labels_N)
+    targets_NxC = labels_N[:, None] if num_classes == 1 else indicators(labels_N)
     square_C = (targets_NxC**2).sum(axis=0)
     if not square_C.all():
         raise ValueError("LogME: the regression target is zero for every example")
     n = len(features_NxD)
-    sigma_R, x_RxC = _spectrum(features_NxD, targets_NxC)
+    mean_D, centred_NxD = centred(features_NxD)
+    singular_R, right_RxD, x_RxC = decomposed(centred_NxD, targets_NxC)
+    # F = [1/√N, U] [√N mean; S V], the left factor with orthonormal columns: the small right one
+    # holds the mean, often a thousand times the rest, without squaring the difference.
+    small_SxD = np.vstack([np.sqrt(n) * mean_D, singular_R[:, None] * right_RxD])
+    left_SxR, singular_R, _ = np.linalg.svd(small_SxD, full_matrices=False)
+    kept = above_rounding(singular_R)
+    sigma_R = singular_R[kept] ** 2
+    x_RxC = left_SxR[:, kept].T @ np.vstack([targets_NxC.sum(axis=0) / np.sqrt(n), x_RxC])
     # Evidence does not depend on the features' scale; this fixes where the grid ends.
     sigma_R = sigma_R / sigma_R.max(initial=np.finfo(float).tiny)
     fitted_CxR = (x_RxC**2).T
@@ -174,13 +184,12 @@ def h_score(features_NxD: np.ndarray, labels_N: np.ndarray, num_classes: int) ->
         raise ValueError("H-score: it needs classes, and the task is a regression")
     features_NxD, labels_N = checked(features_NxD, labels_N, num_classes)
     n, width = features_NxD.shape
-    centred_NxD = features_NxD - features_NxD.mean(axis=0)
-    # The mean of equal numbers may differ from them in the last digit.
-    centred_NxD[:, np.ptp(features_NxD, axis=0) == 0] = 0.0
-    targets_NxC = _indicators(labels_N)
-    sigma_R, x_RxC = _spectrum(centred_NxD, targets_NxC)
-    if not len(sigma_R):
+    _, centred_NxD = centred(features_NxD)
+    targets_NxC = indicators(labels_N)
+    singular_R, _, x_RxC = decomposed(centred_NxD, targets_NxC)
+    if not len(singular_R):
         return 0.0
+    sigma_R = singular_R**2
     # Ledoit and Wolf's moments, all over D: the sum of squares of Σ, its distance from a multiple
     # of the identity, and the mean error of one example's outer product as an estimate of Σ.
     variance = sigma_R.sum() / n / width
@@ -219,7 +228,7 @@ def leep(source_probs_NxZ: np.ndarray, labels_N: np.ndarray, num_classes: int) -
         raise ValueError("LEEP: every row of source probabilities must be ≥ 0 and sum to 1")
     probs_NxZ = probs_NxZ / probs_NxZ.sum(axis=1, keepdims=True)
     used_NxZ = probs_NxZ[:, probs_NxZ.any(axis=0)]
-    joint_CxZ = _indicators(labels_N).T @ used_NxZ
+    joint_CxZ = indicators(labels_N).T @ used_NxZ
     given_CxZ = joint_CxZ / joint_CxZ.sum(axis=0)
     row_N = np.unique(labels_N, return_inverse=True)[1]
     return float(np.log((given_CxZ[row_N] * used_NxZ).sum(axis=1)).mean())
@@ -243,58 +252,7 @@ def nce(source_labels_N: np.ndarray, labels_N: np.ndarray, num_classes: int) -> 
     if num_classes == 1:
         raise ValueError("NCE: it needs classes, and the task is a regression")
     sources_Nx1, labels_N = checked(np.asarray(source_labels_N)[..., None], labels_N, num_classes)
-    joint_CxZ = _indicators(labels_N).T @ _indicators(sources_Nx1[:, 0])
+    joint_CxZ = indicators(labels_N).T @ indicators(sources_Nx1[:, 0])
     given_CxZ = joint_CxZ / joint_CxZ.sum(axis=0)
     seen = joint_CxZ > 0
     return float((joint_CxZ[seen] * np.log(given_CxZ[seen])).sum() / len(labels_N))
-
-
-def checked(
-    features_NxD: np.ndarray, labels_N: np.ndarray, num_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns features as float64 and labels as integers, or as float64 where num_classes is 1.
-
-    Raises:
-        ValueError: shapes disagree, a value is not finite, a label is no integer in
-            [0, num_classes), or there is no example.
-    """
-    features_NxD = np.asarray(features_NxD, dtype=np.float64)
-    given_N = np.asarray(labels_N)
-    labels_N = given_N.astype(np.float64)
-    if features_NxD.ndim != 2 or labels_N.shape != features_NxD.shape[:1] or not len(labels_N):
-        raise ValueError(
-            "features must be [N, D] and labels [N] with N ≥ 1, "
-            f"got {features_NxD.shape} and {labels_N.shape}"
-        )
-    if not np.isfinite(features_NxD).all():
-        bad = int((~np.isfinite(features_NxD)).any(axis=1).sum())
-        raise ValueError(f"features must be finite: {bad} of {len(labels_N)} examples are not")
-    if num_classes == 1:
-        if not np.isfinite(labels_N).all():
-            raise ValueError("targets of a regression must be finite")
-        return features_NxD, labels_N
-    if not ((labels_N >= 0) & (labels_N < num_classes) & (labels_N % 1 == 0)).all():
-        raise ValueError(f"labels must be integers from 0 to {num_classes - 1}")
-    return features_NxD, labels_N.astype(np.int64)
-
-
-def _indicators(labels_N: np.ndarray) -> np.ndarray:
-    """Returns [N, classes present] zeros and ones, in the order of the classes."""
-    return np.asarray(labels_N[:, None] == np.unique(labels_N), dtype=np.float64)
-
-
-def _spectrum(features_NxD: np.ndarray, targets_NxC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the R nonzero eigenvalues of F Fᵀ, and targets projected on its eigenvectors [R, C].
-
-    From the smaller of the two Gram matrices, several times as fast as from F itself. What that
-    costs is directions below 1e-6 or so of the largest singular value, which features computed in
-    float32 have only as rounding.
-    """
-    wide = features_NxD.shape[0] < features_NxD.shape[1]
-    gram = features_NxD @ features_NxD.T if wide else features_NxD.T @ features_NxD
-    sigma, vectors = np.linalg.eigh(gram)
-    kept = sigma > len(gram) * np.finfo(float).eps * sigma.max(initial=0.0)
-    sigma_R, vectors = sigma[kept], vectors[:, kept]
-    if wide:
-        return sigma_R, vectors.T @ targets_NxC
-    return sigma_R, vectors.T @ (features_NxD.T @ targets_NxC) / np.sqrt(sigma_R)[:, None]

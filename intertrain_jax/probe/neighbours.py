@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from intertrain_jax.probe.estimators import checked
+from intertrain_jax.probe.arrays import checked
 
 Metric = Literal["cosine", "euclidean"]
 

@@ -139,6 +139,16 @@ def test_distances_far_from_the_origin_keep_their_digits() -> None:
     assert (neighbour_indices(train + 1e6, queries + 1e6, 5, "euclidean") == near).all()
 
 
+def test_cosines_of_nearly_parallel_features_are_told_apart() -> None:
+    # As an encoder's first tokens often are: a mean a thousand times what differs.
+    train, _, queries, _ = normal_case(8)
+    train, queries = train + 1e3, queries + 1e3
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, train))
+    distances = ((a[:, None] - b[None]) ** 2).sum(axis=2)
+    expected = distances.argsort(axis=1)[:, :5]
+    assert (neighbour_indices(train, queries, 5, "cosine") == expected).all()
+
+
 def test_cosine_does_not_depend_on_lengths_and_euclidean_does() -> None:
     train, _, queries, _ = normal_case(5)
     lengths = np.random.default_rng(0).uniform(0.1, 10.0, (60, 1))
