@@ -176,7 +176,7 @@ def test_an_exact_fit_is_bounded_and_above_any_other() -> None:
     assert values[2] == pytest.approx(np.mean(expected), abs=0.01)
 
 
-@pytest.mark.parametrize("condition", [1e2, 1e4, 1e5])
+@pytest.mark.parametrize("condition", [1e2, 1e3, 1e4])
 @pytest.mark.parametrize("offset", [0.0, 1e3])
 def test_logme_of_ill_conditioned_features(condition: float, offset: float) -> None:
     # Against singular values of the features themselves, where the code takes a Gram matrix's. The
