@@ -343,13 +343,17 @@ def to_yaml(config: ExperimentConfig) -> str:
     )
 
 
-def bundled_configs() -> dict[str, Path]:
-    """Returns name → file of the configurations that come with the package."""
+def bundled_folder() -> Path | None:
+    """Returns the folder of what comes with the package, if it is there."""
     package = Path(__file__).parent
     # Installed, configs/ is the package's; in a clone or an editable install it lies beside it.
-    folder = next(
-        (f for f in (package / "configs", package.parent / "configs") if f.is_dir()), None
-    )
+    folders = (package / "configs", package.parent / "configs")
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def bundled_configs() -> dict[str, Path]:
+    """Returns name → file of the configurations that come with the package."""
+    folder = bundled_folder()
     if folder is None:
         return {}
     return {

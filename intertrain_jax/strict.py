@@ -111,6 +111,9 @@ def _convert(value: Any, hint: Any, path: str, noun: str) -> Any:
             return build(option, value, path, noun)
         if isinstance(option, type) and issubclass(option, Enum) and value in list(option):
             return option(value)
+        entry = get_args(option)[0] if get_origin(option) is tuple else None
+        if is_dataclass(entry) and isinstance(value, list):
+            return tuple(build(entry, item, f"{path}[{i}]", noun) for i, item in enumerate(value))
     return tuple(value) if isinstance(value, list) else value
 
 

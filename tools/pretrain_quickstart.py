@@ -28,7 +28,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from intertrain_jax.data import grammar as gr
 from intertrain_jax.data import lexicon as lx
 from intertrain_jax.data import statements as st
-from intertrain_jax.models import t5
+from intertrain_jax.models import t5, t5_texts
 from intertrain_jax.models.bert import EncoderConfig, hidden_states
 from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.export import export_checkpoint
@@ -331,8 +331,8 @@ def span_loss(
     """Returns the mean cross-entropy of the hidden spans' tokens."""
     body = params["body"]
     encoded = t5.encode(body, config, block)
-    inputs = t5.decoder_inputs(texts_RxQxT, config)
-    return mean_entropy(t5.text_logits(body, config, block, encoded, inputs), texts_RxQxT)
+    inputs = t5_texts.decoder_inputs(texts_RxQxT, config)
+    return mean_entropy(t5_texts.text_logits(body, config, block, encoded, inputs), texts_RxQxT)
 
 
 def mean_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,26 +21,25 @@ _BEAT_SECONDS = 5.0
 _BAR_SECONDS = 0.2
 
 
-class ProgressDisplay:
-    """Shows what the engine reports; usable as a context manager.
+class LiveDisplay:
+    """Shows how far something is; usable as a context manager.
 
     Args:
-        out: results directory; the heartbeat for `status` goes there.
+        noun: what is counted.
         quiet: show nothing.
     """
 
-    def __init__(self, out: Path, quiet: bool) -> None:
-        self._out = out
+    def __init__(self, noun: str, quiet: bool) -> None:
         self._console = make_console(stderr=True)
-        self._quiet = quiet
+        self._noun, self._quiet = noun, quiet
         self._bar: Progress | None = None
         self._bar_task = TaskID(0)
-        self._last_line = self._last_beat = self._last_bar = float("-inf")
+        self._last_line = self._last_bar = float("-inf")
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._quiet:
             self._bar = Progress(
-                TextColumn("runs"),
+                TextColumn(self._noun),
                 BarColumn(),
                 TextColumn("{task.description}"),
                 console=self._console,
@@ -57,29 +57,51 @@ class ProgressDisplay:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        (self._out / HEARTBEAT_FILE).unlink(missing_ok=True)
 
-    def __call__(self, progress: GridProgress) -> None:
-        """Takes the engine's report; cheap enough for every turn of its loop."""
+    def show(self, ended: int, total: int, text: Callable[[], str]) -> None:
+        """Takes news; cheap enough for every turn of a loop, as `text` is seldom asked for."""
         now = time.monotonic()
-        if now - self._last_beat >= _BEAT_SECONDS:
-            self._last_beat = now
-            write_heartbeat(self._out, _heartbeat(progress))
         if self._quiet:
             return
         if self._bar is not None:
             if now - self._last_bar >= _BAR_SECONDS:
                 self._last_bar = now
-                ended = progress.done + progress.failed
-                self._bar.update(
-                    self._bar_task,
-                    completed=ended,
-                    total=progress.total,
-                    description=describe(progress),
-                )
+                self._bar.update(self._bar_task, completed=ended, total=total, description=text())
         elif now - self._last_line >= _LINE_SECONDS:
             self._last_line = now
-            self._console.print(f"runs {describe(progress)}", soft_wrap=True)
+            self._console.print(f"{self._noun} {text()}", soft_wrap=True)
+
+
+class ProgressDisplay(LiveDisplay):
+    """Shows what the engine reports, and leaves a heartbeat for `status`.
+
+    Args:
+        out: results directory; the heartbeat goes there.
+        quiet: show nothing.
+    """
+
+    def __init__(self, out: Path, quiet: bool) -> None:
+        super().__init__("runs", quiet)
+        self._out = out
+        self._last_beat = float("-inf")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        (self._out / HEARTBEAT_FILE).unlink(missing_ok=True)
+
+    def __call__(self, progress: GridProgress) -> None:
+        """Takes the engine's report."""
+        now = time.monotonic()
+        if now - self._last_beat >= _BEAT_SECONDS:
+            self._last_beat = now
+            write_heartbeat(self._out, _heartbeat(progress))
+        ended = progress.done + progress.failed
+        self.show(ended, progress.total, lambda: describe(progress))
 
 
 def describe(progress: GridProgress) -> str:

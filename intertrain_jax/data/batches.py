@@ -76,6 +76,47 @@ def epoch_order(seed: int, epoch: int, num_examples: int) -> NDArray[np.int64]:
     return generator.permutation(num_examples)
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The examples of one optimiser step of a run.
+
+    Attributes:
+        number: of the step, from 0.
+        examples: indices into the training split (the last batch of an epoch may be smaller).
+        examples_after: examples seen once this step is done.
+        validate: whether a validation is due after this step.
+    """
+
+    number: int
+    examples: NDArray[np.int64]
+    examples_after: int
+    validate: bool
+
+
+def batches_from(
+    protocol: Protocol, schedule: Schedule, seed: int, first: int = 0
+) -> Iterator[Batch]:
+    """Yields a run's batches in order, beginning with step `first`.
+
+    Args:
+        protocol: batch size and validation interval, both in examples.
+        schedule: from `schedule_of`.
+        seed: the run's seed.
+        first: number of the first step to yield.
+    """
+    size, per_epoch = protocol.batch_size, schedule.steps_per_epoch
+    order, order_epoch = np.zeros(0, np.int64), -1
+    for number in range(first, schedule.total_steps):
+        epoch, within = divmod(number, per_epoch)
+        if epoch != order_epoch:
+            order, order_epoch = epoch_order(seed, epoch, schedule.num_examples), epoch
+        batch = order[within * size : (within + 1) * size]
+        before = epoch * schedule.num_examples + within * size
+        after = before + len(batch)
+        due = after // protocol.validate_every > before // protocol.validate_every
+        yield Batch(number, batch, after, due or number == schedule.total_steps - 1)
+
+
 def steps_from(
     protocol: Protocol,
     schedule: Schedule,
@@ -94,22 +135,13 @@ def steps_from(
         shapes: micro-step shapes into which batches are packed, by row length.
         first: number of the first step to yield.
     """
-    size, per_epoch = protocol.batch_size, schedule.steps_per_epoch
-    order, order_epoch = np.zeros(0, np.int64), -1
-    for number in range(first, schedule.total_steps):
-        epoch, within = divmod(number, per_epoch)
-        if epoch != order_epoch:
-            order, order_epoch = epoch_order(seed, epoch, schedule.num_examples), epoch
-        batch = order[within * size : (within + 1) * size]
-        before = epoch * schedule.num_examples + within * size
-        after = before + len(batch)
+    for batch in batches_from(protocol, schedule, seed, first):
+        examples = batch.examples
         blocks = [
-            Block(block.shape, _renamed(block.examples, batch))
-            for block in pack(lengths[batch].tolist(), shapes)
+            Block(block.shape, _renamed(block.examples, examples))
+            for block in pack(lengths[examples].tolist(), shapes)
         ]
-        due = after // protocol.validate_every > before // protocol.validate_every
-        last = number == schedule.total_steps - 1
-        yield Step(number, blocks, len(batch), after, due or last)
+        yield Step(batch.number, blocks, len(examples), batch.examples_after, batch.validate)
 
 
 def _renamed(examples: NDArray[np.int32], batch: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 ROW_LENGTHS = (32, 64, 96, 128, 192, 256, 384, 512)
 # An unused segment slot of a block.
 EMPTY = -1
+# Rows are chosen for all but the longest of a task's examples, which get rows of their own.
+_MAIN_QUANTILE = 0.98
+# Tokens of a block without training: no activations and no gradients are kept, so it may be large.
+EVALUATION_TOKENS = {"cpu": 1024, "gpu": 32768, "tpu": 32768}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,14 @@ def row_length_for(longest: int, row_lengths: Sequence[int] = ROW_LENGTHS) -> in
         if longest <= length:
             return length
     raise ValueError(f"an example of {longest} tokens fits no row length of {tuple(row_lengths)}")
+
+
+def row_lengths_of(lengths: NDArray[np.int32], longest: int) -> tuple[int, ...]:
+    """Returns the row lengths of a task: for most of its examples, and for its longest ones."""
+    known = (*ROW_LENGTHS, -(-longest // 128) * 128)
+    main = row_length_for(int(np.quantile(lengths, _MAIN_QUANTILE)), known)
+    most = row_length_for(longest, known)
+    return (most,) if 2 * main > most else (main, most)
 
 
 def pack_rows(lengths: Sequence[int], row_length: int, max_segments: int) -> list[list[int]]:

@@ -32,6 +32,19 @@ _ARRAYS = ("tokens", "offsets", "boundaries", "labels")
 _BATCH = 2000
 
 
+def has_tokenizer(directory: Path) -> bool:
+    """Whether a model directory holds a tokenizer: more than settings of one."""
+    files = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
+    return any((directory / name).is_file() for name in files)
+
+
+@cache
+def vocabulary_fingerprint(directory: Path) -> str:
+    """Returns a hash of a tokenizer's words and their ids."""
+    words = sorted(_tokenizer(directory).get_vocab().items())
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+
+
 @cache
 def tokenizer_fingerprint(directory: Path) -> str:
     """Returns a hash of the tokenizer's files.

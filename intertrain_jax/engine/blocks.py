@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.packing import (
-    ROW_LENGTHS,
+    EVALUATION_TOKENS,
     BlockShape,
     longer_blocks,
     pack,
-    row_length_for,
+    row_lengths_of,
     segments_per_row,
 )
 
@@ -24,13 +24,7 @@ from intertrain_jax.data.packing import (
 # Measured with tools/bench_grid.py --rows on each backend (see results/benchmarks).
 OVERHEAD_TOKENS = {"cpu": 32, "gpu": 1024, "tpu": 1024}
 MOST_TOKENS = {"cpu": 2048, "gpu": 16384, "tpu": 16384}
-# Evaluation keeps no activations and no gradients, so its blocks are larger.
-EVALUATION_TOKENS = {"cpu": 1024, "gpu": 32768, "tpu": 32768}
 _SAMPLED_BATCHES = 24
-
-
-# Rows are chosen for all but the longest of a task's examples, which get rows of their own.
-_MAIN_QUANTILE = 0.98
 
 Shapes = tuple[BlockShape, ...]
 
@@ -105,14 +99,6 @@ def cheapest_rows(
         )
 
     return min(range(1, min(most, largest) + 1), key=cost)
-
-
-def row_lengths_of(lengths: NDArray[np.int32], longest: int) -> tuple[int, ...]:
-    """Returns the row lengths of a task: for most of its examples, and for its longest ones."""
-    known = (*ROW_LENGTHS, -(-longest // 128) * 128)
-    main = row_length_for(int(np.quantile(lengths, _MAIN_QUANTILE)), known)
-    most = row_length_for(longest, known)
-    return (most,) if 2 * main > most else (main, most)
 
 
 def choose_shapes(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.data.packing import EMPTY, BlockShape, pack
-from intertrain_jax.engine.arena import Arena, SplitView
 from intertrain_jax.engine.lanes import LanePrograms, Lanes
+from intertrain_jax.train.arena import Arena, SplitView
 from intertrain_jax.train.step import Segments
 
 # Blocks of one evaluation dispatch.

@@ -22,6 +22,7 @@ from intertrain_jax.engine.sharding import (
     by_lane,
     over_lanes,
 )
+from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import (
     Hyper,
@@ -341,21 +342,3 @@ class LanePrograms:
         width = lanes.runs.step.shape[0]
         local = jnp.clip(lane - jax.lax.axis_index(AXIS) * width, 0, width - 1)
         return jax.tree.map(lambda x: x[None], _take(lanes, local))
-
-
-def blank_hyper(answers_shape: tuple[int, int] | None = None) -> Hyper:
-    """Returns hyperparameters of the right shapes and dtypes for an empty lane.
-
-    Args:
-        answers_shape: [C, T] of the label texts, None for classifiers.
-    """
-    integers = {"warmup_steps", "total_steps", "head_only_steps", "num_classes"}
-    kinds = {"constant": np.bool_, "regression": np.bool_, "dropout_seed": np.uint32}
-    return Hyper(
-        **{
-            name: np.int32(0) if name in integers else kinds.get(name, np.float32)(0)
-            for name in Hyper.__dataclass_fields__
-            if name != "answers_CxT"
-        },
-        answers_CxT=None if answers_shape is None else np.full(answers_shape, -1, np.int32),
-    )

@@ -18,7 +18,6 @@ from intertrain_jax.data.batches import Schedule, schedule_of
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.splits import train_subset
 from intertrain_jax.engine import inflight
-from intertrain_jax.engine.arena import SplitView, build_arena
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
@@ -26,7 +25,7 @@ from intertrain_jax.engine.environment import prepare_process
 from intertrain_jax.engine.evaluation import Evaluator
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lane_group import LaneGroup
-from intertrain_jax.engine.lane_run import LaneRun, hyper_of
+from intertrain_jax.engine.lane_run import LaneRun
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.outbox import Emit, Outbox
 from intertrain_jax.engine.progress import GridProgress
@@ -36,6 +35,8 @@ from intertrain_jax.engine.starts import Starts
 from intertrain_jax.grid.plan import Plan, Run
 from intertrain_jax.models.hf_weights import Checkpoint
 from intertrain_jax.records import RunResult
+from intertrain_jax.train.arena import SplitView, build_arena
+from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.metrics import answered, score_predictions
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
@@ -98,7 +99,7 @@ class GridLoop:
         self._protocol = plan.runs[0].protocol
         self._starts = Starts(models, tasks, self._protocol, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
-        self._arena = build_arena(tasks, self._mesh)
+        self._arena = build_arena(tasks, replicated(self._mesh))
         self.shapes = self._choose_shapes(plan)
         self._evaluator = Evaluator(self._arena, self._starts.objective.num_outputs)
         self._pretrained: Any = None

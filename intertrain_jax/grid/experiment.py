@@ -13,6 +13,7 @@ from typing import Any
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config import EXPERIMENT_FILE, ExperimentConfig, config_from_mapping, to_yaml
 from intertrain_jax.grid.plan import Resolution
+from intertrain_jax.rank_config import RANK_FILE
 from intertrain_jax.records import write_atomic
 from intertrain_jax.strict import build, parse_yaml, to_plain
 
@@ -40,6 +41,8 @@ def read_experiment(out: Path) -> ExperimentConfig | None:
             f"output directory {str(out)!r} must be a directory, but is a file."
             " Choose another --out."
         )
+    if (out / RANK_FILE).is_file():  # a ranking may be joined by the gains that it foretells
+        return None
     # A half-written file is what a kill in the first moment leaves; it is nobody's.
     if out.is_dir() and any(not entry.name.endswith(".tmp") for entry in out.iterdir()):
         raise IntertrainError(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models import bert, t5
+from intertrain_jax.models import bert, t5, t5_texts
 from intertrain_jax.models.bert import EncoderConfig, word_embeddings
 from intertrain_jax.models.block import Params
 from intertrain_jax.models.heads import inherit_head
@@ -223,11 +223,11 @@ def _encode(params: Params, config: T5Config, block: PaddedBlock) -> Array:
 def _text_logits(params: Params, config: T5Config, block: PaddedBlock, inputs: Array) -> Array:
     with _full_precision():
         encoded = t5.encode(params, config, block)
-        return t5.text_logits(params, config, block, encoded, inputs)[:, 0]
+        return t5_texts.text_logits(params, config, block, encoded, inputs)[:, 0]
 
 
 @partial(jax.jit, static_argnums=(1, 3))
 def _generate(params: Params, config: T5Config, block: PaddedBlock, length: int) -> Array:
     with _full_precision():
         encoded = t5.encode(params, config, block)
-        return t5.generate(params, config, block, encoded, length)[:, 0]
+        return t5_texts.generate(params, config, block, encoded, length)[:, 0]

@@ -178,6 +178,16 @@ class Encoder(nnx.Module):  # type: ignore[misc]
             x = self.layers[str(i)](x, block, dropout, site, only_first and i == last)
         return x
 
+    def features(
+        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
+    ) -> Array:
+        """Returns what the classification head reads of every segment [R, Q, D].
+
+        That is the first token's last hidden state, for BERT through its pooler.
+        """
+        first_RxQxD = self(words_RxLxD, block, dropout, only_first=True, dtype=dtype)
+        return jnp.tanh(self.pooler(first_RxQxD)) if "pooler" in vars(self) else first_RxQxD
+
 
 class RobertaHead(nnx.Module):  # type: ignore[misc]
     """dropout → dense → tanh → dropout → out, on the first token."""
@@ -186,12 +196,10 @@ class RobertaHead(nnx.Module):  # type: ignore[misc]
         self.dense = Linear(config.hidden_size, config.hidden_size)
         self.out = Linear(config.hidden_size, num_classes)
 
-    def __call__(self, first_RxQxD: Array, keys: tuple[Array, Array] | None, rate: Array) -> Array:
-        """Returns logits [R, Q, C]; `keys` are the dropout keys of its two sites, or None."""
-        x = first_RxQxD if keys is None else drop_features(first_RxQxD, keys[0], rate)
-        x = jnp.tanh(self.dense(x))
-        if keys is not None:
-            x = drop_features(x, keys[1], rate)
+    def __call__(self, first: Array, dropout: Dropout | None) -> Array:
+        """Returns logits [..., C] of features [..., D]; `dropout` has one key for each of them."""
+        x = _drop_classifier(first, dropout, _POOLED_SITE)
+        x = _drop_classifier(jnp.tanh(self.dense(x)), dropout, _DENSE_SITE)
         return self.out(x)
 
 
@@ -201,10 +209,17 @@ class BertHead(nnx.Module):  # type: ignore[misc]
     def __init__(self, config: EncoderConfig, num_classes: int) -> None:
         self.out = Linear(config.hidden_size, num_classes)
 
-    def __call__(self, pooled_RxQxD: Array, keys: tuple[Array, Array] | None, rate: Array) -> Array:
-        """Returns logits [R, Q, C]; of the dropout `keys`, only the first is for this head."""
-        x = pooled_RxQxD if keys is None else drop_features(pooled_RxQxD, keys[0], rate)
-        return self.out(x)
+    def __call__(self, pooled: Array, dropout: Dropout | None) -> Array:
+        """Returns logits [..., C] of features [..., D]; `dropout` has one key for each of them."""
+        return self.out(_drop_classifier(pooled, dropout, _POOLED_SITE))
+
+
+def _drop_classifier(x: Array, dropout: Dropout | None, site: int) -> Array:
+    return x if dropout is None else drop_features(x, dropout.site_keys(site), dropout.classifier)
+
+
+def _head(config: EncoderConfig, num_classes: int) -> BertHead | RobertaHead:
+    return (BertHead if config.family == "bert" else RobertaHead)(config, num_classes)
 
 
 class Classifier(Encoder):
@@ -212,24 +227,15 @@ class Classifier(Encoder):
 
     def __init__(self, config: EncoderConfig, num_classes: int) -> None:
         super().__init__(config)
-        head = BertHead if config.family == "bert" else RobertaHead
-        self.head = head(config, num_classes)
+        self.head = _head(config, num_classes)
 
     def logits(
         self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
     ) -> Array:
         """Returns float32 logits [R, Q, C] of every segment of the block."""
-        first_RxQxD = self(words_RxLxD, block, dropout, only_first=True, dtype=dtype)
-        if "pooler" in vars(self):
-            first_RxQxD = jnp.tanh(self.pooler(first_RxQxD))
-        if dropout is None:
-            return self.head(first_RxQxD, None, jnp.zeros(())).astype(jnp.float32)
-        picks = jnp.minimum(block.starts_RxQ, block.tokens_RxL.shape[1] - 1)
-        pooled, dense = (
-            jnp.take_along_axis(dropout.site_keys(site), picks, axis=1)
-            for site in (_POOLED_SITE, _DENSE_SITE)
-        )
-        return self.head(first_RxQxD, (pooled, dense), dropout.classifier).astype(jnp.float32)
+        features_RxQxD = self.features(words_RxLxD, block, dropout, dtype)
+        of_first = None if dropout is None else dropout.of_first_tokens(block.starts_RxQ)
+        return self.head(features_RxQxD, of_first).astype(jnp.float32)
 
 
 @cache
@@ -276,3 +282,38 @@ def classify(
     """Returns float32 logits [R, Q, C] for every segment, given its looked-up word embeddings."""
     num_classes = params["head"]["out"]["bias"].shape[-1]
     return bind(params, config, num_classes).logits(words_RxLxD, block, dropout, dtype)
+
+
+@cache
+def _head_graph(config: EncoderConfig, num_classes: int) -> tuple[Any, Any]:
+    return nnx.split(nnx.eval_shape(lambda: _head(config, num_classes)))
+
+
+def head_features(params: Params, config: EncoderConfig, block: TokenBlock, dtype: Any) -> Array:
+    """Returns what a head reads of every segment [R, Q, D], in `dtype`, without dropout.
+
+    Args:
+        params: the body's parameters, without a head.
+        config: the encoder's shape.
+        block: tokens and segments.
+        dtype: of computation.
+    """
+    words = word_embeddings(params, block.tokens_RxL)
+    return bind(params, config).features(words, block, None, dtype)
+
+
+def head_logits(
+    head: Params, config: EncoderConfig, features: Array, dropout: Dropout | None
+) -> Array:
+    """Returns float32 logits [..., C] of a head on features [..., D].
+
+    Args:
+        head: the head's parameters.
+        config: the encoder's shape.
+        features: of `head_features`.
+        dropout: keys [...] of the features' first tokens, and rates; or None.
+    """
+    graph, abstract = _head_graph(config, head["out"]["bias"].shape[-1])
+    state = jax.tree.map(lambda x: x, abstract)
+    nnx.replace_by_pure_dict(state, head)
+    return nnx.merge(graph, state)(features, dropout).astype(jnp.float32)

@@ -77,10 +77,31 @@ def load_checkpoint(ref: str, revision: str | None = None) -> Checkpoint:
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
     """
-    directory = resolve_reference(ref, revision)
+    return load_directory(resolve_reference(ref, revision), ref)
+
+
+def read_config(directory: Path, name: str) -> tuple[AnyConfig, dict[str, Any]]:
+    """Returns a model's shape, and the content of its config.json.
+
+    Args:
+        directory: of the model.
+        name: how messages call it.
+
+    Raises:
+        IntertrainError: it has no valid config.json of a supported architecture.
+    """
     hf_config = read_hf_config(directory)
-    config = family_of(hf_config, ref).config(hf_config, ref)
-    params, head, report = params_from_tensors(config, open_tensors(directory), ref)
+    return family_of(hf_config, name).config(hf_config, name), hf_config
+
+
+def load_directory(directory: Path, name: str) -> Checkpoint:
+    """Loads a base model from its directory.
+
+    Raises:
+        IntertrainError: it is not supported, or its tensors do not fit its config.json.
+    """
+    config, hf_config = read_config(directory, name)
+    params, head, report = params_from_tensors(config, open_tensors(directory), name)
     fingerprint = fingerprint_of(config, params, head)
     return Checkpoint(config, params, head, report, fingerprint, directory, hf_config)
 

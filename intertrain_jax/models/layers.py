@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +65,11 @@ class Dropout:
         return mix_bits(
             self.tokens_RxL + mix_bits(self.seed + jnp.uint32(site * 0x3C6EF372 & 0xFFFFFFFF))
         )
+
+    def of_first_tokens(self, starts_RxQ: Array) -> Dropout:
+        """Returns the dropout of every segment's first token: keys [R, Q]."""
+        picks = jnp.minimum(starts_RxQ, self.tokens_RxL.shape[1] - 1)
+        return replace(self, tokens_RxL=jnp.take_along_axis(self.tokens_RxL, picks, axis=1))
 
 
 def drop_units(x: Array, bits: Array, rate: Array) -> Array:

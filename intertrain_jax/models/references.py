@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from pathlib import Path, PurePosixPath
@@ -44,7 +45,27 @@ def is_local(reference: str) -> bool:
     return packaged or (bool(reference) and Path(reference).expanduser().is_dir())
 
 
-def resolve_reference(reference: str, revision: str | None = None) -> Path:
+def files_hash(reference: str) -> str | None:
+    """Returns a hash of a local model's files: whether it is still the same without loading it.
+
+    None for what may be on the hub, and for a directory that cannot be read.
+    """
+    if not is_local(reference):
+        return None
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(p for p in resolve_reference(reference).iterdir() if p.is_file()):
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    except (IntertrainError, OSError):
+        return None
+    return digest.hexdigest()[:16]
+
+
+def resolve_reference(
+    reference: str, revision: str | None = None, cache_dir: Path | None = None
+) -> Path:
     """Returns the local directory that holds a model's config, weights and tokenizer.
 
     Args:
@@ -53,6 +74,7 @@ def resolve_reference(reference: str, revision: str | None = None) -> Path:
             directory, or a hub id, tried in that order; a directory called like one of the others
             is written `./name`.
         revision: branch, tag or commit, for hub ids only.
+        cache_dir: where downloads go; None is the hub client's own cache.
 
     Raises:
         IntertrainError: the model is not there, has no config.json, or cannot be downloaded.
@@ -64,7 +86,7 @@ def resolve_reference(reference: str, revision: str | None = None) -> Path:
     elif reference and Path(reference).expanduser().is_dir():
         directory = Path(reference).expanduser()
     elif _HUB_ID.fullmatch(reference) and ".." not in reference:
-        return _with_config(reference, _downloaded(reference, revision))
+        return _with_config(reference, _downloaded(reference, revision, cache_dir))
     else:
         raise IntertrainError(
             f"Model '{reference}' is neither an existing directory nor a hub id such as "
@@ -112,13 +134,18 @@ def _packaged(reference: str) -> Path:
     )
 
 
-def _downloaded(reference: str, revision: str | None) -> Path:
+def _downloaded(reference: str, revision: str | None, cache_dir: Path | None) -> Path:
     """Downloads only the files that are read; `.bin` weights only if there is nothing safer."""
     from huggingface_hub import snapshot_download
 
     def fetch(patterns: tuple[str, ...]) -> Path:
         return Path(
-            snapshot_download(reference, revision=revision, allow_patterns=[CONFIG_FILE, *patterns])
+            snapshot_download(
+                reference,
+                revision=revision,
+                cache_dir=cache_dir,
+                allow_patterns=[CONFIG_FILE, *patterns],
+            )
         )
 
     try:

@@ -259,6 +259,17 @@ class T5Encoder(nnx.Module):  # type: ignore[misc]
         mask = block.attention_mask(block.segments_RxL)
         return self.encoder(words_RxLxD.astype(dtype), mask, block.positions_RxL, dropout)
 
+    def features(
+        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
+    ) -> Array:
+        """Returns the mean encoder output of every segment, float32 [R, Q, D]."""
+        encoded = self.encode(words_RxLxD, block, dropout, dtype)
+        segments = jnp.arange(block.starts_RxQ.shape[1])
+        inside = (block.segments_RxL[:, None, :] == segments[:, None]).astype(jnp.float32)
+        counts_RxQ = jnp.maximum(inside.sum(-1), 1.0)
+        pooled = jnp.einsum("rql,rld->rqd", inside, encoded.astype(jnp.float32))
+        return pooled / counts_RxQ[..., None]
+
 
 class T5Classifier(T5Encoder):
     """A linear head on the mean of a segment's encoder output; there is no decoder."""
@@ -271,17 +282,15 @@ class T5Classifier(T5Encoder):
         self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
     ) -> Array:
         """Returns float32 logits [R, Q, C] of every segment of the block."""
-        encoded = self.encode(words_RxLxD, block, dropout, dtype)
-        segments = jnp.arange(block.starts_RxQ.shape[1])
-        inside = (block.segments_RxL[:, None, :] == segments[:, None]).astype(jnp.float32)
-        counts_RxQ = jnp.maximum(inside.sum(-1), 1.0)
-        pooled = jnp.einsum("rql,rld->rqd", inside, encoded.astype(jnp.float32))
-        pooled = pooled / counts_RxQ[..., None]
+        pooled_RxQxD = self.features(words_RxLxD, block, dropout, dtype)
         if dropout is not None:
-            picks = jnp.minimum(block.starts_RxQ, block.tokens_RxL.shape[1] - 1)
-            keys = jnp.take_along_axis(dropout.site_keys(_POOLED_SITE), picks, axis=1)
-            pooled = drop_features(pooled, keys, dropout.classifier)
-        return self.head.out(pooled)
+            of_first = dropout.of_first_tokens(block.starts_RxQ)
+            pooled_RxQxD = _drop_pooled(pooled_RxQxD, of_first)
+        return self.head.out(pooled_RxQxD)
+
+
+def _drop_pooled(pooled: Array, dropout: Dropout) -> Array:
+    return drop_features(pooled, dropout.site_keys(_POOLED_SITE), dropout.classifier)
 
 
 class T5(T5Encoder):
@@ -394,42 +403,35 @@ def classify(
     return bind(params, config).class_logits(words_RxLxD, block, dropout, dtype)
 
 
-def decoder_inputs(texts_RxQxT: Array, config: T5Config) -> Array:
-    """Returns texts moved right by one behind the start token; -1 (no token) becomes padding."""
-    start = jnp.full_like(texts_RxQxT[..., :1], config.start_token_id)
-    moved = jnp.concatenate([start, texts_RxQxT[..., :-1]], axis=-1)
-    return jnp.where(moved < 0, config.pad_token_id, moved)
+def head_features(params: Params, config: T5Config, block: TokenBlock, dtype: Any) -> Array:
+    """Returns the mean encoder output of every segment, float32 [R, Q, D], without dropout.
+
+    Args:
+        params: embeddings and encoder; what else there is is not used.
+        config: the model's shape.
+        block: tokens and segments.
+        dtype: of computation.
+    """
+    words = params["embeddings"]["word"][block.tokens_RxL]
+    body = {name: params[name] for name in ("embeddings", "encoder")}
+    graph, abstract = _encoder_graph(config)
+    state = jax.tree.map(lambda x: x, abstract)
+    nnx.replace_by_pure_dict(state, body)
+    return nnx.merge(graph, state).features(words, block, None, dtype)
+
+
+@cache
+def _encoder_graph(config: T5Config) -> tuple[Any, Any]:
+    return nnx.split(nnx.eval_shape(lambda: T5Encoder(config)))
+
+
+def head_logits(head: Params, features: Array, dropout: Dropout | None) -> Array:
+    """Returns float32 logits [..., C] of a classification head on features [..., D]."""
+    x = features if dropout is None else _drop_pooled(features, dropout)
+    return x @ head["out"]["kernel"] + head["out"]["bias"]
 
 
 def encode(params: Params, config: T5Config, block: TokenBlock, dtype: Any = jnp.float32) -> Array:
     """Returns the encoder's output [R, L, D] of a block, without dropout."""
     words = params["embeddings"]["word"][block.tokens_RxL]
     return bind(params, config).encode(words, block, None, dtype)
-
-
-def text_logits(
-    params: Params, config: T5Config, block: TokenBlock, encoded_RxLxD: Array, inputs_RxQxT: Array
-) -> Array:
-    """Returns float32 logits [R, Q, T, V] for the decoder's input ids, without dropout."""
-    model = bind(params, config)
-    words = params["embeddings"]["word"][inputs_RxQxT]
-    return model.logits(model.decode(words, encoded_RxLxD, block, None), config)
-
-
-def generate(
-    params: Params, config: T5Config, block: TokenBlock, encoded_RxLxD: Array, length: int
-) -> Array:
-    """Returns greedy texts, int32 [R, Q, length]: up to the end token, then padding.
-
-    Every step decodes the text so far from its start; texts are a few tokens long.
-    """
-    shape = (*block.starts_RxQ.shape, length)
-
-    def extend(t: Array, texts: Array) -> Array:
-        logits = text_logits(params, config, block, encoded_RxLxD, decoder_inputs(texts, config))
-        here = jax.lax.dynamic_index_in_dim(logits, t, axis=2, keepdims=False)
-        ended = jnp.any(texts == config.end_token_id, axis=-1)
-        token = jnp.where(ended, config.pad_token_id, jnp.argmax(here, axis=-1)).astype(jnp.int32)
-        return jax.lax.dynamic_update_index_in_dim(texts, token, t, axis=2)
-
-    return jax.lax.fori_loop(0, length, extend, jnp.full(shape, -1, jnp.int32))

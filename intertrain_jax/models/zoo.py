@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.base import IntertrainError, content_hash, nearest
 from intertrain_jax.models import bert, t5
 from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.block import Params
@@ -65,6 +65,11 @@ FAMILIES: dict[str, Family] = {
         keys=lambda config: t5_keys(config.gated, config.tied),
     ),
 }
+
+
+def architecture_hash(config: AnyConfig) -> str:
+    """Returns a hash of a model's shape: models of one shape share compiled programs."""
+    return content_hash(config.shape)
 
 
 def family_of(hf_config: Mapping[str, Any], name: str) -> Family:

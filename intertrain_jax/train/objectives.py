@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from intertrain_jax.models import bert, t5
+from intertrain_jax.models import bert, t5, t5_texts
 from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.heads import inherit_head, init_head
@@ -126,6 +126,30 @@ class Classification:
         words = params["embeddings"]["word"][block.tokens_RxL]
         return self._classify(params, words, block, None, dtype)
 
+    def features(self, params: Tree, block: TokenBlock, dtype: Any) -> Array:
+        """Returns what the head reads of every segment [R, Q, D], without dropout.
+
+        Args:
+            params: the body's parameters.
+            block: tokens and segments.
+            dtype: of computation.
+        """
+        if isinstance(self.config, EncoderConfig):
+            return bert.head_features(params, self.config, block, dtype)
+        return t5.head_features(params, self.config, block, dtype)
+
+    def head_outputs(self, head: Tree, features_BxD: Array, dropout: Dropout | None) -> Array:
+        """Returns the head's outputs, float32 [B, C], on features that were computed before.
+
+        Args:
+            head: the head's parameters.
+            features_BxD: of `features`.
+            dropout: keys [B] of the examples' first tokens, and rates; None for none.
+        """
+        if isinstance(self.config, EncoderConfig):
+            return bert.head_logits(head, self.config, features_BxD, dropout)
+        return t5.head_logits(head, features_BxD, dropout)
+
     def _classify(
         self, params: Tree, words: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
     ) -> Array:
@@ -189,7 +213,7 @@ class TextToText:
 
     def looked_up(self, block: TokenBlock, labels_RxQ: Array, hyper: Hyper) -> Array:
         """Returns the token ids [R, L + Q·T] of the inputs and of the texts before them."""
-        inputs = t5.decoder_inputs(self._texts(labels_RxQ, hyper), self.config)
+        inputs = t5_texts.decoder_inputs(self._texts(labels_RxQ, hyper), self.config)
         flat = inputs.reshape(inputs.shape[0], -1)
         return jnp.concatenate([block.tokens_RxL, flat.astype(block.tokens_RxL.dtype)], axis=1)
 
@@ -230,15 +254,15 @@ class TextToText:
         answers_CxT = hyper.answers_CxT
         real = jnp.arange(self.num_outputs) < hyper.num_classes
         if self.decision == "generate":
-            texts = t5.generate(params, self.config, block, encoded, self.length)
+            texts = t5_texts.generate(params, self.config, block, encoded, self.length)
             padded = jnp.where(answers_CxT < 0, self.config.pad_token_id, answers_CxT)
             equal = jnp.all(texts[:, :, None] == padded, axis=-1)
             return jnp.where(equal & real, 0.0, -jnp.inf)
 
         def score(answer_T: Array) -> Array:
             texts = jnp.broadcast_to(answer_T, (*block.starts_RxQ.shape, self.length))
-            inputs = t5.decoder_inputs(texts, self.config)
-            logits = t5.text_logits(params, self.config, block, encoded, inputs)
+            inputs = t5_texts.decoder_inputs(texts, self.config)
+            logits = t5_texts.text_logits(params, self.config, block, encoded, inputs)
             return _picked(jax.nn.log_softmax(logits, axis=-1), texts)
 
         scores_RxQxC = jnp.moveaxis(jax.lax.map(score, answers_CxT), 0, -1)

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from intertrain_jax.data.packing import BlockShape, pack
-from intertrain_jax.engine.arena import SplitView
-from intertrain_jax.engine.lane_run import answer_table
-from intertrain_jax.engine.lanes import blank_hyper
 from intertrain_jax.engine.starts import objective_of
-from intertrain_jax.models import t5
+from intertrain_jax.models import t5, t5_texts
+from intertrain_jax.train.arena import SplitView
+from intertrain_jax.train.hyper import answer_table, blank_hyper
 from intertrain_jax.train.objectives import Classification, TextToText
 from intertrain_jax.train.optim import Hyper
 from intertrain_jax.train.step import Segments, predict, token_block
@@ -73,7 +72,7 @@ def texts_of(version: str, made: TextToText, length: int) -> np.ndarray:
     block, _ = token_block(ARENA, segments, SHAPE.length)
     params = params_of(version, made)
     encoded = t5.encode(params, made.config, block)
-    return np.asarray(t5.generate(params, made.config, block, encoded, length))[BLOCK >= 0]
+    return np.asarray(t5_texts.generate(params, made.config, block, encoded, length))[BLOCK >= 0]
 
 
 def commonest(texts: np.ndarray, count: int) -> tuple[tuple[int, ...], ...]:
@@ -114,7 +113,7 @@ def test_scores_are_the_log_probabilities_of_whole_texts(version: str) -> None:
     encoded = t5.encode(params, made.config, block)
     for c, answer in enumerate(TASK.answers):
         inputs = jnp.broadcast_to(jnp.asarray((0, *answer[:-1])), (*BLOCK.shape, len(answer)))
-        logits = t5.text_logits(params, made.config, block, encoded, inputs)
+        logits = t5_texts.text_logits(params, made.config, block, encoded, inputs)
         log_probs = np.asarray(jax.nn.log_softmax(logits, -1))[BLOCK >= 0]
         expected = sum(log_probs[:, t, token] for t, token in enumerate(answer))
         np.testing.assert_allclose(found[:, c], expected, rtol=1e-5)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from intertrain_jax.engine.lanes import blank_hyper
+from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.optim import (
     Hyper,
     RunState,

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from intertrain_jax.data.packing import BlockShape, pack
-from intertrain_jax.engine.arena import SplitView
-from intertrain_jax.engine.lane_run import answer_table
-from intertrain_jax.engine.lanes import blank_hyper
 from intertrain_jax.engine.starts import objective_of
+from intertrain_jax.train.arena import SplitView
+from intertrain_jax.train.hyper import answer_table, blank_hyper
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
 from intertrain_jax.train.step import micro_step, predict

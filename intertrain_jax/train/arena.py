@@ -8,11 +8,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
-from intertrain_jax.engine.sharding import replicated
 from intertrain_jax.train.step import Segments
 
 SPLITS = ("train", "validation", "test")
@@ -72,8 +70,8 @@ class Arena:
     views: Mapping[tuple[str, str], SplitView]
 
 
-def build_arena(tasks: Mapping[str, EncodedTask], mesh: Mesh) -> Arena:
-    """Uploads every split of every task once.
+def build_arena(tasks: Mapping[str, EncodedTask], sharding: Any) -> Arena:
+    """Uploads every split of every task once, laid out by `sharding` (whole on every device).
 
     The array's length is rounded up to a power of two, so that grids of similar size share the
     compiled programs of the persistent cache.
@@ -96,4 +94,4 @@ def build_arena(tasks: Mapping[str, EncodedTask], mesh: Mesh) -> Arena:
     wide = any(part.dtype.itemsize > 2 for part in parts)
     flat = np.zeros(1 << max(total - 1, 1).bit_length(), np.int32 if wide else np.uint16)
     flat[:total] = np.concatenate(parts)
-    return Arena(jax.device_put(flat, replicated(mesh)), views)
+    return Arena(jax.device_put(flat, sharding), views)

@@ -1,0 +1,236 @@
+"""Features of a task under one base model after another: one forward pass each, one compiled program."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
+
+from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.data.packing import (
+    EMPTY,
+    EVALUATION_TOKENS,
+    BlockShape,
+    pack,
+    row_lengths_of,
+    segments_per_row,
+)
+from intertrain_jax.data.splits import train_subset
+from intertrain_jax.train.arena import SPLITS, SplitView, build_arena
+from intertrain_jax.train.objectives import Classification
+from intertrain_jax.train.step import Segments, token_block
+
+Tree = Any
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+# Blocks of one dispatch.
+BLOCKS = 16
+# Features of one model above this many bytes lie in a file that is mapped into memory.
+MAPPED_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One dispatch.
+
+    Attributes:
+        shape: of its blocks.
+        segments: references with leaves [T, R, Q].
+        examples: [T, R, Q] rows of the features, EMPTY where unused.
+        count: blocks in use.
+    """
+
+    shape: BlockShape
+    segments: Segments
+    examples: NDArray[np.int32]
+    count: int
+
+
+@dataclass(frozen=True)
+class PackedTask:
+    """A task whose examples are packed for forward passes, its tokens on the device.
+
+    Attributes:
+        encoded: the task as it was tokenised.
+        tokens: flat device array.
+        chunks: dispatches that cover every example once.
+        sizes: examples of "train", "validation" and "test", in the order of their rows.
+        labels: by split, float32 [N] class ids or regression targets.
+        num_tokens: of all examples.
+    """
+
+    encoded: EncodedTask
+    tokens: Any
+    chunks: tuple[Chunk, ...]
+    sizes: Mapping[str, int]
+    labels: Mapping[str, NDArray[np.float32]]
+    num_tokens: int
+
+
+def pack_task(task: EncodedTask, train_size: int | None, mesh: Mesh) -> PackedTask:
+    """Uploads a task's tokens and packs its examples, all splits together.
+
+    Args:
+        task: tokenised.
+        train_size: use the first n of the train split's fixed shuffle; None uses all.
+        mesh: devices; the rows of a block are divided among them.
+    """
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    arena = build_arena({task.name: task}, everywhere)
+    views = {split: arena.views[task.name, split] for split in SPLITS}
+    if train_size is not None:
+        views["train"] = views["train"].take(train_subset(len(views["train"]), train_size))
+    whole = _joined([views[split] for split in SPLITS])
+    shapes = _shapes(whole.lengths, mesh)
+    blocks = pack(whole.lengths.tolist(), shapes)
+    by_row = NamedSharding(mesh, PartitionSpec(None, mesh.axis_names[0]))
+    chunks = []
+    for shape in shapes:
+        of_shape = [block.examples for block in blocks if block.shape == shape]
+        for first in range(0, len(of_shape), BLOCKS):
+            part = of_shape[first : first + BLOCKS]
+            examples = np.full((BLOCKS, shape.rows, shape.segments), EMPTY, np.int32)
+            examples[: len(part)] = part
+            segments = jax.device_put(whole.segments(examples), by_row)
+            chunks.append(Chunk(shape, segments, examples, len(part)))
+    return PackedTask(
+        encoded=task,
+        tokens=arena.tokens,
+        chunks=tuple(chunks),
+        sizes={split: len(view) for split, view in views.items()},
+        labels={split: view.labels for split, view in views.items()},
+        num_tokens=int(whole.lengths.sum()),
+    )
+
+
+def _joined(views: list[SplitView]) -> SplitView:
+    return SplitView(
+        *(
+            np.concatenate([getattr(view, name) for view in views])
+            for name in SplitView.__dataclass_fields__
+        )
+    )
+
+
+def _shapes(lengths: NDArray[np.int32], mesh: Mesh) -> tuple[BlockShape, ...]:
+    """Returns block shapes of increasing row length, their rows a multiple of the devices."""
+    platform = mesh.devices.flat[0].platform
+    tokens = EVALUATION_TOKENS["gpu" if platform in ("cuda", "rocm") else platform] * mesh.size
+    shapes = []
+    for length in row_lengths_of(lengths, int(lengths.max())):
+        rows = max(mesh.size, tokens // length // mesh.size * mesh.size)
+        shapes.append(BlockShape(rows, length, segments_per_row(length, int(lengths.min()))))
+    return tuple(shapes)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a model's head reads of every example.
+
+    Attributes:
+        by_split: "train", "validation" and "test" → [N, D] in the dtype of computation; views of
+            one array, which is memory-mapped where it is large.
+    """
+
+    by_split: Mapping[str, NDArray[Any]]
+
+    @property
+    def finite(self) -> bool:
+        """Whether all of them are numbers."""
+        return all(bool(np.isfinite(part.sum(dtype=np.float32))) for part in self.by_split.values())
+
+
+class FeatureProgram:
+    """The compiled forward pass of one architecture; models are its arguments.
+
+    Args:
+        objective: the model's shape.
+        dtype: of computation.
+        mesh: devices.
+        folder: where features that are too large for memory are kept while they are used.
+    """
+
+    def __init__(
+        self, objective: Classification, dtype: Any, mesh: Mesh, folder: Path | None = None
+    ) -> None:
+        self._objective, self._dtype, self._folder = objective, dtype, folder
+        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        self._programs: dict[BlockShape, Any] = {}
+        self._body = self._objective.parameter_shapes().keys() - {"head"}
+
+    @property
+    def compilations(self) -> int:
+        """How many times a program was compiled: one per row length in use."""
+        return sum(program._cache_size() for program in self._programs.values())
+
+    def __call__(self, params: Tree, task: PackedTask) -> Features:
+        """Returns the features of every example.
+
+        Args:
+            params: a model's arrays, of this architecture.
+            task: packed with the tokens of the model's tokenizer.
+        """
+        body = {name: params[name] for name in params if name in self._body}
+        on_device = jax.device_put(body, self._everywhere)
+        total = sum(task.sizes.values())
+        features_NxD = self._allocate(total)
+        # Two dispatches are under way while a third is being read.
+        pending: list[tuple[Chunk, Any]] = []
+        for chunk in task.chunks:
+            pending.append((chunk, self._dispatch(on_device, task, chunk)))
+            if len(pending) > 2:
+                _collect(features_NxD, *pending.pop(0))
+        for chunk, output in pending:
+            _collect(features_NxD, chunk, output)
+        ends = np.cumsum([task.sizes[split] for split in SPLITS])
+        parts = np.split(features_NxD, ends[:-1])
+        return Features(dict(zip(SPLITS, parts, strict=True)))
+
+    def _dispatch(self, params: Tree, task: PackedTask, chunk: Chunk) -> Any:
+        if chunk.shape not in self._programs:
+            self._programs[chunk.shape] = jax.jit(
+                partial(self._blocks, row_length=chunk.shape.length)
+            )
+        return self._programs[chunk.shape](
+            params, task.tokens, chunk.segments, np.int32(chunk.count)
+        )
+
+    def _blocks(
+        self, params: Tree, tokens: Any, segments: Segments, count: Any, row_length: int
+    ) -> Any:
+        """Returns features [T, R, Q, D] of the first `count` blocks."""
+        shape = (*segments.lengths_RxQ.shape, self._objective.config.hidden_size)
+
+        def one(t: Any, out: Any) -> Any:
+            block = jax.tree.map(lambda x: x[t], segments)
+            tokens_of_block, _ = token_block(tokens, block, row_length)
+            features = self._objective.features(params, tokens_of_block, self._dtype)
+            return out.at[t].set(features.astype(self._dtype))
+
+        return jax.lax.fori_loop(0, count, one, jnp.zeros(shape, self._dtype))
+
+    def _allocate(self, rows: int) -> NDArray[Any]:
+        shape = (rows, self._objective.config.hidden_size)
+        dtype = np.dtype(self._dtype)
+        if rows * shape[1] * dtype.itemsize <= MAPPED_BYTES:
+            return np.empty(shape, dtype)
+        # The file has no name any more once it is mapped: a killed process leaves nothing behind.
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            file.truncate(rows * shape[1] * dtype.itemsize)
+            return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _collect(features_NxD: NDArray[Any], chunk: Chunk, output: Any) -> None:
+    """Waits for a dispatch and puts its features into their rows."""
+    examples = chunk.examples[: chunk.count]
+    used = examples >= 0
+    features_NxD[examples[used]] = np.asarray(output)[: chunk.count][used]

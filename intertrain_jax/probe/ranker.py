@@ -1,0 +1,321 @@
+"""Probes models as they stream in: features one by one, heads in groups, estimators beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jax.sharding import Mesh
+from numpy.typing import NDArray
+
+from intertrain_jax.base import StopReason
+from intertrain_jax.config import Protocol
+from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.data.load import TaskData
+from intertrain_jax.models.zoo import architecture_hash
+from intertrain_jax.probe.estimates import estimate
+from intertrain_jax.probe.features import DTYPES, FeatureProgram, Features
+from intertrain_jax.probe.heads import HeadRun, HeadTrainer
+from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
+from intertrain_jax.probe.table import RESIDENT_BYTES, Probed
+from intertrain_jax.rank_config import ModelRef, RankConfig
+from intertrain_jax.records import RunResult
+from intertrain_jax.train.objectives import Classification
+
+# Models whose heads are trained together where their features are small.
+_MOST_TOGETHER = 8
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one model.
+
+    Attributes:
+        ref: as the list names it.
+        reason: why there are no scores, one line; None where there are.
+        loaded: the model, without its weights' use; None if it could not be loaded.
+        architecture: hash of its shape.
+        heads: by seed and learning rate.
+        estimates: by estimator beside "lp"; None where it is not defined.
+        notes: why an estimate is missing.
+        seconds: of loading, features, heads and estimators, each the model's share.
+    """
+
+    ref: ModelRef
+    reason: str | None
+    loaded: Loaded | None = None
+    architecture: str | None = None
+    heads: tuple[tuple[HeadRun, ...], ...] = ()
+    estimates: Mapping[str, float | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RankProgress:
+    """What a ranking has done so far.
+
+    Attributes:
+        done: models with scores.
+        failed: models without.
+        total: models that this call set out to probe.
+        examples: examples of which features were computed.
+        compilations: times that a program for features or heads was compiled.
+        device_seconds: time in which features or heads were being computed.
+        seconds: since it began.
+    """
+
+    done: int = 0
+    failed: int = 0
+    total: int = 0
+    examples: int = 0
+    compilations: int = 0
+    device_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+Emit = Callable[[Sequence[Outcome]], None]
+Watch = Callable[[RankProgress], None]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A model whose features are computed and whose heads are not."""
+
+    loaded: Loaded
+    probed: Probed
+    estimates: Future[tuple[dict[str, float | None], tuple[str, ...], float]]
+    seconds: float
+
+
+class Ranker:
+    """One call of a ranking.
+
+    Args:
+        config: seeds, learning rates, estimators and group.
+        protocol: of the probe, precision resolved.
+        loader: loads models.
+        mesh: devices.
+        folder: where large features lie while they are used.
+    """
+
+    def __init__(
+        self,
+        config: RankConfig,
+        protocol: Protocol,
+        loader: ModelLoader,
+        mesh: Mesh,
+        folder: Path | None,
+    ) -> None:
+        self.loader = loader
+        self._config, self._protocol = config, protocol
+        self._mesh, self._folder = mesh, folder
+        self._features: FeatureProgram | None = None
+        self._heads: HeadTrainer | None = None
+        self.progress = RankProgress()
+
+    def run(self, refs: Sequence[ModelRef], emit: Emit, watch: Watch) -> RankProgress:
+        """Probes every model, and returns the final progress.
+
+        Args:
+            refs: models, in the order in which they are loaded.
+            emit: called with the outcomes of one model or of a group.
+            watch: called with the progress after every model.
+        """
+        self._emit, self._watch = emit, watch
+        self._began = time.monotonic()
+        self.progress = RankProgress(total=len(refs))
+        waiting: list[_Waiting] = []
+        with ThreadPoolExecutor(1, "estimate") as pool:
+            for found in self.loader.stream(refs):
+                if isinstance(found, NotLoaded):
+                    self.loader.forget(found.ref)
+                    self._fail(Outcome(found.ref, found.reason))
+                    continue
+                ready = self._compute(found, pool)
+                if ready is not None:
+                    waiting.append(ready)
+                if self._heads is not None and len(waiting) == self._heads.group:
+                    self._finish(waiting)
+                    waiting = []
+            if waiting:
+                self._finish(waiting)
+        self._count()
+        return self.progress
+
+    def _compute(self, loaded: Loaded, pool: ThreadPoolExecutor) -> _Waiting | None:
+        """Computes a model's features, and starts on its estimates."""
+        began = time.monotonic()
+        checkpoint, task = loaded.checkpoint, loaded.task.encoded
+        objective = Classification(checkpoint.config.shape, task.num_classes)
+        if self._features is None:
+            dtype = DTYPES[self._protocol.precision]
+            self._features = FeatureProgram(objective, dtype, self._mesh, self._folder)
+        features = self._features(checkpoint.params, loaded.task)
+        spent = time.monotonic() - began
+        self.loader.forget(loaded.ref)
+        self._count(
+            examples=self.progress.examples + sum(loaded.task.sizes.values()),
+            device_seconds=self.progress.device_seconds + spent,
+        )
+        # The weights are not needed any more, and many models wait for their group.
+        light = replace(loaded, checkpoint=replace(checkpoint, params={}))
+        if not features.finite:
+            self._fail(
+                Outcome(
+                    loaded.ref,
+                    "Its features are not all numbers: a weight is infinite or not a number, or"
+                    " overflows in this precision.",
+                    light,
+                    architecture_hash(checkpoint.config),
+                )
+            )
+            return None
+        if self._heads is None:
+            self._heads = HeadTrainer(
+                objective,
+                self._protocol,
+                self._config.learning_rates,
+                self._config.seeds,
+                self._group(features),
+                task,
+                self._mesh,
+            )
+        estimates = pool.submit(
+            _timed_estimates,
+            self._config.estimators,
+            features,
+            loaded.task.labels,
+            task,
+            objective,
+            checkpoint.head,
+        )
+        probed = Probed(checkpoint.config, checkpoint.head, features)
+        return _Waiting(light, probed, estimates, spent)
+
+    def _group(self, features: Features) -> int:
+        """Returns how many models' heads are trained together, the same whatever is left to do."""
+        devices = self._mesh.size
+        if self._config.group != "auto":
+            wanted = int(self._config.group)
+        else:
+            size = sum(part.nbytes for part in features.by_split.values())
+            wanted = min(_MOST_TOGETHER, len(self._config.refs), max(1, RESIDENT_BYTES // size))
+        return -(-wanted // devices) * devices
+
+    def _finish(self, waiting: Sequence[_Waiting]) -> None:
+        """Trains the heads of a group, and hands over all that is known of its models."""
+        assert self._heads is not None
+        began = time.monotonic()
+        runs = self._heads([model.probed for model in waiting], waiting[0].loaded.task.labels)
+        spent = time.monotonic() - began
+        outcomes = []
+        for model, heads in zip(waiting, runs, strict=True):
+            estimates, notes, seconds = model.estimates.result()
+            all_diverged = not any(run.outputs_NxC is not None for row in heads for run in row)
+            outcomes.append(
+                Outcome(
+                    model.loaded.ref,
+                    "The loss of every one of its heads diverged." if all_diverged else None,
+                    model.loaded,
+                    architecture_hash(model.probed.config),
+                    tuple(map(tuple, heads)),
+                    estimates,
+                    notes,
+                    {
+                        "load": model.loaded.seconds,
+                        "features": model.seconds,
+                        "heads": spent / len(waiting),
+                        "estimators": seconds,
+                    },
+                )
+            )
+        self._emit(outcomes)
+        failed = sum(outcome.reason is not None for outcome in outcomes)
+        self._count(
+            done=self.progress.done + len(outcomes) - failed,
+            failed=self.progress.failed + failed,
+            device_seconds=self.progress.device_seconds + spent,
+        )
+
+    def _fail(self, outcome: Outcome) -> None:
+        self._emit([outcome])
+        self._count(failed=self.progress.failed + 1)
+
+    def _count(self, **changes: Any) -> None:
+        compilations = 0 if self._features is None else self._features.compilations
+        if self._heads is not None:
+            compilations += self._heads.compilations
+        seconds = time.monotonic() - self._began
+        self.progress = replace(
+            self.progress, compilations=compilations, seconds=seconds, **changes
+        )
+        self._watch(self.progress)
+
+
+def prepare(
+    config: RankConfig,
+    protocol: Protocol,
+    data: TaskData,
+    mesh: Mesh,
+    downloads: Path | None,
+    architecture: str | None,
+) -> Ranker:
+    """Returns a ranking that is ready to run.
+
+    Args:
+        config: the ranking.
+        protocol: of the probe, precision resolved.
+        data: of the task.
+        mesh: devices.
+        downloads: where models off the hub go that are deleted after use; None keeps them in the
+            hub client's cache.
+        architecture: hash of the shape that models must have; None takes the first one's.
+    """
+    cache = config.data.cache_dir
+    loader = ModelLoader(data, protocol, mesh, cache, downloads, architecture)
+    return Ranker(config, protocol, loader, mesh, None)
+
+
+def _timed_estimates(
+    names: Sequence[str],
+    features: Features,
+    labels: Mapping[str, NDArray[np.float32]],
+    task: EncodedTask,
+    objective: Classification,
+    head: Any,
+) -> tuple[dict[str, float | None], tuple[str, ...], float]:
+    began = time.monotonic()
+    values, notes = estimate(names, features, labels, task.num_classes, objective, head)
+    return values, notes, time.monotonic() - began
+
+
+def result_of(run: HeadRun, task: EncodedTask, train: int, history: bool) -> RunResult | None:
+    """Returns what a record keeps of a head; None if it diverged.
+
+    Args:
+        run: the head.
+        task: metric and sizes.
+        train: examples it was trained on.
+        history: whether its curve is kept.
+    """
+    best = run.progress.best
+    if run.outputs_NxC is None or best is None or not np.isfinite([run.test, best]).all():
+        return None
+    return RunResult(
+        metric=task.metric,
+        test=100.0 * run.test,
+        validation=100.0 * best,
+        n_test=len(task.test),
+        n_validation=len(task.validation),
+        n_train=train,
+        steps=run.steps,
+        examples=run.examples,
+        stop_reason=StopReason(run.progress.reason),
+        history=tuple(run.history) if history else (),
+    )

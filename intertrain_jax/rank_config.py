@@ -1,0 +1,222 @@
+"""Configuration of a ranking: which models are probed on which task, and how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config import Auto, DataConfig, Protocol, bundled_folder
+from intertrain_jax.strict import (
+    apply_override,
+    build,
+    check_no_repeats,
+    check_ranges,
+    check_types,
+    kind,
+    parse_yaml,
+    to_plain,
+)
+
+RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
+# Names of what can be computed from one set of features; "lp" is the paper's linear probe.
+ESTIMATOR_NAMES = ("lp", "logme", "hscore", "knn", "leep", "nce")
+_PRETRAINED = "pretrained:"
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model as a list names it.
+
+    Attributes:
+        reference: hub id, directory, or another reference that models are loaded by.
+        revision: of a hub model; None is the newest.
+    """
+
+    reference: str
+    revision: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How tables and files name it: as it is written in a list."""
+        return self.reference if self.revision is None else f"{self.reference}@{self.revision}"
+
+
+def parse_ref(text: str) -> ModelRef:
+    """Reads "reference" or "reference@revision"; a directory's name may hold an @."""
+    reference, at, revision = text.rpartition("@")
+    if not at or Path(text).expanduser().is_dir() or "/" in revision or not reference:
+        return ModelRef(text)
+    return ModelRef(reference, revision)
+
+
+@dataclass(frozen=True)
+class RankConfig:
+    """A ranking of base models of one architecture by their probe on one task.
+
+    Attributes:
+        task: the representative task; the paper's is mnli.
+        models: references, each with "@revision" where one is meant.
+        pretrained: the pretrained model (PT), over which gains are; None leaves gains out.
+        seeds: of every head, 0 … seeds − 1.
+        learning_rates: tried for every model; the best by mean validation score is chosen.
+        estimators: what is computed from the features; the first one ranks.
+        protocol: of the probe. Its learning rate is not used, and its method is always "probe".
+        data: where data comes from.
+        tasks: tasks of the user's own.
+        devices: how many devices to use; "auto" is all of them.
+        group: models whose heads are trained together; "auto" chooses by the features' size.
+        delete_downloads: delete every model off the hub once it is probed.
+        out: results directory.
+    """
+
+    task: str
+    models: tuple[str, ...]
+    pretrained: str | None = None
+    seeds: int = 5
+    learning_rates: tuple[float, ...] = (5e-5, 5e-4, 5e-3)
+    estimators: tuple[str, ...] = ("lp",)
+    protocol: Protocol = field(default_factory=lambda: Protocol(method="probe"))
+    data: DataConfig = field(default_factory=DataConfig)
+    tasks: tuple[dict[str, Any], ...] = ()
+    devices: int | Auto = "auto"
+    group: int | Auto = "auto"
+    delete_downloads: bool = False
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self, "")
+        at_least_one = (lambda x: x == "auto" or x >= 1, ">= 1")
+        check_ranges(
+            self, "", {"seeds": at_least_one, "devices": at_least_one, "group": at_least_one}
+        )
+        if not self.models and self.pretrained is None:
+            raise IntertrainError(
+                "config key 'models' must name at least one model, got []. Give --models FILE."
+            )
+        check_no_repeats("models", self.models)
+        check_no_repeats("estimators", self.estimators)
+        check_no_repeats("learning_rates", [str(rate) for rate in self.learning_rates])
+        for name in self.estimators:
+            if name not in ESTIMATOR_NAMES:
+                raise IntertrainError(
+                    f"config key 'estimators' must name some of {', '.join(ESTIMATOR_NAMES)}, got"
+                    f" {name!r}.{nearest(name, ESTIMATOR_NAMES)} Correct it."
+                )
+        if not self.estimators or not self.learning_rates or min(self.learning_rates) <= 0:
+            raise IntertrainError(
+                "config keys 'estimators' and 'learning_rates' must not be empty, and rates be > 0,"
+                f" got {list(self.estimators)} and {list(self.learning_rates)}. Correct them."
+            )
+        object.__setattr__(self, "protocol", replace(self.protocol, method="probe"))
+
+    @property
+    def out_dir(self) -> Path:
+        """The results directory."""
+        return Path(self.out) if self.out is not None else Path("results") / f"rank-{self.task}"
+
+    @property
+    def refs(self) -> tuple[ModelRef, ...]:
+        """The models to probe, the pretrained one first, each once."""
+        names = [self.pretrained] if self.pretrained is not None else []
+        return tuple(parse_ref(name) for name in dict.fromkeys([*names, *self.models]))
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """What a list of models holds.
+
+    Attributes:
+        models: references, each with "@revision" where one is meant.
+        pretrained: the model that a line "pretrained: REF" names.
+    """
+
+    models: tuple[str, ...]
+    pretrained: str | None = None
+
+
+def read_model_list(name_or_path: str) -> ModelList:
+    """Reads a list: one reference a line, "#" before what is for people.
+
+    Args:
+        name_or_path: a text file, or the name of a list that comes with the package.
+
+    Raises:
+        IntertrainError: there is no such list, or a model is in it twice.
+    """
+    bundled = bundled_lists()
+    path = bundled.get(name_or_path, Path(name_or_path))
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise IntertrainError(
+            f"model list {name_or_path!r} is neither a readable text file nor one of the lists that"
+            f" come with the package ({', '.join(bundled)}).{nearest(name_or_path, bundled)}"
+        ) from error
+    models, pretrained = [], None
+    for line in lines:
+        # A "#" inside a name is part of it.
+        text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        if text.startswith(_PRETRAINED):
+            pretrained = text.removeprefix(_PRETRAINED).strip()
+        elif text:
+            models.append(text)
+    repeated = sorted({model for model in models if models.count(model) > 1})
+    if repeated:
+        raise IntertrainError(
+            f"model list {name_or_path!r} must name each model once, got {', '.join(repeated)}"
+            " repeatedly. Remove the repeats."
+        )
+    return ModelList(tuple(models), pretrained)
+
+
+def bundled_lists() -> dict[str, Path]:
+    """Returns name → file of the model lists that come with the package."""
+    folder = bundled_folder()
+    if folder is None:
+        return {}
+    return {path.stem: path for path in sorted((folder / "models").glob("*.txt"))}
+
+
+def load_rank_config(
+    path: str | None, given: Mapping[str, Any], overrides: Sequence[str]
+) -> RankConfig:
+    """Reads a ranking's configuration.
+
+    Args:
+        path: a YAML file; None starts from nothing.
+        given: keys that override the file's.
+        overrides: "key.sub=value" each, the value as YAML; they come last.
+
+    Raises:
+        IntertrainError: no such file, not YAML, an unknown key, a wrong type or range.
+    """
+    raw: Any = {}
+    if path is not None:
+        try:
+            raw = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise IntertrainError(
+                f"config {path!r} cannot be read: {error}. Give a readable YAML file."
+            ) from error
+    if not isinstance(raw, dict):
+        raise IntertrainError(
+            f"config {path!r} must be a mapping of keys, got {kind(raw)}. Give keys of a ranking."
+        )
+    raw = {**raw, **given}
+    for override in overrides:
+        apply_override(raw, override)
+    config: RankConfig = build(RankConfig, raw, "")
+    return config
+
+
+def to_yaml(config: RankConfig) -> str:
+    """Returns the configuration as YAML, defaults included; `load_rank_config` reads it back."""
+    return str(
+        yaml.safe_dump(to_plain(asdict(config)), sort_keys=False, allow_unicode=True, width=100)
+    )
