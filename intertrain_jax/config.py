@@ -200,16 +200,20 @@ class DataConfig:
     Attributes:
         data_dir: folder with one folder per task, looked at before the hub.
         limit: rows per split; marks the results as test-only.
+        validation_size: use the first n of one seeded shuffle of every validation split; None uses
+            all. Large validation splits cost more time than they are worth to early stopping.
         cache_dir: tokenised data; None is $INTERTRAIN_CACHE or ~/.cache/intertrain_jax.
     """
 
     data_dir: str | None = None
     limit: int | None = None
+    validation_size: int | None = None
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         check_types(self, "data")
-        check_ranges(self, "data", {"limit": (lambda x: x >= 1, ">= 1")})
+        at_least_one = (lambda x: x >= 1, ">= 1")
+        check_ranges(self, "data", {"limit": at_least_one, "validation_size": at_least_one})
 
 
 @dataclass(frozen=True)

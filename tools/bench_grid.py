@@ -21,16 +21,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing as mp
-import os
-import platform
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from bench_common import Measure, alternate, summarise, versions
 
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 WARM_UP_STEPS = 3
@@ -145,7 +142,7 @@ def t5_small(vocab_size: int) -> dict[str, Any]:
 SHAPES = {"roberta-base": roberta_base, "t5-small": t5_small}
 
 
-def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any]]:
+def trainer_rounds(work: Work, setting: Setting) -> Measure:
     """Prepares a Trainer; returns a function that measures one round."""
     import numpy as np
     import torch
@@ -240,7 +237,7 @@ def trainer_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, An
     return measure
 
 
-def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any]]:
+def engine_rounds(work: Work, setting: Setting) -> Measure:
     """Prepares the engine with its lanes full; returns a function that measures one round."""
     import jax
     import numpy as np
@@ -348,67 +345,9 @@ def engine_rounds(work: Work, setting: Setting) -> Callable[[int], dict[str, Any
     return measure
 
 
-def contestant(work: Work, setting: Setting, pipe: Any) -> None:
-    """Runs in a process of its own: measures a round whenever it is told to."""
-    prepare = {"trainer": trainer_rounds, "engine": engine_rounds}[setting.side]
-    measure = prepare(work, setting)
-    while (number := pipe.recv()) is not None:
-        pipe.send(measure(number))
-
-
-def run(work: Work, settings: list[Setting], rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """Measures all settings in alternation; returns their rounds."""
-    context = mp.get_context("spawn")
-    pipes = {}
-    for setting in settings:
-        pipes[setting.name], theirs = context.Pipe()
-        context.Process(target=contestant, args=(work, setting, theirs), daemon=True).start()
-    found: dict[str, list[dict[str, Any]]] = {setting.name: [] for setting in settings}
-    for number in range(rounds + 1):
-        for setting in settings:
-            pipes[setting.name].send(number)
-            result = pipes[setting.name].recv()
-            if number:  # round 0 loads, compiles and warms up
-                found[setting.name].append(result)
-                print(
-                    f"round {number}  {setting.name:<40}"
-                    f" {result['examples_per_second']:8.1f} examples/s",
-                    flush=True,
-                )
-    for pipe in pipes.values():
-        pipe.send(None)
-    return found
-
-
-def summarise(found: dict[str, list[dict[str, Any]]], baseline: str) -> list[dict[str, Any]]:
-    """Returns a row per setting: medians, all rounds, and the ratio to the baseline."""
-    rows = []
-    for name, rounds in found.items():
-        speeds = [r["examples_per_second"] for r in rounds]
-        row = {"setting": name, **rounds[-1], "rounds": speeds}
-        row["examples_per_second"] = statistics.median(speeds)
-        if "tokens_per_second" in row:
-            row["tokens_per_second"] = statistics.median(r["tokens_per_second"] for r in rounds)
-        rows.append(row)
-    base = next(row["examples_per_second"] for row in rows if row["setting"] == baseline)
-    return [{**row, "ratio": row["examples_per_second"] / base} for row in rows]
-
-
-def versions() -> dict[str, str]:
-    """Returns versions and machine, for the report."""
-    from importlib.metadata import version
-
-    names = ("jax", "jaxlib", "flax", "torch", "transformers", "accelerate")
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].split(":")[1].strip() if models else cpu
-    return {
-        **{name: version(name) for name in names},
-        "python": platform.python_version(),
-        "cpu": f"{os.cpu_count()} x {cpu}",
-    }
+def prepare(work: Work, setting: Setting) -> Measure:
+    """Prepares a contestant, in its own process."""
+    return {"trainer": trainer_rounds, "engine": engine_rounds}[setting.side](work, setting)
 
 
 def main() -> None:
@@ -455,7 +394,9 @@ def main() -> None:
             for precision in arguments.engine_precisions.split(",")
             for lanes in arguments.lanes.split(",")
         ]
-        rows = summarise(run(work, settings, arguments.rounds), settings[0].name)
+        unit = "examples_per_second"
+        found = alternate(prepare, work, settings, arguments.rounds, unit)
+        rows = summarise(found, unit, settings[0].name)
     for row in rows:
         extras = ", ".join(
             f"{key.replace('_', ' ')} {row[key]:.3g}"
@@ -467,7 +408,7 @@ def main() -> None:
             f"  {row['ratio']:5.2f} x  {extras}"
         )
     asked = {name: value for name, value in vars(arguments).items() if name != "out"}
-    report = {"arguments": asked, "versions": versions(), "results": rows}
+    report = {"arguments": asked, "versions": versions("accelerate"), "results": rows}
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(report, indent=1) + "\n")
 

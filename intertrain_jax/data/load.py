@@ -64,7 +64,7 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
 
     Args:
         task: what to load.
-        data: data directory, and a limit of rows per split.
+        data: data directory, and limits of rows per split.
 
     Raises:
         IntertrainError: a split, column or label is not as the task says.
@@ -90,6 +90,8 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
                 f"task {task.name!r}: its {name} split is empty, and must have at least one row."
                 " Add rows, or leave the task out."
             )
+    if data.validation_size is not None:
+        parts["validation"] = _mixed(parts["validation"])[: data.validation_size]
     if data.limit is not None:
         parts = {name: _mixed(part)[: data.limit] for name, part in parts.items()}
     splits = {
