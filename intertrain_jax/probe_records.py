@@ -82,7 +82,7 @@ class ProbeRecord:
         status: "done" has heads, "failed" a reason.
         reason: why it failed, one line.
         architecture: hash of the model's shape, which all models of a ranking share.
-        tokenizer: whose tokens it read, in words.
+        tokenizer: hash of its tokenizer's words; where it has none, whose it read.
         learning_rate: the chosen one.
         heads: of all seeds and learning rates.
         answers: per test example, of the chosen learning rate's heads in the order of their seeds:

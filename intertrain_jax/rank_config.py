@@ -65,7 +65,7 @@ class RankConfig:
         pretrained: the pretrained model (PT), over which gains are; None leaves gains out.
         seeds: of every head, 0 … seeds − 1.
         learning_rates: tried for every model; the best by mean validation score is chosen.
-        estimators: what is computed from the features; the first one ranks.
+        estimators: what is computed from the features; "lp", the first one, ranks.
         protocol: of the probe. Its learning rate is not used, and its method is always "probe".
         data: where data comes from.
         tasks: tasks of the user's own.
@@ -108,10 +108,15 @@ class RankConfig:
                     f"config key 'estimators' must name some of {', '.join(ESTIMATOR_NAMES)}, got"
                     f" {name!r}.{nearest(name, ESTIMATOR_NAMES)} Correct it."
                 )
-        if not self.estimators or not self.learning_rates or min(self.learning_rates) <= 0:
+        if self.estimators[:1] != ("lp",):
             raise IntertrainError(
-                "config keys 'estimators' and 'learning_rates' must not be empty, and rates be > 0,"
-                f" got {list(self.estimators)} and {list(self.learning_rates)}. Correct them."
+                "config key 'estimators' must begin with 'lp', which ranks, got"
+                f" {list(self.estimators)}. Put it first."
+            )
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise IntertrainError(
+                "config key 'learning_rates' must not be empty, and rates be > 0, got"
+                f" {list(self.learning_rates)}. Correct it."
             )
         object.__setattr__(self, "protocol", replace(self.protocol, method="probe"))
 

@@ -85,8 +85,8 @@ def summarise(
 
 
 def versions(*more: str) -> dict[str, str]:
-    """Returns versions and machine, for the report."""
-    from importlib.metadata import version
+    """Returns the versions of what is installed, and the machine, for the report."""
+    from importlib.metadata import PackageNotFoundError, version
 
     names = ("jax", "jaxlib", "flax", "torch", "transformers", *more)
     cpu = platform.processor() or platform.machine()
@@ -94,8 +94,14 @@ def versions(*more: str) -> dict[str, str]:
     if info.is_file():
         models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         cpu = models[0].split(":")[1].strip() if models else cpu
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
     return {
-        **{name: version(name) for name in names},
+        **found,
         "python": platform.python_version(),
         "cpu": f"{os.cpu_count()} x {cpu}",
     }

@@ -122,7 +122,7 @@ def our_rounds(work: Work, setting: Setting) -> Measure:
 
     def loaded(scratch: str) -> Loaded:
         # An empty cache: tokenising is part of the time.
-        loader = ModelLoader(data, protocol, mesh, scratch, None, None)
+        loader = ModelLoader(data, protocol, mesh, scratch, None, None, None)
         found = loader.load(ModelRef(work.model))
         assert isinstance(found, Loaded), found
         return found

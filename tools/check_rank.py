@@ -156,13 +156,17 @@ def watch(process: subprocess.Popen[str], out: Path) -> tuple[list[dict[str, flo
             memory = resident_mebibytes(process.pid)
         except OSError:
             break
+        if memory != memory:  # it is about to end
+            break
         samples.append({"records": count_records(out), "mebibytes": round(memory, 1)})
     output, _ = process.communicate()
     return samples, output
 
 
-def table_of(out: Path) -> pd.DataFrame:
-    """Returns a ranking's table without times."""
+def table_of(out: Path, output: str) -> pd.DataFrame:
+    """Returns a ranking's table without times; ends with the ranking's output if there is none."""
+    if not (out / "ranking.csv").is_file():
+        sys.exit(f"FAILED: no table in {out}\n{output[-4000:]}")
     return pd.read_csv(out / "ranking.csv").drop(columns=list(TIMES))
 
 
@@ -199,7 +203,7 @@ def main() -> None:
         at_kill = count_records(killed)
         _, output_after = watch(start(listed, killed, arguments), killed)
 
-        table, other = table_of(whole), table_of(killed)
+        table, other = table_of(whole, output), table_of(killed, output_after)
         failed = table[table["status"] == "failed"]
         reasons = {broken.get(row.model, "?"): row.reason for row in failed.itertuples()}
         programs = [int(n) for n in re.findall(r"(\d+) compiled programs", output + output_after)]

@@ -51,3 +51,25 @@ def export(ref: str, directory: Path, revision: str | None) -> None:
         tokenizer_from=checkpoint.directory,
     )
     click.echo(f"{ref} is in {directory}")
+
+
+@command.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the source runs.")
+def sources(out: Path, directory: Path, seed: int) -> None:
+    """Write the source models that the grid in OUT kept, each to a folder of DIRECTORY.
+
+    A grid keeps them with engine.keep_checkpoints. The folders can be base models of another grid,
+    can be ranked, and are loaded by transformers.
+    """
+    from intertrain_jax.cli.inputs import find_tasks, plan_offline
+    from intertrain_jax.config import EXPERIMENT_FILE, load_config
+    from intertrain_jax.engine.kept import export_sources
+    from intertrain_jax.models.hf_weights import load_checkpoint
+
+    config = load_config(str(out / EXPERIMENT_FILE))
+    pretrained = load_checkpoint(config.model.pretrained, config.model.revision)
+    plan, tasks = plan_offline(config), find_tasks(config).by_name
+    for path in export_sources(plan, pretrained, tasks, out, directory, seed):
+        click.echo(path)

@@ -114,6 +114,9 @@ def _torch_tensors(paths: list[Path]) -> Tensors:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # zip, pickle and torch errors, according to how it is broken
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            if reason.startswith("Weights only"):
+                # torch goes on to advise loading it unsafely.
+                reason = "it holds more than tensors"
             raise IntertrainError(
                 f"Weight file {path} must be loadable without running code, but {reason}; use a "
                 "copy of the model saved as safetensors."

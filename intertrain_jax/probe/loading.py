@@ -39,7 +39,7 @@ class Loaded:
         checkpoint: weights, config and head.
         task: packed with the tokens of its tokenizer.
         revision: commit of a hub model.
-        tokenizer: whose tokens these are, in words.
+        tokenizer: hash of its tokenizer's words; where it has none, whose it reads.
         seconds: that loading took, in the background.
     """
 
@@ -68,7 +68,6 @@ class NotLoaded:
 class _Tokens:
     """A task as one tokenizer reads it."""
 
-    name: str
     directory: Path
     sample: EncodedTask
     whole: PackedTask
@@ -85,6 +84,7 @@ class ModelLoader:
         downloads: where models off the hub go, to be deleted after use; None keeps them in the hub
             client's cache.
         architecture: hash of the shape that models must have; None takes the first model's.
+        fallback: model whose tokenizer those read that have none.
     """
 
     def __init__(
@@ -95,10 +95,11 @@ class ModelLoader:
         cache_dir: str | None,
         downloads: Path | None,
         architecture: str | None,
+        fallback: ModelRef | None,
     ) -> None:
         self._data, self._protocol, self._mesh = data, protocol, mesh
         self._cache_dir, self._downloads = cache_dir, downloads
-        self._architecture = architecture
+        self._architecture, self._fallback = architecture, fallback
         self._shape: AnyConfig | None = None
         self._tokens: list[_Tokens] = []
         self._ahead: dict[ModelRef, Loaded | NotLoaded] = {}
@@ -199,22 +200,26 @@ class ModelLoader:
     def _tokens_for(self, directory: Path, config: AnyConfig, name: str) -> tuple[PackedTask, str]:
         """Returns the task in a model's own tokens, and whose they are in words."""
         if not has_tokenizer(directory):
-            if not self._tokens:
+            if self._fallback is None:
                 raise IntertrainError(
-                    f"Model '{name}' must have a tokenizer, as it comes first in the ranking, but has"
-                    " none; name the pretrained model before it: --pretrained REF."
+                    f"Model '{name}' must have a tokenizer, as no pretrained model is named whose it"
+                    " could read, but has none; name one: --pretrained REF."
                 )
-            return self._tokens[0].whole, f"has none; that of {self._tokens[0].name}"
-        sample: EncodedTask | None = None
+            directory = resolve_reference(self._fallback.reference, self._fallback.revision)
+            tokens = self._tokens_in(directory, config, name)
+            return tokens, f"none; {self._fallback.label}'s, {_words_hash(directory)}"
+        return self._tokens_in(directory, config, name), _words_hash(directory)
+
+    def _tokens_in(self, directory: Path, config: AnyConfig, name: str) -> PackedTask:
+        """Returns the task in a directory's tokens, made once for all tokenizers that agree."""
         for known in self._tokens:
             if tokenizer_fingerprint(directory) == tokenizer_fingerprint(known.directory):
-                return known.whole, f"that of {known.name}"
+                return known.whole
         sample = self._encode(self._sample, directory)
         for known in self._tokens:
-            if _same_tokens(sample, known.sample) and vocabulary_fingerprint(
-                directory
-            ) == vocabulary_fingerprint(known.directory):
-                return known.whole, f"other files, same tokens as that of {known.name}"
+            same_words = _words_hash(directory) == _words_hash(known.directory)
+            if same_words and _same_tokens(sample, known.sample):
+                return known.whole
         whole = self._encode(self._data, directory)
         largest = max(int(np.max(getattr(whole, split).tokens, initial=0)) for split in SPLITS)
         if largest >= config.vocab_size:
@@ -223,8 +228,8 @@ class ModelLoader:
                 f" {config.vocab_size} words; choose a model with its own tokenizer."
             )
         packed = pack_task(whole, self._protocol.train_size, self._mesh)
-        self._tokens.append(_Tokens(name, directory, sample, packed))
-        return packed, "its own"
+        self._tokens.append(_Tokens(directory, sample, packed))
+        return packed
 
     def _encode(self, data: TaskData, tokenizer: Path) -> EncodedTask:
         protocol = self._protocol
@@ -235,6 +240,11 @@ def _every_few(rows: Rows) -> Rows:
     """Returns about `_COMPARED` examples, spread over a split."""
     step = max(1, len(rows) // _COMPARED)
     return Rows(rows.texts[::step], rows.labels[::step])
+
+
+def _words_hash(directory: Path) -> str:
+    """Returns what tells tokenizers of different words apart, for people to compare."""
+    return vocabulary_fingerprint(directory)[:8]
 
 
 def _same_tokens(one: EncodedTask, other: EncodedTask) -> bool:

@@ -278,7 +278,8 @@ def prepare(
         architecture: hash of the shape that models must have; None takes the first one's.
     """
     cache = config.data.cache_dir
-    loader = ModelLoader(data, protocol, mesh, cache, downloads, architecture)
+    fallback = config.refs[0] if config.pretrained is not None else None
+    loader = ModelLoader(data, protocol, mesh, cache, downloads, architecture, fallback)
     return Ranker(config, protocol, loader, mesh, None)
 
 

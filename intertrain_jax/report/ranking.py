@@ -17,7 +17,7 @@ from intertrain_jax.stats.model_ranking import Ranking
 
 # Rows of the best and of the worst that are shown; the file has all.
 _TOP, _BOTTOM = 30, 5
-_NAME_WIDTH = 60
+_NAME_WIDTH = 24
 
 
 def print_ranking(console: Console, ranking: Ranking) -> None:
@@ -28,7 +28,10 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
     ranked = ranking.ranked
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("rank", "", "model", "score", "", "±seeds", "gain", ""):
-        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+        if name == "model":  # a long name is folded, never cut
+            table.add_column(name, overflow="fold", min_width=_NAME_WIDTH)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
     for name in (*ranking.estimators, "s"):
         table.add_column(name, justify="right", no_wrap=True)
     shown = len(ranked) <= _TOP + _BOTTOM
@@ -41,7 +44,7 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
     console.print(table)
     for row in ranking.table[ranking.table["rank"].isna()].to_dict("records"):
         console.print(
-            Text(f"{row['status']}: {_cut(row['model'])}: {row['reason']}", style="yellow"),
+            Text(f"{row['status']}: {row['model']}: {row['reason']}", style="yellow"),
             soft_wrap=True,
         )
     console.print(_legend(ranking), soft_wrap=True, markup=False)
@@ -69,7 +72,7 @@ def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[Text]:
     if of("n") != ranking.asked:
         seeds += f" n={of('n')}"
     is_pretrained = of("model") == ranking.pretrained
-    name = _cut(str(of("model"))) + (" (PT)" if is_pretrained else "")
+    name = str(of("model")) + (" (PT)" if is_pretrained else "")
     gain = "" if ranking.pretrained is None or is_pretrained else _number(of("gain"), "+.2f")
     spread = f"[{_number(of('gain_low'), '+.1f')}, {_number(of('gain_high'), '+.1f')}]"
     cells = [
@@ -85,10 +88,6 @@ def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[Text]:
         _number(of("seconds"), ".1f"),
     ]
     return [Text(cell) for cell in cells]
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _NAME_WIDTH else "…" + name[1 - _NAME_WIDTH :]
 
 
 def _number(value: object, form: str) -> str:

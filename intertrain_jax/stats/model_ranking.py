@@ -102,7 +102,7 @@ def rank_models(
                 {"model": label, "status": "missing", "reason": "It has not been probed yet."}
             )
     table = pd.DataFrame(rows, columns=[*COLUMNS, *estimators, *_LAST_COLUMNS])
-    _name_twins(table)
+    table["same_weights_as"] = pd.Series(_twins(table), table.index, object)
     counts = dict.fromkeys(("rank", "n", "rank_low", "rank_high"), "Int64")
     found = None if base is None else pretrained
     return Ranking(table.astype(counts), tuple(estimators), found, asked)
@@ -191,15 +191,14 @@ def _standardised(values_N: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray((ranks - ranks.mean()) / ranks.std())
 
 
-def _name_twins(table: pd.DataFrame) -> None:
-    """Says of every model which one before it in the table has the same weights."""
+def _twins(table: pd.DataFrame) -> list[str | None]:
+    """Returns for every model which one before it in the table has the same weights."""
     seen: dict[str, str] = {}
-    for i, (model, fingerprint) in enumerate(
-        zip(table["model"], table["fingerprint"], strict=True)
-    ):
-        if isinstance(fingerprint, str):
-            twin = seen.setdefault(fingerprint, model)
-            table.loc[i, "same_weights_as"] = None if twin == model else twin
+    twins: list[str | None] = []
+    for model, fingerprint in zip(table["model"], table["fingerprint"], strict=True):
+        twin = seen.setdefault(fingerprint, model) if isinstance(fingerprint, str) else model
+        twins.append(None if twin == model else twin)
+    return twins
 
 
 def gain_correlations(ranking: Ranking, gains: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,75 @@
+"""The ranking on a terminal: nothing cut, nothing read as markup, gaps visible."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+from rich.console import Console
+
+from intertrain_jax.report.ranking import print_correlations, print_ranking
+from intertrain_jax.stats.model_ranking import gain_correlations, rank_models
+from tests.probe_runs import failed_record, probe_record
+
+
+def shown(records: list[object], width: int = 120, **given: object) -> str:
+    by_label = {record.model.label: record for record in records}  # type: ignore[attr-defined]
+    options = {"pretrained": None, "asked": 2, "estimators": ("logme",), **given}
+    console = Console(file=io.StringIO(), width=width)
+    print_ranking(console, rank_models(list(by_label), by_label, **options))  # type: ignore[arg-type]
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_scores_gains_and_intervals_are_shown() -> None:
+    records = [probe_record("pt", (60.0, 60.0)), probe_record("best", (70.0, 71.0))]
+    text = shown(records, pretrained="pt")
+    best = next(line for line in text.splitlines() if "best" in line)
+    assert best.split()[:4] == ["1", "[1,", "1]", "best"]
+    assert "70.50" in best and "+10.50" in best and "0.71" in best and "0.705" in best
+    assert "pt (PT)" in text
+    assert "95% intervals" in text
+
+
+def test_markup_in_names_and_reasons_is_text() -> None:
+    text = shown([probe_record("[red]a[/red]"), failed_record("[bold]b", "[link=x]gone[/link]")])
+    assert "[red]a[/red]" in text
+    assert "failed: [bold]b: [link=x]gone[/link]" in text
+
+
+def test_long_names_are_folded_not_cut() -> None:
+    name = "organisation/" + "a-very-long-name-of-a-model-" * 3
+    text = shown([probe_record(name)], width=100)
+    assert name in "".join(text.split()).replace("│", "") or all(
+        name[i : i + 20] in text for i in range(0, len(name) - 20, 24)
+    )
+
+
+def test_a_long_ranking_shows_its_ends_and_counts_the_rest() -> None:
+    records = [probe_record(f"m{i:02}", (40.0 + i / 2,)) for i in range(60)]
+    text = shown(records, asked=1)
+    assert "m59" in text and "m30" in text and "m00" in text
+    assert "m10" not in text
+    assert "(25 more in the file)" in text
+
+
+def test_fewer_seeds_than_asked_are_counted() -> None:
+    assert "n=2" in shown([probe_record("a")], asked=5)
+    assert "n=2" not in shown([probe_record("a")], asked=2)
+
+
+def test_a_single_seed_has_no_spread() -> None:
+    line = next(x for x in shown([probe_record("a", (60.0,))], asked=1).splitlines() if " a " in x)
+    assert "–" in line and "nan" not in line
+
+
+def test_correlations_come_with_n_p_and_interval() -> None:
+    records = [probe_record(f"m{i}", (50.0 + 2 * i,), seed=i) for i in range(6)]
+    by_label = {record.model.label: record for record in records}
+    ranking = rank_models(list(by_label), by_label, None, 1, ("logme",))
+    gains = pd.DataFrame({"x": range(6)}, index=[f"m{i}" for i in range(6)], dtype=float)
+    console = Console(file=io.StringIO(), width=200)
+    print_correlations(console, gain_correlations(ranking, gains))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "6 models on 1 targets" in text
+    assert "pearson +1.00" in text and "spearman +1.00" in text and "n 6" in text
+    assert text.splitlines()[1].split()[0] == "lp"
