@@ -400,4 +400,4 @@ def _show(display: LiveDisplay, progress: RankProgress) -> None:
         parts.append("time left unknown" if left is None else f"{duration(left)} left")
         return ", ".join(parts)
 
-    display.show(ended, progress.total, text)
+    display.show(time.monotonic(), ended, progress.total, text)

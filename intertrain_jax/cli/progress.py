@@ -58,9 +58,15 @@ class LiveDisplay:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, ended: int, total: int, text: Callable[[], str]) -> None:
-        """Takes news; cheap enough for every turn of a loop, as `text` is seldom asked for."""
-        now = time.monotonic()
+    def show(self, now: float, ended: int, total: int, text: Callable[[], str]) -> None:
+        """Takes news; cheap enough for every turn of a loop, as `text` is seldom asked for.
+
+        Args:
+            now: monotonic time in seconds.
+            ended: how many are done or failed,
+            total: of how many.
+            text: what to say.
+        """
         if self._quiet:
             return
         if self._bar is not None:
@@ -101,7 +107,7 @@ class ProgressDisplay(LiveDisplay):
             self._last_beat = now
             write_heartbeat(self._out, _heartbeat(progress))
         ended = progress.done + progress.failed
-        self.show(ended, progress.total, lambda: describe(progress))
+        self.show(now, ended, progress.total, lambda: describe(progress))
 
 
 def describe(progress: GridProgress) -> str:

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -173,14 +173,9 @@ class ModelLoader:
                 )
             )
         if self._shape is not None and config.shape != self._shape:
-            ours, other = config.shape, self._shape
-            if type(ours) is not type(other):
-                differs = f"its family is {ours.family}, and the ranking's is {other.family}"
-            else:
-                key = next(
-                    f.name for f in fields(ours) if getattr(ours, f.name) != getattr(other, f.name)
-                )
-                differs = f"its {key} is {getattr(ours, key)!r}, and theirs {getattr(other, key)!r}"
+            ours, theirs = asdict(config.shape), asdict(self._shape)
+            key = next(key for key in ours if ours[key] != theirs.get(key))
+            differs = f"its {key} is {ours[key]!r}, and theirs {theirs.get(key)!r}"
             raise IntertrainError(
                 f"Model '{name}' must have the shape of the ranking's other models, but {differs};"
                 " rank it among its own kind."

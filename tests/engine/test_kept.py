@@ -1,0 +1,79 @@
+"""Source models that a grid kept, written out and loaded again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.data.task import Task
+from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.kept import export_sources
+from intertrain_jax.grid.plan import Plan
+from intertrain_jax.models.hf_weights import load_checkpoint
+from intertrain_jax.train.objectives import Classification
+from tests.engine.tiny_grid import tiny_checkpoint, tiny_plan
+from tests.models.tiny_models import ModelFactory
+
+TASKS = {
+    "alpha": Task("alpha", "Alpha", ("{text}",), labels=("no", "yes", "perhaps")),
+    "beta": Task("beta", "Beta", ("{text}",), metric="spearman"),
+}
+
+
+def keep(out: Path, plan: Plan, config: Any) -> dict[str, Any]:
+    """Keeps random source models of every run that others depend on; returns task → parameters."""
+    checkpoints, kept = Checkpoints(out / "checkpoints"), {}
+    for run in plan.runs:
+        if plan.dependants(run.id):
+            classes = len(TASKS[run.target].labels) or 1
+            rng = np.random.default_rng(classes + 10 * run.seed)
+            shapes = Classification(config, classes).saved_shapes(classes)
+            kept[run.target, run.seed] = jax.tree.map(
+                lambda s, rng=rng: rng.standard_normal(s.shape).astype(np.float32), shapes
+            )
+            checkpoints.save_source(run.id, kept[run.target, run.seed])
+    checkpoints.close()
+    return kept
+
+
+def test_source_models_become_directories_that_load_bit_equal(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pretrained = load_checkpoint(str(ModelFactory(tmp_path)("roberta")))
+    plan = tiny_plan(["alpha"], ["alpha", "beta"], seeds=2)
+    kept = keep(tmp_path / "out", plan, pretrained.config)
+    written = list(
+        export_sources(plan, pretrained, TASKS, tmp_path / "out", tmp_path / "models", 1)
+    )
+    assert {path.name for path in written} == {"alpha", "beta"}
+    for path in written:
+        loaded = load_checkpoint(str(path))
+        expected = kept[path.name, 1]
+        assert loaded.head is not None
+        found = {**loaded.params, "head": loaded.head}
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
+    names = load_checkpoint(str(tmp_path / "models" / "alpha")).hf_config["id2label"]
+    assert names == {"0": "no", "1": "yes", "2": "perhaps"}
+
+
+def test_a_grid_that_kept_nothing_is_an_error(tmp_path: Path) -> None:
+    pretrained = load_checkpoint(str(ModelFactory(tmp_path)("bert")))
+    plan = tiny_plan(["alpha"], ["alpha"])
+    with pytest.raises(IntertrainError, match=r"of seed 0, but has none of 1\. .*keep_checkpoints"):
+        list(export_sources(plan, pretrained, TASKS, tmp_path, tmp_path / "models", 0))
+
+
+def test_models_without_classification_heads_are_an_error(tmp_path: Path) -> None:
+    pretrained = replace(tiny_checkpoint("t5"), directory=tmp_path)
+    with pytest.raises(IntertrainError, match="are of family t5"):
+        list(
+            export_sources(
+                tiny_plan(["alpha"], ["alpha"]), pretrained, TASKS, tmp_path, tmp_path / "m", 0
+            )
+        )
