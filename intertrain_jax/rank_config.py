@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -195,7 +196,7 @@ def load_rank_config(
 
     Args:
         path: a YAML file; None starts from nothing.
-        given: keys that override the file's.
+        given: dotted key → value, which override the file's.
         overrides: "key.sub=value" each, the value as YAML; they come last.
 
     Raises:
@@ -213,8 +214,9 @@ def load_rank_config(
         raise IntertrainError(
             f"config {path!r} must be a mapping of keys, got {kind(raw)}. Give keys of a ranking."
         )
-    raw = {**raw, **given}
-    for override in overrides:
+    # JSON is YAML: paths with blanks or colons stay what they are.
+    options = [f"{key}={json.dumps(value)}" for key, value in given.items()]
+    for override in (*options, *overrides):
         apply_override(raw, override)
     config: RankConfig = build(RankConfig, raw, "")
     return config

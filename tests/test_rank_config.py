@@ -90,8 +90,10 @@ def test_yaml_and_back(tmp_path: Path) -> None:
 def test_options_override_the_file_and_overrides_come_last(tmp_path: Path) -> None:
     path = tmp_path / "rank.yaml"
     path.write_text("task: mnli\nmodels: [a]\nseeds: 2\nprotocol: {epochs: 3}\n")
-    config = load_rank_config(str(path), {"seeds": 4, "task": "rte"}, ("seeds=5",))
+    given = {"seeds": 4, "task": "rte", "protocol.head": "inherit", "data.data_dir": "a: b"}
+    config = load_rank_config(str(path), given, ("seeds=5",))
     assert (config.task, config.seeds, config.protocol.epochs) == ("rte", 5, 3.0)
+    assert (config.protocol.head, config.data.data_dir) == ("inherit", "a: b")
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ def _given(
         "estimators": None if estimators is None else estimators.split(","),
         "out": options["out"],
         "delete_downloads": options["delete_downloads"] or None,
-        "data": None if options["data_dir"] is None else {"data_dir": options["data_dir"]},
-        "protocol": None if options["head"] is None else {"head": options["head"]},
+        "data.data_dir": options["data_dir"],
+        "protocol.head": options["head"],
     }
     return {key: value for key, value in keys.items() if value is not None}
 
