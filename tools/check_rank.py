@@ -205,7 +205,10 @@ def main() -> None:
 
         table, other = table_of(whole, output), table_of(killed, output_after)
         failed = table[table["status"] == "failed"]
-        reasons = {broken.get(row.model, "?"): row.reason for row in failed.itertuples()}
+        reasons = {
+            broken.get(row.model, "?"): row.reason.replace(f"{folder}/", "")
+            for row in failed.itertuples()
+        }
         programs = [int(n) for n in re.findall(r"(\d+) compiled programs", output + output_after)]
         ran_code = [str(path) for path in folder.rglob("code-was-run")]
     settled = [s["mebibytes"] for s in samples if s["records"] >= arguments.models // 4]
