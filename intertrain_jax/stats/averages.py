@@ -7,7 +7,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+from scipy.sparse import csgraph, csr_array
 
+from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.stats.gains import GainMatrices
 
 How = Literal["common", "additive"]
@@ -71,7 +74,7 @@ class AverageGains:
 
     def series(self) -> pd.Series:
         """Returns base model → average gain."""
-        raise NotImplementedError
+        return pd.Series({model.base: model.gain for model in self.models}, dtype=float)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,13 @@ def max_gains(gains: pd.DataFrame) -> tuple[MaxGain, ...]:
     Args:
         gains: [M models, N targets] in points, NaN where missing.
     """
-    raise NotImplementedError
+    found = []
+    for target in gains.columns:
+        known = gains[target].dropna()
+        gain = float(known.max()) if len(known) else float("nan")
+        base = min(known.index[known == gain]) if len(known) else None
+        found.append(MaxGain(target, gain, base, len(known)))
+    return tuple(found)
 
 
 def average_gains(gains: pd.DataFrame, how: How) -> AverageGains:
@@ -122,7 +131,73 @@ def average_gains(gains: pd.DataFrame, how: How) -> AverageGains:
         gains: [M models, N targets] in points, NaN where missing.
         how: "common" or "additive".
     """
-    raise NotImplementedError
+    gains_MxN = gains.to_numpy(dtype=float)
+    known_MxN = np.isfinite(gains_MxN)
+    rows = known_MxN.any(axis=1)
+    if how == "common":
+        columns = known_MxN[rows].all(axis=0) & rows.any()
+        rows = rows & columns.any()
+    else:
+        rows, columns = _largest_block(known_MxN)
+    nan = float("nan")
+    models = [AverageGain(base, nan, 0, nan, nan, nan) for base in gains.index]
+    for row, average in zip(
+        np.flatnonzero(rows).tolist(), _additive(gains_MxN[np.ix_(rows, columns)]), strict=True
+    ):
+        models[row] = AverageGain(models[row].base, *average)
+    return AverageGains(
+        how, tuple(gains.columns[columns]), tuple(gains.columns[~columns]), tuple(models)
+    )
+
+
+def _largest_block(known_MxN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns masks [M] and [N] of the rows and columns of the largest connected block."""
+    m, n = known_MxN.shape
+    if not known_MxN.any():
+        return np.zeros(m, bool), np.zeros(n, bool)
+    links = np.zeros((m + n, m + n), bool)
+    links[:m, m:] = known_MxN
+    _, label = csgraph.connected_components(csr_array(links), directed=False)
+    # Empty rows and columns are blocks of their own, without any cell.
+    cells = np.bincount(label[:m], weights=known_MxN.sum(axis=1), minlength=label.max() + 1)
+    rows = np.bincount(label[:m], minlength=label.max() + 1) * (cells > 0)
+    block = np.lexsort((cells, rows))[-1]
+    return label[:m] == block, label[m:] == block
+
+
+def _additive(gains_MxN: np.ndarray) -> list[tuple[float, int, float, float, float]]:
+    """Returns (average, cells, error, low, high) per row of a connected block.
+
+    With the rows' effects eliminated, the columns' solve `L c = r` with L the Laplacian of the
+    targets. A row's mean is uncorrelated with c, so the variance of the row's average is
+    σ²·(1/n_m + u' L⁺ u), where u holds the weights that the average puts on c.
+    """
+    known_MxN = np.isfinite(gains_MxN)
+    m, n = gains_MxN.shape
+    if not m:
+        return []
+    filled_MxN = np.where(known_MxN, gains_MxN, 0.0)
+    weights_MxN = known_MxN / known_MxN.sum(axis=1, keepdims=True)
+    means_M = (filled_MxN * weights_MxN).sum(axis=1)
+    laplacian_NxN = np.diag(known_MxN.sum(axis=0)) - known_MxN.T.astype(float) @ weights_MxN
+    inverse_NxN = np.linalg.pinv(laplacian_NxN, hermitian=True)
+    columns_N = inverse_NxN @ (filled_MxN.sum(axis=0) - known_MxN.T @ means_M)
+    rows_M = means_M - weights_MxN @ columns_N
+    cells_M = known_MxN.sum(axis=1)
+    df = int(cells_M.sum()) - (m + n - 1)
+    residuals = (gains_MxN - rows_M[:, None] - columns_N)[known_MxN]
+    sigma = float(np.sqrt(residuals @ residuals / df)) if df > 0 else float("nan")
+    contrast_MxN = 1.0 / n - weights_MxN
+    spread_M = 1.0 / cells_M + np.einsum(
+        "mi,ij,mj->m", contrast_MxN, inverse_NxN, contrast_MxN, optimize=True
+    )
+    error_M = sigma * np.sqrt(spread_M)
+    half_M = error_M * (stats.t.ppf(0.5 + CONFIDENCE / 2.0, df) if df > 0 else 1.0)
+    average_M = rows_M + columns_N.mean()
+    return [
+        (float(a), int(k), float(e), float(a - h), float(a + h))
+        for a, k, e, h in zip(average_M, cells_M, error_M, half_M, strict=True)
+    ]
 
 
 def count_significant(gains: GainMatrices, level: float = 0.05) -> Significance:
@@ -132,4 +207,14 @@ def count_significant(gains: GainMatrices, level: float = 0.05) -> Significance:
         gains: of `gain_matrices`.
         level: of the false discovery rate.
     """
-    raise NotImplementedError
+    tested = gains.p.notna()
+    adjusted = gains.q <= level
+    return Significance(
+        tested=int(tested.to_numpy().sum()),
+        untested=int((gains.mean.notna() & ~tested).to_numpy().sum()),
+        two_std_above=int((gains.significant > 0).to_numpy().sum()),
+        two_std_below=int((gains.significant < 0).to_numpy().sum()),
+        level=level,
+        adjusted_above=int((adjusted & (gains.mean > 0)).to_numpy().sum()),
+        adjusted_below=int((adjusted & (gains.mean < 0)).to_numpy().sum()),
+    )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from intertrain_jax.stats.correlation import Correlation
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.stats.averages import average_gains
+from intertrain_jax.stats.correlation import Correlation, correlation
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,45 @@ def sensitivity(gains: pd.DataFrame, representative: str) -> Sensitivity:
     Raises:
         IntertrainError: there is no such row.
     """
-    raise NotImplementedError
+    if representative not in gains.index:
+        raise IntertrainError(
+            f"sensitivity: there is no base model {representative!r} in the gains"
+            f"{nearest(representative, gains.index)}"
+        )
+    row, others = gains.loc[representative], gains.drop(index=representative)
+    return Sensitivity(
+        representative,
+        correlation(row, gains.max(), "pearson"),
+        correlation(row, gains.max(), "spearman"),
+        correlation(row, others.max(), "pearson"),
+        correlation(row, others.max(), "spearman"),
+    )
 
 
 def compare_architectures(first: pd.DataFrame, second: pd.DataFrame) -> Architectures:
     """Returns the correlations between two gain matrices, joined by name.
 
-    Each matrix is cut to the common base models for the averages of targets, and to the common
-    targets for the averages of base models, which are then those of `average_gains`, "additive";
-    max-gains are over all models of their matrix.
+    Averages are those of the additive fit (see `average_gains`) over the common base models and the
+    common targets; max-gains are over all models of their matrix.
 
     Args:
         first, second: [M models, N targets] in points, NaN where missing.
     """
-    raise NotImplementedError
+    targets = first.columns.intersection(second.columns, sort=False)
+    bases = first.index.intersection(second.index, sort=False)
+    best, other_best = first[targets].max(), second[targets].max()
+    column, other_column = (_averages(gains.loc[bases, targets].T) for gains in (first, second))
+    row, other_row = (_averages(gains.loc[bases, targets]) for gains in (first, second))
+    return Architectures(
+        correlation(best, other_best, "pearson"),
+        correlation(best, other_best, "spearman"),
+        correlation(column, other_column, "pearson"),
+        correlation(column, other_column, "spearman"),
+        correlation(row, other_row, "pearson"),
+        correlation(row, other_row, "spearman"),
+    )
+
+
+def _averages(gains: pd.DataFrame) -> pd.Series:
+    """Returns row → average gain by the additive fit."""
+    return average_gains(gains, "additive").series()
