@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from scipy import stats
+
+from intertrain_jax.stats.correlation import CONFIDENCE
 
 Groups = Mapping[str, tuple[str, ...]]
 Unit = Literal["cell", "source"]
@@ -71,7 +75,14 @@ def disjoint(groups: Groups) -> dict[str, tuple[str, ...]]:
     Args:
         groups: name → members.
     """
-    raise NotImplementedError
+    home: dict[str, str] = {}
+    # The last to claim a name is the smallest, and the first by name of those.
+    for group in sorted(sorted(groups, reverse=True), key=lambda g: -len(set(groups[g]))):
+        home.update(dict.fromkeys(groups[group], group))
+    return {
+        group: tuple(name for name in dict.fromkeys(members) if home[name] == group)
+        for group, members in groups.items()
+    }
 
 
 def group_means(gains: pd.DataFrame, groups: Groups) -> tuple[GroupMean, ...]:
@@ -89,7 +100,32 @@ def group_means(gains: pd.DataFrame, groups: Groups) -> tuple[GroupMean, ...]:
     Raises:
         ValueError: a name is in two groups.
     """
-    raise NotImplementedError
+    rows, columns = _members(groups, gains.index), _members(groups, gains.columns)
+    means = []
+    for source, models in rows.items():
+        for target, targets in columns.items():
+            block = gains.loc[models, targets]
+            per_model = block.mean(axis=1).dropna()
+            values = block.to_numpy(dtype=float)
+            n = int(np.isfinite(values).sum())
+            mean = float(np.nanmean(values)) if n else float("nan")
+            half = float("nan")
+            if len(per_model) > 1:
+                t = stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(per_model) - 1)
+                half = float(t * per_model.std(ddof=1) / np.sqrt(len(per_model)))
+            means.append(
+                GroupMean(
+                    source,
+                    target,
+                    mean,
+                    n,
+                    block.size - n,
+                    len(per_model),
+                    mean - half,
+                    mean + half,
+                )
+            )
+    return tuple(means)
 
 
 def group_anova(gains: pd.DataFrame, groups: Groups, unit: Unit) -> tuple[Anova, ...]:
@@ -105,4 +141,68 @@ def group_anova(gains: pd.DataFrame, groups: Groups, unit: Unit) -> tuple[Anova,
     Raises:
         ValueError: a name is in two groups.
     """
-    raise NotImplementedError
+    rows, columns = _members(groups, gains.index), _members(groups, gains.columns)
+    found = []
+    for target, targets in columns.items():
+        samples = {}
+        for source, models in rows.items():
+            block = gains.loc[models, targets]
+            values = block.to_numpy(float).ravel() if unit == "cell" else block.mean(axis=1)
+            sample = np.asarray(values, float)
+            sample = sample[np.isfinite(sample)]
+            if len(sample):
+                samples[source] = sample
+        found.append((target, samples, *_f_test(list(samples.values()))))
+    adjusted = _holm([p for *_, p in found])
+    return tuple(
+        Anova(
+            targets=target,
+            unit=unit,
+            groups=tuple(samples),
+            n=sum(map(len, samples.values())),
+            f=f,
+            df_between=max(len(samples) - 1, 0),
+            df_within=sum(map(len, samples.values())) - len(samples),
+            p=p,
+            p_adjusted=p_adjusted,
+        )
+        for (target, samples, f, p), p_adjusted in zip(found, adjusted, strict=True)
+    )
+
+
+def _members(groups: Groups, names: pd.Index) -> dict[str, list[str]]:
+    """Returns group → its members among the names, in the order of the names; none is left empty."""
+    home: dict[str, str] = {}
+    for group, members in groups.items():
+        for name in members:
+            if home.setdefault(name, group) != group:
+                raise ValueError(f"{name!r} is in two groups, {home[name]!r} and {group!r}")
+    found: dict[str, list[str]] = {group: [] for group in groups}
+    for name in names:
+        if name in home:
+            found[home[name]].append(name)
+    return {group: members for group, members in found.items() if members}
+
+
+def _f_test(samples: list[np.ndarray]) -> tuple[float, float]:
+    """Returns F and p of equal means; NaN where they cannot be compared."""
+    if len(samples) < 2 or sum(map(len, samples)) == len(samples):
+        return float("nan"), float("nan")
+    if np.ptp(np.concatenate(samples)) == 0:
+        return float("nan"), float("nan")
+    if all(np.ptp(sample) == 0 for sample in samples):
+        # Groups differ and nothing varies inside them.
+        return float("inf"), 0.0
+    found = stats.f_oneway(*samples)
+    return float(found.statistic), float(found.pvalue)
+
+
+def _holm(p: list[float]) -> list[float]:
+    """Returns p-values adjusted for the family-wise error by Holm; NaN is not a test."""
+    known = [i for i in range(len(p)) if np.isfinite(p[i])]
+    adjusted = [float("nan")] * len(p)
+    largest = 0.0
+    for rank, i in enumerate(sorted(known, key=lambda j: p[j])):
+        largest = max(largest, min(1.0, p[i] * (len(known) - rank)))
+        adjusted[i] = largest
+    return adjusted

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
-from intertrain_jax.stats.correlation import Correlation
+from intertrain_jax.stats.averages import average_gains
+from intertrain_jax.stats.correlation import CONFIDENCE, Correlation, correlation
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,26 @@ def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[S
     Returns:
         Source average, target average, target std, target range.
     """
-    raise NotImplementedError
+    several = gains.loc[:, gains.count() > 1]
+    measures = {
+        ("source", "average"): average_gains(gains, "additive").series(),
+        ("target", "average"): average_gains(gains.T, "additive").series(),
+        ("target", "std"): several.std(ddof=1),
+        ("target", "range"): several.max() - several.min(),
+    }
+    effects = []
+    for (of, measure), values in measures.items():
+        sizes = np.array([train_sizes.get(name, np.nan) for name in values.index], dtype=float)
+        effects.append(
+            SizeEffect(
+                of,
+                measure,
+                correlation(sizes, values, "pearson"),
+                correlation(np.log(sizes), values, "pearson"),
+                correlation(sizes, values, "spearman"),
+            )
+        )
+    return tuple(effects)
 
 
 def size_curve(table: pd.DataFrame) -> SizeCurve:
@@ -87,4 +109,16 @@ def size_curve(table: pd.DataFrame) -> SizeCurve:
         table: columns size, unit, gain: the unit is what is averaged over, so the target in Fig. 3,
             the source in Fig. 4, and the seed in Fig. 8 to 10.
     """
-    raise NotImplementedError
+    means = table.dropna(subset=["gain"]).groupby(["unit", "size"])["gain"].mean().unstack("size")
+    complete = means.dropna()
+    points = []
+    for size in complete.columns:
+        values = complete[size].to_numpy(dtype=float)
+        n, half = len(values), float("nan")
+        if n > 1:
+            t = stats.t.ppf(0.5 + CONFIDENCE / 2.0, n - 1)
+            half = float(t * values.std(ddof=1) / np.sqrt(n))
+        mean = float(values.mean()) if n else float("nan")
+        points.append(SizePoint(int(size), n, mean, mean - half, mean + half))
+    left_out = sorted(set(table["unit"]) - set(complete.index), key=str)
+    return SizeCurve(tuple(points), tuple(complete.index), tuple(left_out))

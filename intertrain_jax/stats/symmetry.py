@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+
+from intertrain_jax.stats.correlation import CONFIDENCE
+
+# Permutations computed at once, to bound memory.
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -54,4 +60,64 @@ def symmetry(gains: pd.DataFrame, seed: int, permutations: int = 2000) -> Symmet
         seed: of the permutations.
         permutations: how many.
     """
-    raise NotImplementedError
+    names = gains.index.intersection(gains.columns, sort=False)
+    square_NxN = gains.loc[names, names].to_numpy(dtype=float)
+    n, nan = len(names), float("nan")
+    known_NxN = np.isfinite(square_NxN)
+    above = np.triu_indices(n, 1)
+    pairs = int((known_NxN & known_NxN.T)[above].sum())
+    diagonal = int(np.diag(known_NxN).sum())
+    norms = _norms(square_NxN[None])
+    value = float(_value(*norms)[0]) if pairs else nan
+    null = np.array([])
+    if np.isfinite(value):
+        null = _null(square_NxN, np.random.default_rng(seed), permutations)
+    low, high = (
+        np.quantile(null, [0.5 - CONFIDENCE / 2.0, 0.5 + CONFIDENCE / 2.0])
+        if len(null)
+        else (nan, nan)
+    )
+    return Symmetry(
+        n=n,
+        pairs=pairs,
+        missing_pairs=n * (n - 1) // 2 - pairs,
+        diagonal=diagonal,
+        symmetric=float(norms[0][0]),
+        skew=float(norms[1][0]),
+        value=value,
+        permutations=len(null),
+        null_mean=float(null.mean()) if len(null) else nan,
+        null_std=float(null.std(ddof=1)) if len(null) > 1 else nan,
+        null_low=float(low),
+        null_high=float(high),
+        p=float((1 + (null >= value).sum()) / (1 + len(null))) if len(null) else nan,
+    )
+
+
+def _norms(gains_PxNxN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the Frobenius norms [P] of the symmetric and the skew parts, where both gains are."""
+    turned = gains_PxNxN.swapaxes(1, 2)
+    symmetric, skew = (gains_PxNxN + turned) / 2.0, (gains_PxNxN - turned) / 2.0
+    return (
+        np.sqrt(np.nansum(np.square(symmetric), axis=(1, 2))),
+        np.sqrt(np.nansum(np.square(skew), axis=(1, 2))),
+    )
+
+
+def _value(symmetric: np.ndarray, skew: np.ndarray) -> np.ndarray:
+    """Returns s per matrix, NaN where all gains are zero."""
+    total = symmetric + skew
+    return np.where(total > 0, symmetric - skew, np.nan) / np.where(total > 0, total, 1.0)
+
+
+def _null(square_NxN: np.ndarray, rng: np.random.Generator, permutations: int) -> np.ndarray:
+    """Returns s for random assignments of targets to sources; those without any pair are left out."""
+    n = len(square_NxN)
+    found = []
+    for start in range(0, permutations, _BLOCK):
+        count = min(_BLOCK, permutations - start)
+        order_PxN = rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1)
+        moved_PxNxN = square_NxN[np.arange(n)[:, None], order_PxN[:, None, :]]
+        found.append(_value(*_norms(moved_PxNxN)))
+    values = np.concatenate(found)
+    return values[np.isfinite(values)]
