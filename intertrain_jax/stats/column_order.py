@@ -4,12 +4,14 @@ Whoever shifts a row by one shows, under each column, the score of the column th
 over shifted rows, cells that do not fit their own column fit its successor's. These fits are
 weights of edges between columns, and the order is a path through all of them with a large sum:
 greedy edges, then moves of segments. Rows with more than one missing score need the whole model of
-`shifts`: its likelihood decides last, over moves of blocks and of single columns.
+`shifts`: its likelihood decides last, over those moves that keep the sum high.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
 
 import numpy as np
 from scipy import special
@@ -24,9 +26,9 @@ _ROWS_USED = 40
 # Prior of a cell to be in place, under another column, or of no column (a density over 50 points).
 _IN_PLACE, _ELSEWHERE, _NOWHERE = 0.5, 0.4, 0.1
 _LOG_BROAD = -np.log(50.0)
-# The search with the whole model: largest offset, weak edges that blocks are cut at.
-_FURTHEST, _CUTS = 4, 8
-_BATCH = 4000
+# The search with the whole model: largest offset, moves tried at once, row-order pairs in memory.
+_FURTHEST, _MOVES_TRIED, _BATCH = 4, 300, 4000
+_NO_CHANGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,12 @@ class _Search:
         order = improve_path(weights, greedy_path(weights))
         best = self.likelihood(order[None])[0]
         while True:
-            for moves in (_block_moves(order, weights), _single_moves(order)):
-                values = self.likelihood(moves)
-                if values.max() > best + 1e-6:
-                    order, best = moves[values.argmax()], values.max()
-                    break
-            else:
+            near = order[_moves(len(order))]
+            likely = np.argsort(-_path_sums(weights, near), kind="stable")[:_MOVES_TRIED]
+            values = self.likelihood(near[likely])
+            if values.max() <= best + _NO_CHANGE:
                 return order
+            order, best = near[likely[values.argmax()]], values.max()
 
     def likelihood(self, order_BxT: Ints) -> Floats:
         """Returns [B]: log-likelihood of the rows' best offsets over that of no offsets."""
@@ -136,61 +137,30 @@ def greedy_path(weights_TxT: Floats) -> Ints:
 
 
 def improve_path(weights_TxT: Floats, order_T: Ints) -> Ints:
-    """Moves segments of the path, the best move first, until no move enlarges its sum."""
-    length = len(order_T)
-    # A node without weights closes the path, so that its ends are edges like any other.
-    closed = np.zeros((length + 1, length + 1))
-    closed[:length, :length] = weights_TxT
+    """Makes the best move while one enlarges the path's sum."""
+    best = _path_sums(weights_TxT, order_T[None])[0]
     while True:
-        ring = np.concatenate([[length], order_T, [length]])
-        edges = closed[ring[:-1], ring[1:]]
-        best, move = 1e-9, None
-        for first in range(1, length + 1):
-            for last in range(first, length + 1 - (first == 1)):
-                freed = edges[first - 1] + edges[last] - closed[ring[first - 1], ring[last + 1]]
-                cost = edges - closed[ring[:-1], ring[first]] - closed[ring[last], ring[1:]]
-                cost[first - 1 : last + 1] = np.inf
-                at = int(cost.argmin())
-                if -freed - cost[at] > best:
-                    best, move = -freed - cost[at], (first, last, at)
-        if move is None:
+        near = order_T[_moves(len(order_T))]
+        sums = _path_sums(weights_TxT, near)
+        if sums.max() <= best + _NO_CHANGE:
             return order_T
-        order_T = _moved(order_T, move[0] - 1, move[1], move[2])
+        order_T, best = near[sums.argmax()], sums.max()
 
 
-def _moved(order_T: Ints, start: int, stop: int, before: int) -> Ints:
-    """Moves order[start:stop] to stand before what is at `before`, outside of it."""
-    segment = order_T[start:stop]
-    if before <= start:
-        parts = [order_T[:before], segment, order_T[before:start], order_T[stop:]]
-    else:
-        parts = [order_T[:start], order_T[stop:before], segment, order_T[before:]]
-    return np.concatenate(parts)
+def _path_sums(weights_TxT: Floats, order_VxT: Ints) -> Floats:
+    return np.asarray(weights_TxT[order_VxT[:, :-1], order_VxT[:, 1:]].sum(axis=1))
 
 
-def _block_moves(order_T: Ints, weights_TxT: Floats) -> Ints:
-    """All moves of runs of blocks, where blocks are what the weakest edges leave together."""
-    length = len(order_T)
-    edges = weights_TxT[order_T[:-1], order_T[1:]]
-    cuts = [0, *sorted(np.argsort(edges, kind="stable")[:_CUTS] + 1), length]
-    return np.array(
-        [
-            _moved(order_T, cuts[a], cuts[b], cuts[c])
-            for a in range(len(cuts))
-            for b in range(a + 1, len(cuts))
-            for c in range(b + 1, len(cuts))
-        ]
-    )
-
-
-def _single_moves(order_T: Ints) -> Ints:
-    """All moves of single columns."""
-    length = len(order_T)
-    return np.array(
-        [
-            _moved(order_T, at, at + 1, before)
-            for at in range(length)
-            for before in range(length + 1)
-            if before not in (at, at + 1)
-        ]
-    )
+@cache
+def _moves(length: int) -> Ints:
+    """Returns [V, T]: every move of a segment, and every exchange of two columns, as permutations."""
+    columns = list(range(length))
+    moves = [
+        columns[:a] + columns[b:c] + columns[a:b] + columns[c:]
+        for a, b, c in combinations(range(length + 1), 3)
+    ]
+    for a, b in combinations(columns, 2):
+        exchanged = columns.copy()
+        exchanged[a], exchanged[b] = b, a
+        moves.append(exchanged)
+    return np.array(moves, dtype=np.intp)
