@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,31 +100,20 @@ def group_means(gains: pd.DataFrame, groups: Groups) -> tuple[GroupMean, ...]:
     Raises:
         ValueError: a name is in two groups.
     """
-    rows, columns = _members(groups, gains.index), _members(groups, gains.columns)
     means = []
-    for source, models in rows.items():
-        for target, targets in columns.items():
-            block = gains.loc[models, targets]
-            per_model = block.mean(axis=1).dropna()
-            values = block.to_numpy(dtype=float)
-            n = int(np.isfinite(values).sum())
-            mean = float(np.nanmean(values)) if n else float("nan")
-            half = float("nan")
-            if len(per_model) > 1:
-                t = stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(per_model) - 1)
-                half = float(t * per_model.std(ddof=1) / np.sqrt(len(per_model)))
-            means.append(
-                GroupMean(
-                    source,
-                    target,
-                    mean,
-                    n,
-                    block.size - n,
-                    len(per_model),
-                    mean - half,
-                    mean + half,
-                )
+    for source, target, block in _blocks(gains, groups):
+        per_model = _row_means(block)
+        n = int(np.isfinite(block).sum())
+        mean = float(np.nanmean(block)) if n else float("nan")
+        half = float("nan")
+        if len(per_model) > 1:
+            t = stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(per_model) - 1)
+            half = float(t * per_model.std(ddof=1) / np.sqrt(len(per_model)))
+        means.append(
+            GroupMean(
+                source, target, mean, n, block.size - n, len(per_model), mean - half, mean + half
             )
+        )
     return tuple(means)
 
 
@@ -141,18 +130,13 @@ def group_anova(gains: pd.DataFrame, groups: Groups, unit: Unit) -> tuple[Anova,
     Raises:
         ValueError: a name is in two groups.
     """
-    rows, columns = _members(groups, gains.index), _members(groups, gains.columns)
-    found = []
-    for target, targets in columns.items():
-        samples = {}
-        for source, models in rows.items():
-            block = gains.loc[models, targets]
-            values = block.to_numpy(float).ravel() if unit == "cell" else block.mean(axis=1)
-            sample = np.asarray(values, float)
-            sample = sample[np.isfinite(sample)]
-            if len(sample):
-                samples[source] = sample
-        found.append((target, samples, *_f_test(list(samples.values()))))
+    samples_by_target: dict[str, dict[str, np.ndarray]] = {}
+    for source, target, block in _blocks(gains, groups):
+        samples = samples_by_target.setdefault(target, {})
+        sample = block[np.isfinite(block)] if unit == "cell" else _row_means(block)
+        if len(sample):
+            samples[source] = sample
+    found = [(t, s, *_f_test(list(s.values()))) for t, s in samples_by_target.items()]
     adjusted = _holm([p for *_, p in found])
     return tuple(
         Anova(
@@ -170,18 +154,29 @@ def group_anova(gains: pd.DataFrame, groups: Groups, unit: Unit) -> tuple[Anova,
     )
 
 
-def _members(groups: Groups, names: pd.Index) -> dict[str, list[str]]:
-    """Returns group → its members among the names, in the order of the names; none is left empty."""
+def _blocks(gains: pd.DataFrame, groups: Groups) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yields (source group, target group, their cells) where both have members in the matrix."""
     home: dict[str, str] = {}
     for group, members in groups.items():
         for name in members:
             if home.setdefault(name, group) != group:
                 raise ValueError(f"{name!r} is in two groups, {home[name]!r} and {group!r}")
-    found: dict[str, list[str]] = {group: [] for group in groups}
-    for name in names:
-        if name in home:
-            found[home[name]].append(name)
-    return {group: members for group, members in found.items() if members}
+    values_MxN = gains.to_numpy(dtype=float)
+    row_groups = np.array([home.get(name) for name in gains.index], dtype=object)
+    column_groups = np.array([home.get(name) for name in gains.columns], dtype=object)
+    for source in groups:
+        for target in groups:
+            block = values_MxN[np.ix_(row_groups == source, column_groups == target)]
+            if block.size:
+                yield source, target, block
+
+
+def _row_means(block: np.ndarray) -> np.ndarray:
+    """Returns the mean of every row that has a cell."""
+    known = np.isfinite(block)
+    count = known.sum(axis=1)
+    means: np.ndarray = np.where(known, block, 0.0).sum(axis=1)[count > 0] / count[count > 0]
+    return means
 
 
 def _f_test(samples: list[np.ndarray]) -> tuple[float, float]:

@@ -103,7 +103,8 @@ def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[S
 def size_curve(table: pd.DataFrame) -> SizeCurve:
     """Returns the mean gain per train size (Fig. 3, 4, 8 to 10).
 
-    Gains of one unit at one size (its seeds) are averaged first.
+    Gains of one unit at one size (its seeds) are averaged first. A size at which no unit has a gain is
+    a point of none, and does not leave units out.
 
     Args:
         table: columns size, unit, gain: the unit is what is averaged over, so the target in Fig. 3,
@@ -112,8 +113,8 @@ def size_curve(table: pd.DataFrame) -> SizeCurve:
     means = table.dropna(subset=["gain"]).groupby(["unit", "size"])["gain"].mean().unstack("size")
     complete = means.dropna()
     points = []
-    for size in complete.columns:
-        values = complete[size].to_numpy(dtype=float)
+    for size in sorted(table["size"].unique()):
+        values = complete[size].to_numpy(dtype=float) if size in complete else np.array([])
         n, half = len(values), float("nan")
         if n > 1:
             t = stats.t.ppf(0.5 + CONFIDENCE / 2.0, n - 1)

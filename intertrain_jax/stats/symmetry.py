@@ -120,4 +120,5 @@ def _null(square_NxN: np.ndarray, rng: np.random.Generator, permutations: int) -
         moved_PxNxN = square_NxN[np.arange(n)[:, None], order_PxN[:, None, :]]
         found.append(_value(*_norms(moved_PxNxN)))
     values = np.concatenate(found)
-    return values[np.isfinite(values)]
+    finite: np.ndarray = values[np.isfinite(values)]
+    return finite
