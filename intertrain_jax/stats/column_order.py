@@ -36,11 +36,11 @@ class ColumnOrder:
     """An order of T columns.
 
     Attributes:
-        order_T: columns, in order.
+        columns: [T] columns, in order.
         rows: shifted rows that it rests on; 0 if it is the table's own order.
     """
 
-    order_T: Ints
+    columns: Ints
     rows: int
 
 

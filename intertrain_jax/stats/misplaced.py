@@ -1,4 +1,4 @@
-"""Decides which rows have cells under wrong columns, and how: shifted, swapped, or otherwise permuted."""
+"""Decides which rows have cells under wrong columns: shifted, swapped or otherwise permuted."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class Misplaced:
     Attributes:
         row: position in the table.
         kind: what explains it best.
-        source_T: the column that each cell's score belongs to; −1 where it fits none.
+        source: [T] the column that each cell's score belongs to; −1 where it fits none.
         evidence: log of how much likelier this is than the row as it stands, priors included.
         confidence: posterior probability among all explanations tried.
     """
 
     row: int
     kind: Kind
-    source_T: Ints
+    source: Ints
     evidence: float
     confidence: float
 
     def repaired(self, scores_T: Floats) -> Floats:
         """Returns the row with each score under its column, and NaN where none belongs."""
         repaired_T = np.full(len(scores_T), np.nan)
-        for column in np.flatnonzero(np.isfinite(scores_T) & (self.source_T >= 0)):
-            repaired_T[self.source_T[column]] = scores_T[column]
+        for column in np.flatnonzero(np.isfinite(scores_T) & (self.source >= 0)):
+            repaired_T[self.source[column]] = scores_T[column]
         return repaired_T
 
 
@@ -69,6 +69,12 @@ class Examined:
     misplaced: tuple[Misplaced, ...]
     order: ColumnOrder
     columns: Columns
+
+    @classmethod
+    def without_search(cls, scores_MxT: Floats) -> Examined:
+        """Returns the columns' fits alone."""
+        given = ColumnOrder(np.arange(scores_MxT.shape[1], dtype=np.intp), 0)
+        return cls((), given, fit_columns(scores_MxT))
 
 
 def find_misplaced(scores_MxT: Floats) -> Examined:
@@ -96,21 +102,21 @@ def _explain(
 ) -> tuple[Misplaced, ...]:
     """Returns the rows that a shift, a swap or a permutation explains."""
     rows, length = scores_MxT.shape
-    offsets = find_offsets(log_density_MxTxT, scores_MxT, order.order_T, furthest=length - 1)
+    offsets = find_offsets(log_density_MxTxT, scores_MxT, order.columns, furthest=length - 1)
     swaps = find_swaps(log_density_MxTxT, scores_MxT)
-    total_M = special.logsumexp([np.zeros(rows), offsets.total_M, swaps.total_M], axis=0)
+    total_M = special.logsumexp([np.zeros(rows), offsets.total, swaps.total], axis=0)
     far_MxT = np.abs(columns.distances(scores_MxT)) > _FAR
     found = []
     for row in range(rows):
-        evidence = max(offsets.gain_M[row], swaps.gain_M[row])
+        evidence = max(offsets.gain[row], swaps.gain[row])
         if evidence > _EVIDENCE:
-            kind: Kind = "shifted" if offsets.gain_M[row] == evidence else "swapped"
+            kind: Kind = "shifted" if offsets.gain[row] == evidence else "swapped"
             source_T = np.arange(length, dtype=np.intp)
             if kind == "shifted":
                 places = np.arange(length)
-                source_T[order.order_T] = order.order_T[places + offsets.offset_MxT[row]]
+                source_T[order.columns] = order.columns[places + offsets.offset[row]]
             else:
-                source_T[swaps.pair_Mx2[row]] = swaps.pair_Mx2[row][::-1]
+                source_T[swaps.pair[row]] = swaps.pair[row][::-1]
             confidence = float(np.exp(evidence - total_M[row]))
             found.append(Misplaced(row, kind, source_T, float(evidence), confidence))
         elif far_MxT[row].sum() >= _CELLS:

@@ -44,22 +44,22 @@ class Columns:
     """Robust fits of T columns.
 
     Attributes:
-        centre_T: medians.
-        scale_T: 1.4826 times the median absolute deviation, of the cells that differ from the
+        centre: [T] medians.
+        scale: [T], 1.4826 times the median absolute deviation, of the cells that differ from the
             median where most do not; at least half of the median scale.
     """
 
-    centre_T: Floats
-    scale_T: Floats
+    centre: Floats
+    scale: Floats
 
     def distances(self, scores_MxT: Floats) -> Floats:
         """Returns how far cells are from their columns, in scales, with sign."""
-        return np.asarray((scores_MxT - self.centre_T) / self.scale_T)
+        return np.asarray((scores_MxT - self.centre) / self.scale)
 
     def log_densities(self, scores_MxT: Floats) -> Floats:
         """Returns [M, T, T]: of cell (m, j), were it of column k; 0 where the cell is empty."""
-        z_MxTxT = (scores_MxT[:, :, None] - self.centre_T) / self.scale_T
-        constant = stats.t.logpdf(0.0, _FREEDOM) - np.log(self.scale_T)
+        z_MxTxT = (scores_MxT[:, :, None] - self.centre) / self.scale
+        constant = stats.t.logpdf(0.0, _FREEDOM) - np.log(self.scale)
         found = constant - (_FREEDOM + 1) / 2 * np.log1p(z_MxTxT**2 / _FREEDOM)
         return np.where(np.isfinite(found), found, 0.0)
 
@@ -82,15 +82,15 @@ class Offsets:
     """The best offsets of M rows, and how they compare.
 
     Attributes:
-        offset_MxT: by position in the order.
-        gain_M: log joint probability of the row and its best offsets, over that of the row with
+        offset: [M, T] by position in the order.
+        gain: [M] log joint probability of the row and its best offsets, over that of the row with
             no offsets; 0 where those are best.
-        total_M: log-sum over all offsets but none, on the same scale.
+        total: [M] log-sum over all offsets but none, on the same scale.
     """
 
-    offset_MxT: Ints
-    gain_M: Floats
-    total_M: Floats
+    offset: Ints
+    gain: Floats
+    total: Floats
 
 
 def find_offsets(
@@ -120,7 +120,7 @@ def find_offsets(
 def best_gains(
     log_density_MxTxT: Floats, scores_MxT: Floats, order_BxT: Ints, furthest: int
 ) -> Floats:
-    """Returns [B, M]: the `gain_M` of `find_offsets` under each of B orders."""
+    """Returns [B, M]: the `gain` of `find_offsets` under each of B orders."""
     chain = _Chain.of(log_density_MxTxT, scores_MxT, order_BxT, furthest)
     gain = chain.total(np.maximum) - chain.unshifted
     return gain.reshape(len(order_BxT), len(scores_MxT))
@@ -158,8 +158,9 @@ class _Chain:
                 here, there = ordered_MxBxT[:, :, :kept], ordered_MxBxT[:, :, offset:]
                 repeats = here == there
                 shown = shown + np.log(_REPEAT) * repeats
-                ends = repeats | (np.isnan(there) & ~np.isnan(here))
-                ending = np.where(ends, np.log(_END), np.log(_END_UNSEEN))
+                ends: NDArray[np.bool_] = repeats | (np.isnan(there) & ~np.isnan(here))
+                ending = np.full(ends.shape, np.log(_END_UNSEEN))
+                ending[ends] = np.log(_END)
                 end[:kept, :, offset] = ending.transpose(2, 1, 0).reshape(kept, count)
             emission[:kept, :, offset] = shown.transpose(2, 1, 0).reshape(kept, count)
         return cls(emission, end)
@@ -221,14 +222,14 @@ class Swaps:
     """The best swap of two cells in each of M rows.
 
     Attributes:
-        pair_Mx2: the two columns.
-        gain_M: log joint probability over that of the row as it stands.
-        total_M: log-sum over all swaps, on the same scale.
+        pair: [M, 2] the two columns.
+        gain: [M] log joint probability over that of the row as it stands.
+        total: [M] log-sum over all swaps, on the same scale.
     """
 
-    pair_Mx2: Ints
-    gain_M: Floats
-    total_M: Floats
+    pair: Ints
+    gain: Floats
+    total: Floats
 
 
 def find_swaps(log_density_MxTxT: Floats, scores_MxT: Floats) -> Swaps:
