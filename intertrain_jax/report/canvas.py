@@ -24,26 +24,6 @@ DOTS_PER_INCH = 110
 # A letter's mean width in inches, of a point of font size: enough to reserve room for names.
 _LETTER = 0.0086
 
-_SETTINGS = {
-    "font.family": "sans-serif",
-    "font.size": 8.0,
-    "axes.titlesize": 9.0,
-    "axes.titlelocation": "left",
-    "axes.edgecolor": PALE,
-    "axes.linewidth": 0.6,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.width": 0.5,
-    "ytick.major.width": 0.5,
-    # A model's name may have a dollar sign.
-    "text.parse_math": False,
-    # Text stays text in an SVG, and its ids do not change from one call to the next.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "intertrain_jax",
-}
-
 
 @contextmanager
 def drawing() -> Iterator[None]:
@@ -52,7 +32,15 @@ def drawing() -> Iterator[None]:
 
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS)
+        mpl.rc("font", family="sans-serif", size=8.0)
+        mpl.rc("axes", titlesize=9.0, titlelocation="left", edgecolor=PALE, linewidth=0.6)
+        mpl.rc("axes", labelcolor=INK)
+        mpl.rc("xtick", color=INK)
+        mpl.rc("ytick", color=INK)
+        # A model's name may have a dollar sign.
+        mpl.rc("text", color=INK, parse_math=False)
+        # Text stays text in an SVG, and its ids do not change from one call to the next.
+        mpl.rc("svg", fonttype="none", hashsalt="intertrain_jax")
         # Names may be in scripts that the font lacks: a box is drawn, and the tables have them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

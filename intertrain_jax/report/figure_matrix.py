@@ -1,4 +1,4 @@
-"""Draws a matrix as the paper's Fig. 1 and Fig. 5: colours, values, groups apart, averages at margins."""
+"""Draws a matrix as the paper's Fig. 1 and 5: colours, values, groups apart, averages at margins."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     below, beside = height + _MARGIN_GAP, width + _MARGIN_GAP
     side = picture.row_margin.iloc[kept].to_frame()
     _cells(axes, side, _blank(side), np.array([beside]), y, cell, colours, True)
-    foot = picture.column_margin.to_frame().T
-    _cells(axes, foot, _blank(foot), x, np.array([below]), cell, colours, written)
+    last = picture.column_margin.to_frame().T
+    _cells(axes, last, _blank(last), x, np.array([below]), cell, colours, written)
     _names(axes, names, targets, x, y, cell, picture, below, beside)
     _group_names(axes, picture, kept, x, y, cell, left, depth + 0.06)
     if cut is not None:
@@ -101,7 +101,10 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     _colour_bar(figure, colours, left, min(width, 2.6), picture.unit)
     said = picture.below
     if cut is not None:
-        said += f"\nOf {len(picture.values)} rows, the {cut} with the highest and the {rows - cut} with the lowest average."
+        said += (
+            f"\nOf {len(picture.values)} rows, the {cut} with the highest and the {rows - cut} with"
+            " the lowest average."
+        )
     headline(figure, picture.title, said)
     return figure
 
@@ -126,11 +129,11 @@ class _Colours:
         """Returns red, green, blue and opacity of each number."""
         position = np.clip((values - self.low) / (self.most - self.low), 0.0, 1.0)
         # The ends of both maps are so dark that neighbours there look alike.
-        return self._map(0.08 + 0.84 * position if self.diverging else 0.7 * position)
+        return np.asarray(self._map(0.08 + 0.84 * position if self.diverging else 0.7 * position))
 
     def is_dark(self, fills: np.ndarray) -> np.ndarray:
         """Returns where text must be white."""
-        return fills[..., :3] @ np.array([0.299, 0.587, 0.114]) < 0.5
+        return np.asarray(fills[..., :3] @ np.array([0.299, 0.587, 0.114]) < 0.5)
 
 
 def _cells(
@@ -162,10 +165,15 @@ def _cells(
     axes.add_collection(
         PolyCollection(boxes[known], facecolors=fills[known], edgecolors="white", linewidths=0.6)
     )
-    gaps = {"facecolors": "#f4f4f4", "edgecolors": "#cfcfcf", "hatch": "/////", "linewidths": 0.6}
+    gaps: dict[str, Any] = {
+        "facecolors": "#f4f4f4",
+        "edgecolors": "#cfcfcf",
+        "hatch": "/////",
+        "linewidths": 0.6,
+    }
     axes.add_collection(PolyCollection(boxes[~known], **gaps))
     for row, column in np.argwhere(known) if written else ():
-        mark = marks.iat[row, column]
+        mark = str(marks.iat[row, column])
         axes.text(
             x[column] + width / 2,
             y[row] + _CELL_HEIGHT / 2 + 0.01,

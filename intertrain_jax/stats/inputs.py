@@ -299,7 +299,7 @@ def study_of_leaderboard(
         test_sizes=test_sizes,
         left_out=out,
         with_suspicious=everything,
-        notes=tuple(notes),
+        notes=(*notes, *findings.notes),
     )
 
 

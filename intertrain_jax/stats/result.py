@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from intertrain_jax.records import Record
 from intertrain_jax.stats.averages import AverageGains, How, MaxGain, Significance
-from intertrain_jax.stats.correlation import Correlation
+from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.stats.curves import NamedCurve
 from intertrain_jax.stats.groups import Anova, GroupMean
 from intertrain_jax.stats.inputs import Study
@@ -130,3 +132,33 @@ class Result:
     source_scores: SourceScores | None = None
     architectures: Architectures | None = None
     not_computed: Mapping[str, str] = field(default_factory=dict)
+
+    def models(self) -> pd.DataFrame:
+        """Returns one row per base model, best average first, for people to read.
+
+        Columns: base, average (points), low, high (interval at `CONFIDENCE`: over seeds, the pretrained
+        model's included, where there are draws; else over targets), cells, probe, rank, rank_low,
+        rank_high, best, top3 (probabilities), groups (numbers joined by blanks); NaN where unknown.
+        """
+        rows = {
+            m.base: {"average": m.gain, "low": m.low, "high": m.high, "cells": m.n}
+            for m in self.averages.models
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        if self.draws is not None:
+            error = np.hypot(self.draws.error, self.draws.shared_error)
+            half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)) * error
+            table["low"], table["high"] = self.draws.estimate - half, self.draws.estimate + half
+        table["probe"] = self.study.probe.reindex(table.index).astype(float)
+        ranks = {} if self.ranks is None else {m.base: m for m in self.ranks.table.models}
+        for column, name in _RANKS.items():
+            table[column] = [getattr(ranks[b], name) if b in ranks else np.nan for b in table.index]
+        table["groups"] = [
+            " ".join(map(str, ranks[b].groups)) if b in ranks else "" for b in table.index
+        ]
+        table = table.rename_axis("base").reset_index()
+        return table.sort_values(["average", "base"], ascending=[False, True], ignore_index=True)
+
+
+# Columns of the table of models → fields of a ranked model.
+_RANKS = {"rank": "rank", "rank_low": "low", "rank_high": "high", "best": "best", "top3": "top3"}
