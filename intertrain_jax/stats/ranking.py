@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from scipy import stats
+
+from intertrain_jax.stats.averages import average_gains, max_gains
+from intertrain_jax.stats.correlation import CONFIDENCE
 
 # A target loses much if it loses more than this, in points (Table 1 of the paper).
 LARGE_LOSS = 1.0
@@ -65,13 +71,13 @@ class RankedModel:
         base: the model.
         score: what it is ranked by.
         rank: 1 is best; equal scores share their average rank.
-        low, high: interval of the rank at `CONFIDENCE`: quantiles over the draws, rounded outwards.
+        low, high: interval of the rank at `CONFIDENCE`: quantiles over the draws.
         best: probability of being the best (tied draws share it).
         top3: probability of being among the three best.
-        groups: numbers, from 1 and consecutive, of the groups that the model is in. A group is a
-            run of models of consecutive ranks of which none can be told apart from the group's
-            first: in more than `REVERSED` of the draws it is at least as good. Runs inside another
-            run are not listed. Two models that share no group are told apart.
+        groups: numbers, from 1 and consecutive, of the groups that the model is in. A group runs from
+            one model down to the last that cannot be told apart from it: that in more than
+            `REVERSED` of the draws is at least as good. Runs inside another run are not listed. So
+            two models that share no group are told apart.
     """
 
     base: str
@@ -117,7 +123,7 @@ def loss_at(gains: pd.DataFrame, ranking: pd.Series, top: int) -> Loss:
     Raises:
         ValueError: `top` is below 1, or a model is ranked twice.
     """
-    raise NotImplementedError
+    return _loss(gains, dict.fromkeys(gains.columns, _ranked(gains, ranking)), top)
 
 
 def loss_at_average(gains: pd.DataFrame, top: int, leave_target_out: bool) -> Loss:
@@ -129,7 +135,49 @@ def loss_at_average(gains: pd.DataFrame, top: int, leave_target_out: bool) -> Lo
         leave_target_out: rank for each target by the average over the other targets, as one must
             whose target is new. The paper leaves it in.
     """
-    raise NotImplementedError
+    if leave_target_out:
+        rankings = {
+            target: _ranked(gains, average_gains(gains.drop(columns=target), "additive").series())
+            for target in gains.columns
+        }
+    else:
+        ranked = _ranked(gains, average_gains(gains, "additive").series())
+        rankings = dict.fromkeys(gains.columns, ranked)
+    return _loss(gains, rankings, top)
+
+
+def _ranked(gains: pd.DataFrame, scores: pd.Series) -> list[str]:
+    """Returns the models with a score, from the best to the worst; equal scores by name."""
+    if not scores.index.is_unique:
+        raise ValueError(f"{scores.index[scores.index.duplicated()][0]!r} is ranked twice")
+    known = scores[scores.index.isin(gains.index)].dropna()
+    return sorted(known.index, key=lambda base: (-known[base], base))
+
+
+def _loss(gains: pd.DataFrame, rankings: Mapping[str, list[str]], top: int) -> Loss:
+    """Returns the loss of the top-ranked models, by one ranking per target."""
+    if top < 1:
+        raise ValueError(f"at least one model must be tried, got top = {top}")
+    targets = []
+    for best in max_gains(gains):
+        column = gains[best.target]
+        tried = column[rankings[best.target][:top]].dropna()
+        chosen = str(tried.idxmax()) if len(tried) else None
+        loss = best.gain - tried.max() if len(tried) else float("nan")
+        targets.append(
+            TargetLoss(best.target, float(loss), best.gain, best.base, chosen, len(tried))
+        )
+    losses = np.array([target.loss for target in targets if target.chosen is not None])
+    return Loss(
+        top=top,
+        average=float(losses.mean()) if len(losses) else float("nan"),
+        maximum=float(losses.max()) if len(losses) else float("nan"),
+        above=int((losses > LARGE_LOSS).sum()),
+        decided=len(losses),
+        undecided=len(targets) - len(losses),
+        ranked=min((len(ranked) for ranked in rankings.values()), default=0),
+        targets=tuple(targets),
+    )
 
 
 def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
@@ -141,6 +189,60 @@ def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
             from `noise.average_draws`, so that a share of draws is a probability.
 
     Raises:
-        ValueError: there are no draws, or a model is named twice.
+        ValueError: there are no draws, one is not a number, or a model is named twice.
     """
-    raise NotImplementedError
+    if not (scores.index.is_unique and draws.columns.is_unique):
+        raise ValueError("a model is named twice")
+    if not len(draws):
+        raise ValueError("no draws")
+    known = scores.dropna()
+    names = sorted(
+        known.index[known.index.isin(draws.columns)], key=lambda base: (-known[base], base)
+    )
+    draws_SxM = draws[names].to_numpy(dtype=float)
+    if not np.isfinite(draws_SxM).all():
+        raise ValueError("a draw is not a number")
+    if not names:
+        return RankTable(len(draws), 0, (), tuple(scores.index))
+    rank_M = stats.rankdata(-known[names].to_numpy(dtype=float))
+    ranks_SxM = stats.rankdata(-draws_SxM, axis=1)
+    tail = 0.5 - CONFIDENCE / 2.0
+    low_M = np.quantile(ranks_SxM, tail, axis=0, method="inverted_cdf")
+    high_M = np.quantile(ranks_SxM, 1.0 - tail, axis=0, method="inverted_cdf")
+    at_top_SxM = draws_SxM == draws_SxM.max(axis=1, keepdims=True)
+    best_M = (at_top_SxM / at_top_SxM.sum(axis=1, keepdims=True)).mean(axis=0)
+    top3_M = (ranks_SxM <= 3).mean(axis=0)
+    runs = _runs(draws_SxM)
+    return RankTable(
+        draws=len(draws),
+        groups=len(runs),
+        models=tuple(
+            RankedModel(
+                base=name,
+                score=float(known[name]),
+                rank=float(rank_M[i]),
+                low=float(low_M[i]),
+                high=float(high_M[i]),
+                best=float(best_M[i]),
+                top3=float(top3_M[i]),
+                groups=tuple(g for g, (a, b) in enumerate(runs, start=1) if a <= i <= b),
+            )
+            for i, name in enumerate(names)
+        ),
+        unranked=tuple(base for base in scores.index if base not in set(names)),
+    )
+
+
+def _runs(draws_SxM: np.ndarray) -> list[tuple[int, int]]:
+    """Returns first and last of the runs from a model to the last not told apart from it.
+
+    Args:
+        draws_SxM: models from the best to the worst.
+    """
+    runs: list[tuple[int, int]] = []
+    for first in range(draws_SxM.shape[1]):
+        reversed_M = (draws_SxM[:, first:] >= draws_SxM[:, first, None]).mean(axis=0)
+        last = first + int(np.flatnonzero(reversed_M > REVERSED)[-1])
+        if not runs or last > runs[-1][1]:
+            runs.append((first, last))
+    return runs
