@@ -122,15 +122,11 @@ def _ranking(result: Result) -> str:
     table, basis = result.ranks.table, result.ranks.basis
     first = [model.base for model in table.models if 1 in model.groups]
     if len(first) == len(table.models):
-        return f"undecided over {basis}: no base model can be told apart from the first"
+        return f"undecided over {basis}: none of the {len(first)} can be told apart from the first"
+    rest = f"the other {len(table.models) - len(first)} are told apart from the first"
     if len(first) == 1:
-        head = f"{short(first[0])} is told apart from all others"
-    else:
-        head = f"undecided which is first of {_names(first)}"
-    second = len(table.models) - len(first)
-    return (
-        f"{head}; {table.groups} groups among {len(table.models)} over {basis}, {second} after it"
-    )
+        return f"{short(first[0])} is first over {basis}; {rest}"
+    return f"undecided over {basis} which of {len(first)} is first: {_names(first)}; {rest}"
 
 
 def _structure(result: Result) -> str:

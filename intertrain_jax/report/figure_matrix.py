@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # More rows than this are too many to read: the best and the worst are drawn, and it says so.
 MOST_ROWS = 40
-_ENDS = 15
+_ENDS = 12
 # More columns than this are drawn without their values.
 _MOST_COLUMNS = 60
 _CELL_HEIGHT, _GAP, _MARGIN_GAP = 0.24, 0.07, 0.16
@@ -74,7 +74,7 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     slanted = 0.72 * room_for(targets, _NAME_SIZE)
     head, foot = 0.6 + slanted, 0.75
     if _several(picture.column_groups):
-        foot += 0.12 + 0.8 * room_for(list(picture.column_groups), _NAME_SIZE)
+        foot += 0.3
     width, height = x[-1] + cell, y[-1] + _CELL_HEIGHT
     right = _MARGIN_GAP + cell + max(slanted, 0.3)
     depth = height + _MARGIN_GAP + _CELL_HEIGHT

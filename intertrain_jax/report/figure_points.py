@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Of more models, the best are drawn, and it says so.
 MOST_RANKED = 30
 _MOST_LABELS = 24
+_MOST_FAR = 40
 _LABEL_SIZE = 6.2
 _MARKERS = "osD^vPX"
 
@@ -53,7 +54,8 @@ def draw_probe(
     """
     figure, axes = plain_axes(7.6, 5.0)
     both = np.isfinite(x) & np.isfinite(y)
-    x, y, names = x[both], y[both], [name for name, kept in zip(names, both, strict=True) if kept]
+    x, y = x[both], y[both]
+    labels = dict(enumerate(name for name, kept in zip(names, both, strict=True) if kept))
     axes.scatter(x, y, s=14, color=COLOURS[0], alpha=0.75, linewidths=0, zorder=3)
     axes.axhline(0.0, color=PALE, linewidth=0.6)
     if np.isfinite(line.slope) and len(x):
@@ -72,7 +74,7 @@ def draw_probe(
     axes.set_ylabel(axis_names[1])
     axes.margins(x=0.08, y=0.06)
     from_line = np.abs(y - line.slope * x - line.intercept)
-    _label(axes, names, x, y, np.nan_to_num(from_line) + 0.3 * np.abs(y - y.mean()))
+    _label(axes, labels, x, y, np.nan_to_num(from_line) + 0.3 * np.abs(y - y.mean()))
     headline(figure, title, below)
     return figure
 
@@ -140,8 +142,9 @@ def draw_ranks(title: str, below: str, models: pd.DataFrame, of: str) -> Figure:
     _intervals(rank, shown[["rank", "rank_low", "rank_high"]], places, COLOURS[1])
     gain.set_xlabel(f"average gain in points, interval over {of}")
     rank.set_xlabel("rank")
-    rank.set_xlim(0.5, float(shown["rank_high"].max()) + 0.5)
-    _whole_ticks(rank)
+    last = float(shown["rank_high"].max())
+    rank.set_xlim(1 - 0.03 * last, last + 0.03 * last)
+    rank.set_xticks(np.unique(np.linspace(1, last, min(int(last), 6)).round()))
     style: dict[str, Any] = {
         "va": "center",
         "fontsize": 7.2,
@@ -172,6 +175,8 @@ def draw_residuals(title: str, below: str, gains: pd.DataFrame, fitted: pd.DataF
         x,
         y,
         s=4 if many else 16,
+        # Thousands of points are one picture in the SVG, not thousands of shapes.
+        rasterized=many,
         color=COLOURS[0],
         alpha=0.25 if many else 0.75,
         linewidths=0,
@@ -183,11 +188,14 @@ def draw_residuals(title: str, below: str, gains: pd.DataFrame, fitted: pd.DataF
     axes.set_xlabel("gain that the regressor gives (points)")
     axes.set_ylabel("gain measured (points)")
     axes.margins(x=0.08, y=0.06)
-    cells = [
-        f"{short(str(gains.index[row]), 22)} → {short(str(gains.columns[column]), 18)}"
-        for row, column in np.argwhere(known)
-    ]
-    _label(axes, cells, x, y, np.abs(y - x), most=10)
+    far = np.abs(y - x)
+    places = np.argwhere(known)
+    cells = {}
+    for k in np.argsort(-far, kind="stable")[:_MOST_FAR]:
+        row, column = places[k]
+        base, target = str(gains.index[row]), str(gains.columns[column])
+        cells[int(k)] = f"{short(base, 22)} → {short(target, 18)}"
+    _label(axes, cells, x, y, far, most=10)
     headline(figure, title, below)
     return figure
 
@@ -252,7 +260,8 @@ def draw_sizes(title: str, below: str, rows: pd.DataFrame) -> Figure:
         axes.set_title(panel, fontsize=8)
         axes.set_xlabel("training examples")
         axes.set_ylabel("points")
-        _label(axes, list(part["name"]), x, y, np.abs(y - np.median(y)), most=12)
+        _thousands(axes)
+        _label(axes, dict(enumerate(part["name"])), x, y, np.abs(y - np.median(y)), most=12)
     headline(figure, title, below)
     return figure
 
@@ -266,20 +275,28 @@ def _intervals(axes: Axes, values: pd.DataFrame, places: np.ndarray, colour: str
 
 def _label(
     axes: Axes,
-    names: Sequence[str],
+    names: Mapping[int, str],
     x: np.ndarray,
     y: np.ndarray,
     interest: np.ndarray,
     most: int = _MOST_LABELS,
 ) -> None:
-    """Writes names beside points, the most interesting first, where they cover no other name."""
+    """Writes names beside points, the most interesting first, where they cover no name or point.
+
+    Args:
+        axes: with limits that follow from the data.
+        names: index of a point → its name.
+        x, y: [n] all points.
+        interest: [n], larger is more.
+        most: names to write.
+    """
     axes.autoscale_view()
-    dots = axes.transData.transform(np.column_stack([x, y]))
     # In inches, as the room that a name takes; it may reach a little beyond the axes.
     dpi = axes.figure.dpi
-    inches, left, right = dots / dpi, axes.bbox.x0 / dpi, axes.bbox.x1 / dpi + 0.15
+    inches = axes.transData.transform(np.column_stack([x, y])) / dpi
+    left, right = axes.bbox.x0 / dpi, axes.bbox.x1 / dpi + 0.15
     taken: list[tuple[float, float, float, float]] = []
-    for k in np.argsort(-interest, kind="stable"):
+    for k in sorted(names, key=lambda k: -interest[k]):
         name = short(names[k], 30)
         if len(taken) >= most or not name:
             continue
@@ -289,7 +306,7 @@ def _label(
             start = px + 0.06 if side == "left" else px - 0.06 - long
             area = (start, py - tall / 2, start + long, py + tall / 2)
             inside = start > left and area[2] < right
-            if inside and not any(_overlap(area, other) for other in taken):
+            if inside and not _covers(area, inches) and not any(_overlap(area, o) for o in taken):
                 taken.append(area)
                 axes.annotate(
                     name,
@@ -303,6 +320,11 @@ def _label(
                     zorder=4,
                 )
                 break
+
+
+def _covers(area: tuple[float, float, float, float], points: np.ndarray) -> bool:
+    low, high = np.array(area[:2]), np.array(area[2:])
+    return bool(((points > low) & (points < high)).all(axis=1).any())
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
@@ -322,13 +344,19 @@ def _legend_beside(axes: Axes, entries: int) -> None:
     )
 
 
-def _whole_ticks(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
+def _thousands(axes: Axes) -> None:
+    """Writes sizes as people do, 1k for a thousand, 1M for a million."""
+    from matplotlib.ticker import FuncFormatter
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+    def said(size: float, _: object) -> str:
+        scale, letter = (1e6, "M") if size >= 1e6 else (1e3, "k") if size >= 1e3 else (1.0, "")
+        return f"{size / scale:g}{letter}"
+
+    axes.xaxis.set_major_formatter(FuncFormatter(said))
+    axes.minorticks_off()
 
 
 def _share(probability: float) -> str:
     if probability < 0.005:
-        return "<1 %" if probability > 0 else "0 %"
+        return "<1 %"
     return f"{probability:.0%}".replace("%", " %")

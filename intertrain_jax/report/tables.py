@@ -303,7 +303,7 @@ def _correlations(result: Result) -> list[Table]:
         kinds = ("pearson", "spearman", "pearson_others", "spearman_others")
         add(f"gain of {result.sensitivity.representative} and max-gain", result.sensitivity, kinds)
     for probe in result.probe:
-        add(f"probe and average gain, {probe.models} rows", probe, ("pearson", "spearman"))
+        add(f"probe and average gain, {probe.models}", probe, ("pearson", "spearman"))
     if result.source_scores is not None:
         rows.append(
             _correlation(
@@ -319,7 +319,9 @@ def _correlations(result: Result) -> list[Table]:
     lines = [{"rows": p.models, **asdict(p.line)} for p in result.probe]
     lines = [{k: v for k, v in row.items() if k not in ("x_mean", "x_squares")} for row in lines]
     return [
-        Table("correlations", "Correlations", _INTERVALS, pd.DataFrame(rows)),
+        Table(
+            "correlations", "Correlations", _INTERVALS, pd.DataFrame([r for r in rows if r["n"]])
+        ),
         Table(
             "probe_line",
             "Average gain = slope · probe + intercept",

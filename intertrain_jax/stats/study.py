@@ -41,7 +41,7 @@ from intertrain_jax.stats.symmetry import symmetry
 # Of everything random in an analysis: the same study gives the same numbers.
 SEED = 0
 TOPS = (1, 3)
-_DRAWS = 2000
+_DRAWS, _SHUFFLES = 2000, 100
 _REPRESENTATIVE = "mnli"
 T = TypeVar("T")
 
@@ -86,7 +86,9 @@ def analyse_study(study: Study, options: Options | None = None) -> Result:
     regressions = attempt(
         "regression",
         few or _no_freedom(gains),
-        lambda: tuple(regression(gains, kind, SEED) for kind in ("bilinear", "base", "target")),
+        lambda: tuple(
+            regression(gains, kind, SEED, _SHUFFLES) for kind in ("bilinear", "base", "target")
+        ),
     )
     group_pair = _groups(study, attempt)
     sizes = len(set(study.train_sizes.values()) if study.train_sizes else ())
@@ -224,7 +226,7 @@ def _probe(study: Study, average: pd.Series[float], attempt: _Attempts) -> tuple
         return ()
     everything = study.with_suspicious
     if everything is None or not everything["suspicious"].any():
-        return (_probe_gain("all", pd.DataFrame({"probe": study.probe, "average": average})),)
+        return (_probe_gain("all rows", pd.DataFrame({"probe": study.probe, "average": average})),)
     return (
         _probe_gain("without suspicious rows", everything[~everything["suspicious"]]),
         _probe_gain("with suspicious rows", everything),
@@ -245,7 +247,8 @@ def _groups(study: Study, attempt: _Attempts) -> tuple[tuple[GroupMean, ...], tu
     targets = [g for g, names in groups.items() if set(names) & set(gains.columns)]
     obstacle = None
     if not sources or not targets:
-        obstacle = "Base models or targets belong to no known group."
+        who = "Base models" if targets else "Targets"
+        obstacle = f"{who} belong to no known group of tasks."
     elif len(sources) < 2 and len(targets) < 2:
         obstacle = "All sources and targets are of one group."
     one = "All sources are of one group." if len(sources) < 2 else None
