@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ LONGEST_NAME = 38
 DOTS_PER_INCH = 110
 # A letter's mean width in inches, of a point of font size: enough to reserve room for names.
 _LETTER = 0.0086
+_BELOW_SIZE = 7.5
 
 
 @contextmanager
@@ -73,25 +75,25 @@ def plain_axes(width: float = 6.4, height: float = 4.2, left: float = 0.62) -> t
 
 
 def headline(figure: Figure, title: str, below: str = "") -> None:
-    """Writes a title and a line or two of explanation at the top left."""
-    height = figure.get_size_inches()[1]
+    """Writes a title and, below it, an explanation at the top left, in lines that fit."""
+    width, height = figure.get_size_inches()
+    left = 0.12 / width
+    figure.text(left, 1 - 0.08 / height, title, fontsize=9.5, fontweight="bold", va="top")
     figure.text(
-        0.12 / figure.get_size_inches()[0],
-        1 - 0.08 / height,
-        title,
-        fontsize=9.5,
-        fontweight="bold",
+        left,
+        1 - 0.28 / height,
+        "\n".join(lines_of(below, width)),
+        fontsize=_BELOW_SIZE,
+        color="#555555",
         va="top",
+        linespacing=1.25,
     )
-    if below:
-        figure.text(
-            0.12 / figure.get_size_inches()[0],
-            1 - 0.28 / height,
-            below,
-            fontsize=7.5,
-            color="#555555",
-            va="top",
-        )
+
+
+def lines_of(text: str, width: float) -> list[str]:
+    """Returns an explanation in lines that fit a figure of a width in inches."""
+    most = int((width - 0.24) / (_BELOW_SIZE * _LETTER))
+    return [line for part in text.split("\n") for line in textwrap.wrap(part, most)]
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:

@@ -125,7 +125,9 @@ def _ranking(result: Result) -> str:
         return f"undecided over {basis}: none of the {len(first)} can be told apart from the first"
     rest = f"the other {len(table.models) - len(first)} are told apart from the first"
     if len(first) == 1:
-        return f"{short(first[0])} is first over {basis}; {rest}"
+        second = [model.base for model in table.models if 2 in model.groups]
+        undecided = f", undecided which is second of {_names(second)}" if len(second) > 1 else ""
+        return f"{short(first[0])} is first over {basis}; {rest}{undecided}"
     return f"undecided over {basis} which of {len(first)} is first: {_names(first)}; {rest}"
 
 
@@ -134,11 +136,12 @@ def _structure(result: Result) -> str:
     if "bilinear" not in by_kind:
         return f"not known: {_lower(result.not_computed['regression'])}"
     found = by_kind["bilinear"]
+    worse = found.held_out_mse > found.held_out_variance
     return (
-        f"(base + target)·sensitivity leaves a squared error of {found.mse:.1f} of"
-        f" {found.variance:.1f}, on shuffled gains {found.shuffled_mean:.1f}"
-        f" ±{found.shuffled_std:.1f} (p = {found.p:.2g}); on cells held out {found.held_out_mse:.1f}"
-        f" of {found.held_out_variance:.1f}"
+        f"(base + target)·sensitivity leaves a squared error of {found.mse:.3g} of"
+        f" {found.variance:.3g}, on shuffled gains {found.shuffled_mean:.3g}"
+        f" ±{found.shuffled_std:.2g} (p = {found.p:.2g}); on cells held out {found.held_out_mse:.3g}"
+        f" of {found.held_out_variance:.3g}{', worse than a constant' if worse else ''}"
     )
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.report.canvas import PALE, headline, new_figure, place, room_for, short
+from intertrain_jax.report.canvas import (
+    PALE,
+    headline,
+    lines_of,
+    new_figure,
+    place,
+    room_for,
+    short,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,13 +80,21 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     if _several(picture.row_groups):
         left += 0.15 + room_for(list(picture.row_groups), _NAME_SIZE)
     slanted = 0.72 * room_for(targets, _NAME_SIZE)
-    head, foot = 0.6 + slanted, 0.75
+    foot = 0.75
     if _several(picture.column_groups):
-        foot += 0.3
+        foot += max(0.3, 0.7 * room_for(list(picture.column_groups), _NAME_SIZE))
     width, height = x[-1] + cell, y[-1] + _CELL_HEIGHT
     right = _MARGIN_GAP + cell + max(slanted, 0.3)
     depth = height + _MARGIN_GAP + _CELL_HEIGHT
-    figure = new_figure(max(left + width + right, 5.6), head + depth + foot)
+    across = max(left + width + right, 5.6)
+    said = picture.below
+    if cut is not None:
+        said += (
+            f"\nOf {len(picture.values)} rows, the {cut} with the highest and the {rows - cut} with"
+            " the lowest average."
+        )
+    head = 0.42 + 0.13 * len(lines_of(said, across)) + slanted
+    figure = new_figure(across, head + depth + foot)
     axes = place(figure, left, foot, width + _MARGIN_GAP + cell, depth)
     # One unit of the axes is one inch, counted down from the upper left cell.
     axes.set_xlim(0, width + _MARGIN_GAP + cell)
@@ -99,12 +115,6 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
             width / 2, y[cut] - 0.12, f"{hidden} more rows", ha="center", va="center", color=PALE
         )
     _colour_bar(figure, colours, left, min(width, 2.6), picture.unit)
-    said = picture.below
-    if cut is not None:
-        said += (
-            f"\nOf {len(picture.values)} rows, the {cut} with the highest and the {rows - cut} with"
-            " the lowest average."
-        )
     headline(figure, picture.title, said)
     return figure
 

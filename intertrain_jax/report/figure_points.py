@@ -125,7 +125,7 @@ def draw_ranks(title: str, below: str, models: pd.DataFrame, of: str) -> Figure:
         below += f" The {len(shown)} best of {len(ranked)}."
     names = [short(name) for name in shown["base"]]
     left, height = 0.25 + room_for(names, 7.6), 0.2 * len(shown)
-    figure = new_figure(left + 6.4, height + 1.5)
+    figure = new_figure(left + 6.4, height + 1.4)
     places = np.arange(len(shown), dtype=float)
     gain = place(figure, left, 0.6, 2.7, height)
     rank = place(figure, left + 2.9, 0.6, 2.2, height)

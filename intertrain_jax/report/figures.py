@@ -223,8 +223,9 @@ def _residuals(result: Result) -> Figure | None:
         return None
     of = next(r for r in result.regressions if r.kind == "bilinear")
     below = (
-        f"(b + t)·t': mean squared error {of.mse:.2f}, of shuffled gains {of.shuffled_mean:.2f}"
-        f" ±{of.shuffled_std:.2f}, of a constant {of.variance:.2f}; held out {of.held_out_mse:.2f}."
+        f"(b + t)·t': mean squared error {of.mse:.3g}, of shuffled gains {of.shuffled_mean:.3g}"
+        f" ±{of.shuffled_std:.2g}, of a constant {of.variance:.3g}; on cells held out"
+        f" {of.held_out_mse:.3g}, of a constant {of.held_out_variance:.3g}."
     )
     gains = result.study.gains.mean
     return points.draw_residuals(

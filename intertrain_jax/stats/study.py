@@ -213,7 +213,8 @@ def _losses(study: Study, attempt: _Attempts) -> tuple[NamedLoss, ...]:
             ("average of other targets", single, partial(loss_at_average, gains, top, True)),
         )
         for name, obstacle, compute in ways:
-            loss = attempt(f"loss_{top}, ranked by {name}", few or obstacle, compute)
+            named = f"loss_{top}_by_{name.replace(' ', '_')}"
+            loss = attempt(named, few or obstacle, compute)
             if loss is not None:
                 losses.append(NamedLoss(name, loss))
     return tuple(losses)

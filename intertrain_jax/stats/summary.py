@@ -107,7 +107,8 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
     ),
     "source_scores": (
         "Correlation of source models' score on their own task with their average score on the other"
-        " targets, within sources." + _CORRELATION,
+        " targets, within sources; n is the number of source models less that of sources, plus one."
+        + _CORRELATION,
         "paper, section 6.2, Fig. 11",
     ),
     "architectures": (
@@ -131,7 +132,7 @@ def summarise(result: Result) -> dict[str, Any]:
         "ranks": result.ranks and {"basis": result.ranks.basis, **asdict(result.ranks.table)},
         "sensitivity": result.sensitivity,
         "loss": {
-            f"loss_{named.loss.top}, ranked by {named.ranking}": named.loss
+            f"loss_{named.loss.top}_by_{named.ranking.replace(' ', '_')}": named.loss
             for named in result.losses
         },
         "pretrained_scores": _pretrained(result),
