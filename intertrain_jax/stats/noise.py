@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from scipy import stats
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.stats.averages import How, average_gains
+from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.shrinkage import (
+    Floats,
+    common_distribution,
+    draw_true_values,
+    draw_variances,
+)
 
 
 @dataclass(frozen=True)
@@ -79,14 +91,17 @@ class AverageDraws:
     """Draws of the models' true average gains.
 
     Attributes:
-        estimate: base model → average gain, as measured.
+        targets: that the averages are over.
+        estimate: base model → average gain, as measured; NaN where it cannot be told.
         error: base model → its standard error, without what all models share.
         shared_error: standard error that all share, from the pretrained model's scores: it moves all
             averages together, and no rank.
-        between_std: estimated standard deviation of the true averages between models.
-        draws: [S draws, M models with an estimate], columns named.
+        between_std: standard deviation of the true averages between models, mean of its posterior;
+            NaN below three models.
+        draws: [S draws, models with an estimate], columns named.
     """
 
+    targets: tuple[str, ...]
     estimate: pd.Series
     error: pd.Series
     shared_error: float
@@ -98,12 +113,8 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
     """Estimates how much scores vary over seeds.
 
     A target's variance is pooled over base models, with d = Σ (n_m − 1) degrees of freedom, and is
-    taken to be the same for all of them. Targets' true variances are taken to come from one scaled
-    inverse χ² distribution, whose scale s₀² and degrees of freedom d₀ are estimated from the mean and
-    variance of log s² by matching moments (Smyth 2004): with e = log s² − ψ(d/2) + log(d/2),
-    ψ'(d₀/2) = var(e) − mean ψ'(d/2) and log s₀² = mean(e) + ψ(d₀/2) − log(d₀/2). The shrunk variance
-    is (d₀ s₀² + d s²)/(d₀ + d). Targets whose scores never differ have no logarithm, and do not
-    enter the estimate of d₀ and s₀, but are shrunk.
+    taken to be the same for all of them. The shrunk variance is (d₀ s₀² + d s²)/(d₀ + d), where s₀² and
+    d₀ are scale and weight of the targets' common distribution (see `common_distribution`).
 
     Args:
         scores: long form, columns base, target, seed, score (percent); rows without score do not
@@ -112,7 +123,71 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
     Raises:
         IntertrainError: no base model has two seeds on any target, or two rows are of one run.
     """
-    raise NotImplementedError
+    table = scores.dropna(subset=["score"])
+    twice = table.duplicated(["base", "target", "seed"])
+    if twice.any():
+        run = ", ".join(str(x) for x in table.loc[twice, ["base", "target", "seed"]].iloc[0])
+        raise IntertrainError(
+            f"noise: a base model has one score per target and seed, but ({run}) is there twice"
+        )
+    cells = table.groupby(["target", "base"], sort=False)["score"].agg(["count", "var"])
+    cells = cells[cells["count"] > 1]
+    if not len(cells):
+        raise IntertrainError(
+            "noise: no base model has two seeds on any target; give scores of several seeds"
+        )
+    names = list(table["target"].unique())
+    cells["df"] = cells["count"] - 1
+    cells["squares"] = cells["var"] * cells["df"]
+    sums = cells.groupby("target")[["count", "df", "squares"]].sum().reindex(names, fill_value=0)
+    df_N, squares_N = sums["df"].to_numpy(float), sums["squares"].to_numpy(float)
+    variance_N = np.where(df_N > 0, squares_N, np.nan) / np.where(df_N > 0, df_N, 1.0)
+    prior, prior_df = common_distribution(variance_N, df_N)
+    if np.isinf(prior_df):
+        shrunk_N = np.full(len(names), prior)
+    else:
+        total_N = prior_df + df_N
+        shrunk_N = (prior_df * prior + squares_N) / np.where(total_N > 0, total_N, 1.0)
+        shrunk_N = np.where(total_N > 0, shrunk_N, prior)
+    average, average_df = _average_variance(table, names)
+    known_N = np.where(df_N > 0, variance_N, shrunk_N)
+    independent = float(known_N.sum()) / len(names) ** 2
+    tail = 0.5 - CONFIDENCE / 2.0
+    low, high = (
+        (average_df * average / float(stats.chi2.ppf(q, average_df)) if average_df else np.nan)
+        for q in (1.0 - tail, tail)
+    )
+    return NoiseModel(
+        targets=tuple(
+            TargetNoise(
+                target=name,
+                n=int(sums["count"].iloc[i]),
+                df=int(df_N[i]),
+                raw=float(np.sqrt(variance_N[i])),
+                std=float(np.sqrt(shrunk_N[i])),
+                std_df=float(prior_df + df_N[i]),
+            )
+            for i, name in enumerate(names)
+        ),
+        prior_std=float(np.sqrt(prior)),
+        prior_df=float(prior_df),
+        average_std=float(np.sqrt(average)),
+        average_df=average_df,
+        average_low=float(np.sqrt(low)),
+        average_high=float(np.sqrt(high)),
+        independent_std=float(np.sqrt(independent)),
+        common_std=float(np.sqrt(max(average - independent, 0.0))) if average_df else 0.0,
+    )
+
+
+def _average_variance(table: pd.DataFrame, targets: list[str]) -> tuple[float, int]:
+    """Returns the variance over seeds of the average over all targets, and its degrees of freedom."""
+    wide = table.pivot(index=["base", "seed"], columns="target", values="score")[targets]
+    averages = wide.dropna().mean(axis=1).groupby("base")
+    df = averages.count() - 1
+    variance = averages.var(ddof=1)[df > 0]
+    total = int(df[df > 0].sum())
+    return (float((variance * df[df > 0]).sum() / total) if total else float("nan")), total
 
 
 def sampling_errors(
@@ -131,7 +206,10 @@ def sampling_errors(
         pretrained: target → mean score of the pretrained model.
         n_test: target → test examples; targets without a number get NaN.
     """
-    raise NotImplementedError
+    n = pd.Series({target: n_test.get(target, np.nan) for target in scores.columns}, dtype=float)
+    own = scores / 100.0 * (1.0 - scores / 100.0)
+    shared = (pretrained / 100.0 * (1.0 - pretrained / 100.0)).reindex(scores.columns)
+    return (own + shared).div(n).pow(0.5) * 100.0
 
 
 def gain_intervals(
@@ -153,7 +231,43 @@ def gain_intervals(
         noise: targets that it does not know get NaN.
         sampling: of `sampling_errors`, to include it.
     """
-    raise NotImplementedError
+    known = {target.target: target for target in noise.targets}
+    std_N = np.array([known[t].std if t in known else np.nan for t in gains.columns])
+    df_N = np.array([known[t].std_df if t in known else np.nan for t in gains.columns])
+    gain_MxN = gains.to_numpy(dtype=float)
+    seeds_MxN = n_base.reindex_like(gains).to_numpy(dtype=float)
+    seeds_N = n_pretrained.reindex(gains.columns).to_numpy(dtype=float)
+    missing_MxN = np.isnan(gain_MxN) | ~(seeds_MxN > 0) | ~(seeds_N > 0)
+    inverse_MxN = 1.0 / np.where(missing_MxN, np.nan, seeds_MxN) + 1.0 / np.where(
+        seeds_N > 0, seeds_N, np.nan
+    )
+    variance_MxN = inverse_MxN * np.square(std_N)
+    sampled_MxN = np.full(gains.shape, np.nan)
+    if sampling is not None:
+        sampled_MxN = sampling.reindex_like(gains).to_numpy(dtype=float)
+        sampled_MxN = np.where(missing_MxN, np.nan, sampled_MxN)
+    total_MxN = variance_MxN + np.square(np.nan_to_num(sampled_MxN))
+    # Satterthwaite: the test set's part is known, so it has no degrees of freedom to count.
+    share_MxN = np.where(total_MxN > 0, variance_MxN, 1.0) / np.where(total_MxN > 0, total_MxN, 1.0)
+    df_MxN = np.where(df_N > 0, df_N, np.nan) / np.where(share_MxN > 0, share_MxN, np.nan) ** 2
+    df_MxN = np.where(share_MxN == 0, np.inf, df_MxN)
+    error_MxN = np.sqrt(total_MxN)
+    half_MxN = stats.t.ppf(0.5 + CONFIDENCE / 2.0, df_MxN) * error_MxN
+    # Without any variance, a gain is known exactly.
+    ratio_MxN = np.abs(gain_MxN) / np.where(error_MxN == 0, 1.0, error_MxN)
+    ratio_MxN = np.where((error_MxN == 0) & (gain_MxN != 0), np.inf, ratio_MxN)
+    return GainIntervals(
+        *(
+            pd.DataFrame(values, gains.index, gains.columns)
+            for values in (
+                np.sqrt(variance_MxN),
+                sampled_MxN,
+                gain_MxN - half_MxN,
+                gain_MxN + half_MxN,
+                2.0 * stats.t.sf(ratio_MxN, df_MxN),
+            )
+        )
+    )
 
 
 def average_draws(
@@ -162,13 +276,121 @@ def average_draws(
     n_pretrained: pd.Series,
     noise: NoiseModel,
     seed: int,
-    how: str = "additive",
+    how: How = "additive",
     draws: int = 2000,
     sampling: pd.DataFrame | None = None,
 ) -> AverageDraws:
     """Draws true average gains given the measured ones, for `ranking.rank_table`.
 
+    A model's own error variance, over its n of N targets, is
+    Σ_t std_t²/(n² n_base) from seeds, `common_std²` over its mean number of seeds, half of the squared
+    sampling errors (the other half being the pretrained model's), and, with targets missing,
+    r²·(1/n − 1/N), as the missing ones would have deviated from additivity by r, the residuals of the
+    additive fit beyond noise. The error of the targets' own effects is left out: it is of order 1/M
+    beside these, and zero on a complete matrix. The pretrained model's noise is the same in all
+    gains of a target, so it is drawn once for all models.
+
+    Measured averages lie farther apart than true ones, and the best measured is likely a lucky one: a
+    bootstrap around them covers true ranks too seldom. So true averages are taken to come from one
+    normal distribution, with flat priors on its mean and standard deviation, and are drawn from the
+    posterior; each draw has its own seed variances as well, from their posterior (scaled inverse χ²
+    with `std_df` degrees of freedom). Below three models there is no such distribution to speak of, and
+    draws are around the measured averages.
+
+    Args:
+        gains: [M models, N targets] in points, NaN where missing.
+        n_base: [M models, N targets] seeds of each cell.
+        n_pretrained: target → seeds of the pretrained model.
+        noise: of the scores.
+        seed: of the draws.
+        how: "common" or "additive", as for `average_gains`.
+        draws: S.
+        sampling: of `noise.sampling_errors`, to include it; cells without it count with seeds alone.
+
     Raises:
-        IntertrainError: a target of the averages is not in the noise model.
+        IntertrainError: a target of the averages has no noise, or a cell no number of seeds.
     """
-    raise NotImplementedError
+    averages = average_gains(gains, how)
+    estimate = averages.series()
+    rng = np.random.default_rng(seed)
+    models, targets = estimate.dropna().index, list(averages.targets)
+    cells = gains.loc[models, targets]
+    known_MxN = cells.notna().to_numpy()
+    std_N, df_N = _noise_of(targets, noise)
+    seeds_MxN = n_base.reindex(index=models, columns=targets).to_numpy(dtype=float)
+    seeds_N = n_pretrained.reindex(targets).to_numpy(dtype=float)
+    _check_seeds(cells, np.where(known_MxN, seeds_MxN, 1.0), seeds_N)
+    inverse_MxN = known_MxN / np.where(known_MxN, seeds_MxN, 1.0)
+    count_Mx1 = known_MxN.sum(axis=1, keepdims=True)
+    weights_MxN = inverse_MxN / np.square(count_Mx1)
+    shared_N = 1.0 / seeds_N / max(len(targets), 1) ** 2
+    sampled_MxN = np.zeros(cells.shape)
+    if sampling is not None:
+        sampled_MxN = np.nan_to_num(sampling.reindex(index=models, columns=targets).to_numpy(float))
+        sampled_MxN = np.where(known_MxN, np.square(sampled_MxN) / 2.0, 0.0)
+    common = noise.common_std**2
+    fixed_M = (sampled_MxN / np.square(count_Mx1)).sum(axis=1)
+    fixed_M += common * (inverse_MxN / count_Mx1).sum(axis=1)
+    excess = _interaction(cells, estimate[models], std_N**2 * inverse_MxN + sampled_MxN)
+    fixed_M += excess * (1.0 / count_Mx1[:, 0] - 1.0 / max(len(targets), 1))
+    fixed = sampled_MxN.sum() / max(known_MxN.sum(), 1) / max(len(targets), 1)
+    fixed += common * float(np.mean(1.0 / seeds_N)) if targets else 0.0
+    variance_M = weights_MxN @ std_N**2 + fixed_M
+    shared = float(shared_N @ std_N**2 + fixed)
+
+    variance_SxN = draw_variances(std_N, df_N, draws, rng)
+    own_SxM = variance_SxN @ weights_MxN.T + fixed_M
+    estimate_M = estimate[models].to_numpy(dtype=float)
+    true_SxM, between = draw_true_values(estimate_M, variance_M, own_SxM, rng)
+    together_S = np.sqrt(variance_SxN @ shared_N + fixed) * rng.normal(size=draws)
+    return AverageDraws(
+        targets=averages.targets,
+        estimate=estimate,
+        error=pd.Series(np.sqrt(variance_M), index=models).reindex(estimate.index),
+        shared_error=shared**0.5,
+        between_std=between,
+        draws=pd.DataFrame(true_SxM + together_S[:, None], columns=models),
+    )
+
+
+def _noise_of(targets: list[str], noise: NoiseModel) -> tuple[Floats, Floats]:
+    """Returns the standard deviations [N] of the targets and their degrees of freedom [N]."""
+    known = {target.target: target for target in noise.targets}
+    for target in targets:
+        if target not in known:
+            raise IntertrainError(
+                f"draws: every target needs a noise, but {target!r} is not in the noise model;"
+                " add its scores or leave it out of the gains"
+            )
+    return (
+        np.array([known[target].std for target in targets]),
+        np.array([known[target].std_df for target in targets]),
+    )
+
+
+def _check_seeds(cells: pd.DataFrame, seeds_MxN: Floats, seeds_N: Floats) -> None:
+    """Raises IntertrainError if a gain has no number of seeds."""
+    for i, j in np.argwhere(~(seeds_MxN >= 1)):
+        raise IntertrainError(
+            f"draws: every gain needs a number of seeds, but {cells.index[i]!r} on"
+            f" {cells.columns[j]!r} has {seeds_MxN[i, j]:g}"
+        )
+    for (j,) in np.argwhere(~(seeds_N >= 1)):
+        raise IntertrainError(
+            f"draws: every target needs a number of seeds of the pretrained model, but"
+            f" {cells.columns[j]!r} has {seeds_N[j]:g}"
+        )
+
+
+def _interaction(cells: pd.DataFrame, averages: pd.Series, noise_MxN: Floats) -> float:
+    """Returns the variance of what the additive fit leaves, beyond noise."""
+    values_MxN = cells.sub(averages, axis=0).to_numpy(dtype=float)
+    known_MxN = np.isfinite(values_MxN)
+    m, n = values_MxN.shape
+    df = int(known_MxN.sum()) - (m + n - 1)
+    if df < 1 or known_MxN.all():
+        return 0.0
+    # Averages hold the models' effects; the targets' are what is left in the columns.
+    residuals = values_MxN - np.nanmean(values_MxN, axis=0)
+    squares = float(np.nansum(np.square(residuals))) / df
+    return max(0.0, squares - float(noise_MxN[known_MxN].mean()))

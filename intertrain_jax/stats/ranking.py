@@ -150,8 +150,9 @@ def _ranked(gains: pd.DataFrame, scores: pd.Series) -> list[str]:
     """Returns the models with a score, from the best to the worst; equal scores by name."""
     if not scores.index.is_unique:
         raise ValueError(f"{scores.index[scores.index.duplicated()][0]!r} is ranked twice")
-    known = scores[scores.index.isin(gains.index)].dropna()
-    return sorted(known.index, key=lambda base: (-known[base], base))
+    rows = set(gains.index)
+    known = {base: score for base, score in scores.dropna().items() if base in rows}
+    return sorted(map(str, known), key=lambda base: (-known[base], base))
 
 
 def _loss(gains: pd.DataFrame, rankings: Mapping[str, list[str]], top: int) -> Loss:
