@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from scipy import special
 
-from intertrain_jax.stats.shifts import Columns, Floats, Ints, best_gains
+from intertrain_jax.stats.shifts import Columns, Floats, Ints, best_gains, find_offsets
 
 # A row speaks about the order if this many cells are farther than this from their columns.
 _FAR, _CELLS = 6.0, 3
@@ -27,7 +27,7 @@ _ROWS_USED = 40
 _IN_PLACE, _ELSEWHERE, _NOWHERE = 0.5, 0.4, 0.1
 _LOG_BROAD = -np.log(50.0)
 # The search with the whole model: largest offset, moves tried at once, row-order pairs in memory.
-_FURTHEST, _MOVES_TRIED, _BATCH = 4, 300, 4000
+_FURTHEST, _MOVES_TRIED, _BATCH = 4, 200, 4000
 _NO_CHANGE = 1e-6
 
 
@@ -84,12 +84,30 @@ class _Search:
         order = improve_path(weights, greedy_path(weights))
         best = self.likelihood(order[None])[0]
         while True:
-            near = order[_moves(len(order))]
-            likely = np.argsort(-_path_sums(weights, near), kind="stable")[:_MOVES_TRIED]
-            values = self.likelihood(near[likely])
+            shown = self.shown_weights(order)
+            # The first weights know of no order and the second of this one; either alone gets stuck.
+            likely = np.unique(
+                [
+                    np.argsort(-_changes(by, order), kind="stable")[:_MOVES_TRIED]
+                    for by in (weights, shown)
+                ]
+            )
+            orders = [improve_path(shown, order), *(_moved(order, move) for move in likely)]
+            values = self.likelihood(np.array(orders))
             if values.max() <= best + _NO_CHANGE:
                 return order
-            order, best = near[likely[values.argmax()]], values.max()
+            order, best = orders[values.argmax()], values.max()
+
+    def shown_weights(self, order_T: Ints) -> Floats:
+        """Returns [T, T]: how well cells at offset 1, by the whole model, fit each column."""
+        length = len(order_T)
+        found = find_offsets(self.log_density_RxTxT, self.scores_RxT, order_T, _FURTHEST)
+        once_RxT = np.zeros(self.scores_RxT.shape)
+        once_RxT[:, order_T] = found.offset == 1
+        fit = np.logaddexp(self.log_density_RxTxT, _LOG_BROAD) - np.log(2.0) - _LOG_BROAD
+        weights = np.einsum("rj,rjk->jk", once_RxT, fit)
+        weights[np.arange(length), np.arange(length)] = -np.inf
+        return np.asarray(weights)
 
     def likelihood(self, order_BxT: Ints) -> Floats:
         """Returns [B]: log-likelihood of the rows' best offsets over that of no offsets."""
@@ -138,29 +156,42 @@ def greedy_path(weights_TxT: Floats) -> Ints:
 
 def improve_path(weights_TxT: Floats, order_T: Ints) -> Ints:
     """Makes the best move while one enlarges the path's sum."""
-    best = _path_sums(weights_TxT, order_T[None])[0]
     while True:
-        near = order_T[_moves(len(order_T))]
-        sums = _path_sums(weights_TxT, near)
-        if sums.max() <= best + _NO_CHANGE:
+        changes_V = _changes(weights_TxT, order_T)
+        best = int(changes_V.argmax())
+        if changes_V[best] <= _NO_CHANGE:
             return order_T
-        order_T, best = near[sums.argmax()], sums.max()
-
-
-def _path_sums(weights_TxT: Floats, order_VxT: Ints) -> Floats:
-    return np.asarray(weights_TxT[order_VxT[:, :-1], order_VxT[:, 1:]].sum(axis=1))
+        order_T = _moved(order_T, best)
 
 
 @cache
 def _moves(length: int) -> Ints:
-    """Returns [V, T]: every move of a segment, and every exchange of two columns, as permutations."""
-    columns = list(range(length))
-    moves = [
-        columns[:a] + columns[b:c] + columns[a:b] + columns[c:]
-        for a, b, c in combinations(range(length + 1), 3)
-    ]
-    for a, b in combinations(columns, 2):
-        exchanged = columns.copy()
-        exchanged[a], exchanged[b] = b, a
-        moves.append(exchanged)
-    return np.array(moves, dtype=np.intp)
+    """Returns [4, V]: bounds a < b ≤ c < d of two segments [a, b) and [c, d) that change places.
+
+    Where the segments touch, this moves one; where each is one column, it exchanges two.
+    """
+    bounds = [(a, b, b, c) for a, b, c in combinations(range(length + 1), 3)]
+    bounds += combinations(range(length + 1), 4)
+    return np.array(bounds, dtype=np.intp).T
+
+
+def _changes(weights_TxT: Floats, order_T: Ints) -> Floats:
+    """Returns [V]: what each move adds to the path's sum of weights."""
+    length = len(order_T)
+    # A node without weights stands before and after the path, so that its ends are like any other.
+    edges = np.zeros((length + 1, length + 1))
+    edges[:length, :length] = weights_TxT
+    ring = np.append(order_T, length)
+    edges = edges[ring][:, ring]
+    a, b, c, d = _moves(length)
+    own = edges[np.arange(-1, length), np.arange(length + 1)]
+    apart = b < c
+    joined = edges[a - 1, c] + edges[b - 1, d]
+    joined += np.where(apart, edges[d - 1, b] + edges[c - 1, a], edges[d - 1, a])
+    return np.asarray(joined - own[a] - own[b] - own[d] - np.where(apart, own[c], 0.0))
+
+
+def _moved(order_T: Ints, move: int) -> Ints:
+    """Returns the order after a move of `_moves`."""
+    a, b, c, d = _moves(len(order_T))[:, move]
+    return np.concatenate([order_T[:a], order_T[c:d], order_T[b:c], order_T[a:b], order_T[d:]])

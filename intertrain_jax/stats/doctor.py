@@ -272,7 +272,7 @@ def _misplaced(
         before_T = scores.to_numpy(float)[misplaced.row]
         after_T = misplaced.repaired(before_T)
         changed = np.flatnonzero((before_T != after_T) & ~(np.isnan(before_T) & np.isnan(after_T)))
-        lost = np.flatnonzero(np.isfinite(before_T) & np.isnan(after_T))
+        lost = np.setdiff1d(np.arange(len(columns)), misplaced.source)
         yield Finding(
             row=int(row),
             model=str(names[row]),

@@ -21,7 +21,7 @@ from intertrain_jax.stats.shifts import (
 Kind = Literal["shifted", "swapped", "permuted"]
 
 # A row is misplaced if that is likelier than the row as it stands by this log factor, priors included.
-_EVIDENCE = np.log(1e4)
+_EVIDENCE = np.log(100.0)
 # A permutation that is no shift and no swap: prior of the row, and per moved cell; it is only looked
 # for where this many cells are farther than this from their columns. Cells that fit no column
 # better than a density over 50 points are left out.
