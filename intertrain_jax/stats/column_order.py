@@ -29,6 +29,8 @@ _LOG_BROAD = -np.log(50.0)
 # The search with the whole model: largest offset, moves tried at once, row-order pairs in memory.
 _FURTHEST, _MOVES_TRIED, _BATCH = 4, 200, 4000
 _NO_CHANGE = 1e-6
+# Orders whose log-likelihood is closer than this to the best one's count as alternatives.
+_CLOSE, _CLOSE_ORDERS = 5.0, 12
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,20 @@ class ColumnOrder:
     Attributes:
         columns: [T] columns, in order.
         rows: shifted rows that it rests on; 0 if it is the table's own order.
+        near: [B, T] orders that are about as likely, this one first.
+        probability: [B] posterior probability among them.
     """
 
     columns: Ints
     rows: int
+    near: Ints
+    probability: Floats
+
+    @classmethod
+    def own(cls, length: int) -> ColumnOrder:
+        """Returns a table's own order."""
+        columns = np.arange(length, dtype=np.intp)
+        return cls(columns, 0, columns[None], np.ones(1))
 
 
 def infer_order(columns: Columns, scores_MxT: Floats, log_density_MxTxT: Floats) -> ColumnOrder:
@@ -55,20 +67,20 @@ def infer_order(columns: Columns, scores_MxT: Floats, log_density_MxTxT: Floats)
         log_density_MxTxT: of `columns`.
     """
     length = scores_MxT.shape[1]
-    given = np.arange(length, dtype=np.intp)
+    own = ColumnOrder.own(length)
     far_MxT = np.abs(columns.distances(scores_MxT)) > _FAR
     speaking = np.flatnonzero(far_MxT.sum(axis=1) >= _CELLS)
     if len(speaking) < _ROWS_NEEDED:
-        return ColumnOrder(given, 0)
+        return own
     most = np.argsort(-far_MxT[speaking].sum(axis=1), kind="stable")[:_ROWS_USED]
     search = _Search(log_density_MxTxT[speaking[most]], scores_MxT[speaking[most]])
-    own = search.likelihood(given[None])[0]
-    order = search.run()
-    gains_M = best_gains(search.log_density_RxTxT, search.scores_RxT, order[None], _FURTHEST)[0]
-    rows = int((gains_M > np.log(length)).sum())
-    if rows < _ROWS_NEEDED or gains_M.sum() < own + special.gammaln(length + 1):
-        return ColumnOrder(given, 0)
-    return ColumnOrder(order, rows)
+    near_BxT, value_B = search.run()
+    gain_R = best_gains(search.log_density_RxTxT, search.scores_RxT, near_BxT[:1], _FURTHEST)[0]
+    rows = int((gain_R > np.log(length)).sum())
+    least = search.likelihood(own.near)[0] + special.gammaln(length + 1)
+    if rows < _ROWS_NEEDED or value_B[0] < least:
+        return own
+    return ColumnOrder(near_BxT[0], rows, near_BxT, np.asarray(special.softmax(value_B)))
 
 
 @dataclass(frozen=True)
@@ -78,8 +90,8 @@ class _Search:
     log_density_RxTxT: Floats
     scores_RxT: Floats
 
-    def run(self) -> Ints:
-        """Returns the best order found."""
+    def run(self) -> tuple[Ints, Floats]:
+        """Returns the best orders found, [B, T], the very best first, and their log-likelihoods."""
         weights = successor_weights(self.log_density_RxTxT)
         order = improve_path(weights, greedy_path(weights))
         best = self.likelihood(order[None])[0]
@@ -92,18 +104,23 @@ class _Search:
                     for by in (weights, shown)
                 ]
             )
-            orders = [improve_path(shown, order), *(_moved(order, move) for move in likely)]
-            values = self.likelihood(np.array(orders))
+            tried = [improve_path(shown, order), *(_moved(order, move) for move in likely)]
+            values = self.likelihood(np.array(tried))
             if values.max() <= best + _NO_CHANGE:
-                return order
-            order, best = orders[values.argmax()], values.max()
+                close = np.flatnonzero(values > best - _CLOSE)
+                close = close[np.argsort(-values[close], kind="stable")[:_CLOSE_ORDERS]]
+                return np.array([order, *(tried[at] for at in close)]), np.append(
+                    best, values[close]
+                )
+            order, best = tried[values.argmax()], values.max()
 
     def shown_weights(self, order_T: Ints) -> Floats:
         """Returns [T, T]: how well cells at offset 1, by the whole model, fit each column."""
         length = len(order_T)
-        found = find_offsets(self.log_density_RxTxT, self.scores_RxT, order_T, _FURTHEST)
-        once_RxT = np.zeros(self.scores_RxT.shape)
-        once_RxT[:, order_T] = found.offset == 1
+        found = find_offsets(self.log_density_RxTxT, self.scores_RxT, order_T[None], _FURTHEST)
+        follower_T = np.full(length, -1)
+        follower_T[order_T[:-1]] = order_T[1:]
+        once_RxT = found.source[0] == follower_T
         fit = np.logaddexp(self.log_density_RxTxT, _LOG_BROAD) - np.log(2.0) - _LOG_BROAD
         weights = np.einsum("rj,rjk->jk", once_RxT, fit)
         weights[np.arange(length), np.arange(length)] = -np.inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,7 +34,7 @@ RANK_CORRELATIONS = frozenset({"stsb"})
 FEWEST_SCORES, FEWEST_CELLS = 8, 3
 # A cell this many robust standard deviations from its column is odd; a row with several is an error.
 _FAR, _SEVERAL = 8.0, 3
-_SHOWN = 3
+_SHOWN = 2
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def examine(
     if average is not None:
         found += _averages(scores, names, average)
     found += _out_of_range(scores, names, kind)
-    lowest = _lowest(scores.columns, kind)
+    lowest = _lowest(scores, kind)
     possible = scores.where((scores >= lowest) & (scores <= 100.0))
     enough = possible.notna().sum() >= FEWEST_SCORES
     usable = possible.loc[possible.notna().any(axis=1), enough]
@@ -218,7 +218,7 @@ def _averages(
 ) -> Iterator[Finding]:
     """Finds averages that are not those of their cells, rounding aside."""
     mean = scores.mean(axis=1)
-    unit = max(_unit(average.to_numpy(float)), _unit(scores.to_numpy(float)))
+    unit = max(_unit(average), *(_unit(scores[column]) for column in scores.columns))
     for row in scores.index[(average - mean).abs() > unit]:
         yield Finding(
             int(row),
@@ -233,26 +233,26 @@ def _averages(
         yield Finding(int(row), str(names[row]), "average", "warning", text)
 
 
-def _unit(values: Floats) -> float:
+def _unit(values: pd.Series[float]) -> float:
     """Returns the unit of the last decimal that values are written with, 1e-6 at the least."""
-    known = values[np.isfinite(values)]
+    known = values.dropna().to_numpy(float)
     for decimals in range(6):
         if np.allclose(known, np.round(known, decimals), rtol=0.0, atol=1e-9):
             return float(10.0**-decimals)
     return 1e-6
 
 
-def _lowest(columns: Collection[str], kind: TableKind) -> pd.Series[float]:
+def _lowest(scores: pd.DataFrame, kind: TableKind) -> pd.Series[float]:
     """Returns the lowest possible value of each column."""
-    negative = [kind == "gains" or str(column) in RANK_CORRELATIONS for column in columns]
-    return pd.Series(np.where(negative, -100.0, 0.0), index=columns)
+    negative = [kind == "gains" or str(column) in RANK_CORRELATIONS for column in scores.columns]
+    return pd.Series([-100.0 if may else 0.0 for may in negative], index=scores.columns)
 
 
 def _out_of_range(
     scores: pd.DataFrame, names: pd.Series[str], kind: TableKind
 ) -> Iterator[Finding]:
     """Finds cells that no score or gain can have."""
-    lowest = _lowest(scores.columns, kind)
+    lowest = _lowest(scores, kind)
     outside = (scores < lowest) | (scores > 100.0)
     for row in scores.index[outside.any(axis=1)]:
         cells = scores.columns[outside.loc[row]]
@@ -293,22 +293,22 @@ def _evidence(
     moved = np.flatnonzero(np.isfinite(before_T) & (misplaced.source != np.arange(len(before_T))))
     distance_T = np.abs(columns.distances(before_T))
     shown = moved[np.argsort(-distance_T[moved], kind="stable")[:_SHOWN]]
-    cells = "; ".join(
-        f"{names[at]} {before_T[at]:.1f} (median {columns.centre[at]:.1f})"
-        + (
-            f" fits {names[source]} ({columns.centre[source]:.1f})"
-            if (source := misplaced.source[at]) >= 0
-            else " fits no column"
+    cells = []
+    for at, source in zip(shown.tolist(), misplaced.source[shown].tolist(), strict=True):
+        fits = f"{names[source]} ({columns.centre[source]:.1f})" if source >= 0 else "no column"
+        cells.append(
+            f"{names[at]} {before_T[at]:.1f} (median {columns.centre[at]:.1f}) fits {fits}"
         )
-        for at in shown
-    )
     verb = {
         "shifted": "moved over along the order of columns",
         "swapped": "changed places",
         "permuted": "stand under other columns",
     }[misplaced.kind]
     power = misplaced.evidence / np.log(10.0)
-    return f"{len(moved)} cells {verb}, 10^{power:.0f} times likelier than as it stands: {cells}."
+    return (
+        f"{len(moved)} cells {verb}, 10^{power:.0f} times likelier than as it stands:"
+        f" {'; '.join(cells)}."
+    )
 
 
 def _outliers(scores: pd.DataFrame, names: pd.Series[str], examined: Examined) -> Iterator[Finding]:
@@ -326,7 +326,7 @@ def _outliers(scores: pd.DataFrame, names: pd.Series[str], examined: Examined) -
         shown = "; ".join(
             f"{columns[c]} {values_MxT[at, c]:.1f} (median {examined.columns.centre[c]:.1f},"
             f" {distance_MxT[at, c]:+.0f} robust standard deviations)"
-            for c in far[:_SHOWN]
+            for c in far[:_SHOWN].tolist()
         )
         more = f"; and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
         severity: Severity = "error" if len(far) >= _SEVERAL else "warning"

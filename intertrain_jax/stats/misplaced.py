@@ -73,8 +73,7 @@ class Examined:
     @classmethod
     def without_search(cls, scores_MxT: Floats) -> Examined:
         """Returns the columns' fits alone."""
-        given = ColumnOrder(np.arange(scores_MxT.shape[1], dtype=np.intp), 0)
-        return cls((), given, fit_columns(scores_MxT))
+        return cls((), ColumnOrder.own(scores_MxT.shape[1]), fit_columns(scores_MxT))
 
 
 def find_misplaced(scores_MxT: Floats) -> Examined:
@@ -101,28 +100,36 @@ def _explain(
     scores_MxT: Floats, columns: Columns, log_density_MxTxT: Floats, order: ColumnOrder
 ) -> tuple[Misplaced, ...]:
     """Returns the rows that a shift, a swap or a permutation explains."""
-    rows, length = scores_MxT.shape
-    offsets = find_offsets(log_density_MxTxT, scores_MxT, order.columns, furthest=length - 1)
+    length = scores_MxT.shape[1]
+    offsets = find_offsets(log_density_MxTxT, scores_MxT, order.near[:1], furthest=length - 1)
     swaps = find_swaps(log_density_MxTxT, scores_MxT)
-    total_M = special.logsumexp([np.zeros(rows), offsets.total, swaps.total], axis=0)
+    shift_M, swap_M = offsets.gain[0], swaps.gain
+    other_M = np.logaddexp(0.0, swaps.total)
     far_MxT = np.abs(columns.distances(scores_MxT)) > _FAR
-    found = []
-    for row in range(rows):
-        evidence = max(offsets.gain[row], swaps.gain[row])
-        if evidence > _EVIDENCE:
-            kind: Kind = "shifted" if offsets.gain[row] == evidence else "swapped"
-            source_T = np.arange(length, dtype=np.intp)
-            if kind == "shifted":
-                places = np.arange(length)
-                source_T[order.columns] = order.columns[places + offsets.offset[row]]
-            else:
-                source_T[swaps.pair[row]] = swaps.pair[row][::-1]
-            confidence = float(np.exp(evidence - total_M[row]))
-            found.append(Misplaced(row, kind, source_T, float(evidence), confidence))
-        elif far_MxT[row].sum() >= _CELLS:
-            permuted = _permutation(row, scores_MxT[row], log_density_MxTxT[row])
-            found += [permuted] if permuted is not None else []
-    return tuple(found)
+    shifted = np.flatnonzero((shift_M > _EVIDENCE) & (shift_M >= swap_M))
+    swapped = np.flatnonzero((swap_M > _EVIDENCE) & (swap_M > shift_M))
+    rest = np.flatnonzero((np.maximum(shift_M, swap_M) <= _EVIDENCE) & (far_MxT.sum(1) >= _CELLS))
+
+    # A shift's repair depends on the order: it is averaged over the orders that are about as likely.
+    again = find_offsets(
+        log_density_MxTxT[shifted], scores_MxT[shifted], order.near, furthest=length - 1
+    )
+    same_BxM = (again.source == offsets.source[0, shifted]).all(axis=2)
+    share_BxM = np.exp(again.gain - np.logaddexp(other_M[shifted], again.total))
+    sure_M = order.probability @ (same_BxM * share_BxM)
+    found = [
+        Misplaced(int(row), "shifted", offsets.source[0, row], float(shift_M[row]), float(sure))
+        for row, sure in zip(shifted, sure_M, strict=True)
+    ]
+    for row in swapped:
+        source_T = np.arange(length, dtype=np.intp)
+        source_T[swaps.pair[row]] = swaps.pair[row][::-1]
+        sure = np.exp(swap_M[row] - np.logaddexp(other_M[row], offsets.total[0, row]))
+        found.append(Misplaced(int(row), "swapped", source_T, float(swap_M[row]), float(sure)))
+    for row in rest:
+        permuted = _permutation(int(row), scores_MxT[row], log_density_MxTxT[row])
+        found += [permuted] if permuted is not None else []
+    return tuple(sorted(found, key=lambda misplaced: misplaced.row))
 
 
 def _permutation(row: int, scores_T: Floats, log_density_TxT: Floats) -> Misplaced | None:

@@ -79,42 +79,51 @@ def fit_columns(scores_MxT: Floats) -> Columns:
 
 @dataclass(frozen=True)
 class Offsets:
-    """The best offsets of M rows, and how they compare.
+    """The best offsets of M rows under each of B orders, and how they compare.
 
     Attributes:
-        offset: [M, T] by position in the order.
-        gain: [M] log joint probability of the row and its best offsets, over that of the row with
+        source: [B, M, T] the column that each column's cell belongs to.
+        gain: [B, M] log joint probability of the row and its best offsets, over that of the row with
             no offsets; 0 where those are best.
-        total: [M] log-sum over all offsets but none, on the same scale.
+        total: [B, M] log-sum over all offsets but none, on the same scale.
     """
 
-    offset: Ints
+    source: Ints
     gain: Floats
     total: Floats
 
 
 def find_offsets(
-    log_density_MxTxT: Floats, scores_MxT: Floats, order_T: Ints, furthest: int
+    log_density_MxTxT: Floats, scores_MxT: Floats, order_BxT: Ints, furthest: int
 ) -> Offsets:
-    """Finds the best offsets of rows under an order of the columns.
+    """Finds the best offsets of rows under orders of the columns.
 
     Args:
         log_density_MxTxT: of `Columns.log_densities`.
         scores_MxT: the rows, NaN where empty.
-        order_T: columns in the order in which rows are shifted.
+        order_BxT: columns in the order in which rows are shifted.
         furthest: largest offset that is considered.
     """
-    chain = _Chain.of(log_density_MxTxT, scores_MxT, order_T[None], furthest)
-    best_M, back = chain.trace()
-    total_M = chain.total(np.logaddexp)
-    rows, length = scores_MxT.shape
-    offset_MxT = np.zeros((rows, length), dtype=np.intp)
+    chain = _Chain.of(log_density_MxTxT, scores_MxT, order_BxT, furthest)
+    best_N, back = chain.trace()
+    total_N = chain.total(np.logaddexp)
+    orders, length = order_BxT.shape
+    offset_NxT = np.zeros((len(best_N), length), dtype=np.intp)
     for position in range(length - 1, 0, -1):
-        offset_MxT[:, position - 1] = back[position][np.arange(rows), offset_MxT[:, position]]
+        offset_NxT[:, position - 1] = back[position][
+            np.arange(len(best_N)), offset_NxT[:, position]
+        ]
+    shape = (orders, len(scores_MxT))
+    place_BxMxT = np.arange(length) + offset_NxT.reshape(*shape, length)
+    order_BxMxT = np.broadcast_to(order_BxT[:, None], place_BxMxT.shape)
+    source_BxMxT = np.empty_like(place_BxMxT)
+    np.put_along_axis(
+        source_BxMxT, order_BxMxT, np.take_along_axis(order_BxMxT, place_BxMxT, axis=2), axis=2
+    )
     none = chain.unshifted
     # The sum holds the row without offsets too; taking it away leaves nothing where it is all.
-    rest_M = total_M + np.log(-np.expm1(np.minimum(none - total_M, -1e-12)))
-    return Offsets(offset_MxT, best_M - none, rest_M - none)
+    rest_N = total_N + np.log(-np.expm1(np.minimum(none - total_N, -1e-12)))
+    return Offsets(source_BxMxT, (best_N - none).reshape(shape), (rest_N - none).reshape(shape))
 
 
 def best_gains(
