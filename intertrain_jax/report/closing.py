@@ -47,8 +47,9 @@ def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
         ("Spearman", correlated(result.spearman)),
         (
             "line",
-            f"{short(pairs.y_name)} = {line.slope:.3f}·{short(pairs.x_name)} {line.intercept:+.2f}"
-            f"   slope {_interval(line.slope_low, line.slope_high, 3)}, intercept"
+            f"{short(pairs.y_name)} = {line.slope:.3f}·{short(pairs.x_name)}"
+            f" {_signed(line.intercept)}"
+            f"; slope {_interval(line.slope_low, line.slope_high, 3)}, intercept"
             f" {_interval(line.intercept_low, line.intercept_high, 2)}",
         ),
     ]
@@ -176,6 +177,10 @@ def _interval(low: float, high: float, digits: int) -> str:
         return "(no interval)"
     sign = "" if digits == 3 else "+"
     return f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+'} {abs(value):.2f}"
 
 
 def _lower(sentence: str) -> str:

@@ -80,8 +80,13 @@ def analyse_study(study: Study, options: Options | None = None) -> Result:
     averages = average_gains(gains, how)
     result = Result(study, averages, max_gains(gains), not_computed=attempt.reasons)
     result = _uncertainty(result, attempt)
+    if study.pretrained_scores.isna().all():
+        attempt.reasons["pretrained_scores"] = "The pretrained model's own scores are not known."
     few = _too_few(gains)
     average = averages.series().dropna()
+    representative = _representative(study, options)
+    if representative is None and len(average):
+        representative = str(average.idxmax())
     losses = _losses(study, attempt)
     regressions = attempt(
         "regression",
@@ -96,8 +101,10 @@ def analyse_study(study: Study, options: Options | None = None) -> Result:
         result,
         sensitivity=attempt(
             "sensitivity",
-            few or ("There are fewer than three targets." if gains.shape[1] < 3 else None),
-            lambda: sensitivity(gains, _representative(study, options, average)),
+            few
+            or ("There are fewer than three targets." if gains.shape[1] < 3 else None)
+            or (None if representative else "No base model has an average gain to stand out by."),
+            lambda: sensitivity(gains, representative or ""),
         ),
         losses=losses,
         probe=_probe(study, average, attempt),
@@ -128,13 +135,9 @@ def _uncertainty(result: Result, attempt: _Attempts) -> Result:
     """Adds noise, intervals, significance and ranks."""
     study, gains = result.study, result.study.gains
     runs = study.runs
-    if not (gains.n.to_numpy() > 1).any():
-        attempt.reasons["significance"] = "No cell has two seeds."
-        significance = None
-    else:
-        significance = count_significant(gains)
-    one = "One number per cell is known: seeds have no spread." if runs is None else None
-    noise = attempt("noise", one, lambda: fit_noise(_scores(runs)))
+    single = None if (gains.n.to_numpy() > 1).any() else "No cell has two seeds."
+    significance = attempt("significance", single, lambda: count_significant(gains))
+    noise = attempt("noise", _spreadless(runs), lambda: fit_noise(_scores(runs)))
     intervals = draws = unseen = None
     if noise is not None and runs is not None:
         n_base, n_pretrained = _counts(runs, study)
@@ -147,13 +150,12 @@ def _uncertainty(result: Result, attempt: _Attempts) -> Result:
         )
         draws = attempt(
             "average_gain_draws",
-            None,
+            _unrankable(result.averages, True),
             lambda: average_draws(*common, SEED, how=result.averages.how, draws=_DRAWS),
         )
     else:
-        attempt.reasons["gain_intervals"] = attempt.reasons["noise"]
-        attempt.reasons["gain_intervals_unseen"] = attempt.reasons["noise"]
-        attempt.reasons["average_gain_draws"] = attempt.reasons["noise"]
+        for name in ("gain_intervals", "gain_intervals_unseen", "average_gain_draws"):
+            attempt.reasons[name] = attempt.reasons["noise"]
     ranks = attempt(
         "ranks",
         _unrankable(result.averages, draws is not None),
@@ -291,18 +293,16 @@ def _source_scores(study: Study, attempt: _Attempts) -> SourceScores | None:
     )
 
 
-def _representative(study: Study, options: Options, average: pd.Series[float]) -> str:
-    """Returns the base model whose gains stand for max-gain."""
+def _representative(study: Study, options: Options) -> str | None:
+    """Returns the base model that the user names, or else MNLI's, if it is there."""
     rows = [str(row) for row in study.gains.mean.index]
-    if options.representative is not None:
-        if options.representative not in rows:
-            raise IntertrainError(
-                f"--representative must be a base model of the study, got"
-                f" {options.representative!r}.{nearest(options.representative, rows)}"
-            )
-        return options.representative
-    named = [row for row in rows if row.casefold() == _REPRESENTATIVE]
-    return named[0] if named else str(average.idxmax())
+    named = options.representative
+    if named is not None and named not in rows:
+        raise IntertrainError(
+            f"--representative must be a base model of the study, got {named!r}."
+            f"{nearest(named, rows)} Correct it."
+        )
+    return named or next((row for row in rows if row.casefold() == _REPRESENTATIVE), None)
 
 
 def _other(options: Options) -> Study:
@@ -331,6 +331,14 @@ def _sampling(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     scores = runs.groupby(["base", "target"])["score"].mean().unstack()
     scores = scores.reindex(index=gains.index, columns=gains.columns)
     return sampling_errors(scores, study.pretrained_scores, study.test_sizes)
+
+
+def _spreadless(runs: pd.DataFrame | None) -> str | None:
+    if runs is None:
+        return "One number per cell is known: seeds have no spread."
+    if (runs.groupby(["base", "target"])["score"].count() > 1).any():
+        return None
+    return "No base model has two seeds on any target."
 
 
 def _too_few(gains: pd.DataFrame) -> str | None:
