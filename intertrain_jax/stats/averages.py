@@ -65,12 +65,15 @@ class AverageGains:
         targets: those that the averages speak of, in the order of the matrix.
         left_out: targets of the matrix that the averages do not speak of.
         models: one average per row of the matrix, in its order.
+        residual_std: of the cells about the additive fit, in points, with its degrees of freedom: how
+            far models and targets interact, and noise. NaN without degrees of freedom.
     """
 
     how: How
     targets: tuple[str, ...]
     left_out: tuple[str, ...]
     models: tuple[AverageGain, ...]
+    residual_std: float
 
     def series(self) -> pd.Series:
         """Returns base model → average gain."""
@@ -141,12 +144,11 @@ def average_gains(gains: pd.DataFrame, how: How) -> AverageGains:
         rows, columns = _largest_block(known_MxN)
     nan = float("nan")
     models = [AverageGain(base, nan, 0, nan, nan, nan) for base in gains.index]
-    for row, average in zip(
-        np.flatnonzero(rows).tolist(), _additive(gains_MxN[np.ix_(rows, columns)]), strict=True
-    ):
+    found, sigma = _additive(gains_MxN[np.ix_(rows, columns)])
+    for row, average in zip(np.flatnonzero(rows).tolist(), found, strict=True):
         models[row] = AverageGain(models[row].base, *average)
     return AverageGains(
-        how, tuple(gains.columns[columns]), tuple(gains.columns[~columns]), tuple(models)
+        how, tuple(gains.columns[columns]), tuple(gains.columns[~columns]), tuple(models), sigma
     )
 
 
@@ -165,8 +167,10 @@ def _largest_block(known_MxN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return label[:m] == block, label[m:] == block
 
 
-def _additive(gains_MxN: np.ndarray) -> list[tuple[float, int, float, float, float]]:
-    """Returns (average, cells, error, low, high) per row of a connected block.
+def _additive(
+    gains_MxN: np.ndarray,
+) -> tuple[list[tuple[float, int, float, float, float]], float]:
+    """Returns (average, cells, error, low, high) per row of a connected block, and σ.
 
     With the rows' effects eliminated, the columns' solve `L c = r` with L the Laplacian of the
     targets. A row's mean is uncorrelated with c, so the variance of the row's average is
@@ -175,7 +179,7 @@ def _additive(gains_MxN: np.ndarray) -> list[tuple[float, int, float, float, flo
     known_MxN = np.isfinite(gains_MxN)
     m, n = gains_MxN.shape
     if not m:
-        return []
+        return [], float("nan")
     filled_MxN = np.where(known_MxN, gains_MxN, 0.0)
     weights_MxN = known_MxN / known_MxN.sum(axis=1, keepdims=True)
     means_M = (filled_MxN * weights_MxN).sum(axis=1)
@@ -197,7 +201,7 @@ def _additive(gains_MxN: np.ndarray) -> list[tuple[float, int, float, float, flo
     return [
         (float(a), int(k), float(e), float(a - h), float(a + h))
         for a, k, e, h in zip(average_M, cells_M, error_M, half_M, strict=True)
-    ]
+    ], sigma
 
 
 def count_significant(gains: GainMatrices, level: float = 0.05) -> Significance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,11 @@ from intertrain_jax.stats.averages import How, average_gains
 from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.stats.shrinkage import (
     Floats,
+    Ints,
     common_distribution,
     draw_true_values,
     draw_variances,
+    within,
 )
 
 
@@ -130,26 +132,31 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
         raise IntertrainError(
             f"noise: a base model has one score per target and seed, but ({run}) is there twice"
         )
-    cells = table.groupby(["target", "base"], sort=False)["score"].agg(["count", "var"])
-    cells = cells[cells["count"] > 1]
-    if not len(cells):
+    values_n = table["score"].to_numpy(dtype=float)
+    target_n, names = pd.factorize(table["target"])
+    base_n, bases = pd.factorize(table["base"])
+    seed_n, seeds = pd.factorize(table["seed"])
+    # A cell's number tells its target; cells without scores add nothing.
+    count_C, squares_C = within(values_n, target_n * len(bases) + base_n)
+    if not (count_C > 1).any():
         raise IntertrainError(
             "noise: no base model has two seeds on any target; give scores of several seeds"
         )
-    names = list(table["target"].unique())
-    cells["df"] = cells["count"] - 1
-    cells["squares"] = cells["var"] * cells["df"]
-    sums = cells.groupby("target")[["count", "df", "squares"]].sum().reindex(names, fill_value=0)
-    df_N, squares_N = sums["df"].to_numpy(float), sums["squares"].to_numpy(float)
+    target_C = np.arange(len(count_C)) // len(bases)
+    n_N = np.bincount(target_C, weights=count_C * (count_C > 1), minlength=len(names))
+    df_N = np.bincount(target_C, weights=np.maximum(count_C - 1.0, 0.0), minlength=len(names))
+    squares_N = np.bincount(target_C, weights=squares_C, minlength=len(names))
     variance_N = np.where(df_N > 0, squares_N, np.nan) / np.where(df_N > 0, df_N, 1.0)
-    prior, prior_df = common_distribution(variance_N, df_N)
+    prior, prior_df = common_distribution(variance_N, df_N.astype(float))
     if np.isinf(prior_df):
         shrunk_N = np.full(len(names), prior)
     else:
         total_N = prior_df + df_N
         shrunk_N = (prior_df * prior + squares_N) / np.where(total_N > 0, total_N, 1.0)
         shrunk_N = np.where(total_N > 0, shrunk_N, prior)
-    average, average_df = _average_variance(table, names)
+    average, average_df = _average_variance(
+        values_n, base_n * len(seeds) + seed_n, len(seeds), len(names)
+    )
     known_N = np.where(df_N > 0, variance_N, shrunk_N)
     independent = float(known_N.sum()) / len(names) ** 2
     tail = 0.5 - CONFIDENCE / 2.0
@@ -161,7 +168,7 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
         targets=tuple(
             TargetNoise(
                 target=name,
-                n=int(sums["count"].iloc[i]),
+                n=int(n_N[i]),
                 df=int(df_N[i]),
                 raw=float(np.sqrt(variance_N[i])),
                 std=float(np.sqrt(shrunk_N[i])),
@@ -180,14 +187,20 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
     )
 
 
-def _average_variance(table: pd.DataFrame, targets: list[str]) -> tuple[float, int]:
-    """Returns the variance over seeds of the average over all targets, and its degrees of freedom."""
-    wide = table.pivot(index=["base", "seed"], columns="target", values="score")[targets]
-    averages = wide.dropna().mean(axis=1).groupby("base")
-    df = averages.count() - 1
-    variance = averages.var(ddof=1)[df > 0]
-    total = int(df[df > 0].sum())
-    return (float((variance * df[df > 0]).sum() / total) if total else float("nan")), total
+def _average_variance(values_n: Floats, run_n: Ints, seeds: int, targets: int) -> tuple[float, int]:
+    """Returns the variance over seeds of the average over all targets, and its degrees of freedom.
+
+    Args:
+        values_n: scores.
+        run_n: base model · `seeds` + seed of each, in numbers.
+        seeds, targets: how many there are.
+    """
+    count_R = np.bincount(run_n)
+    whole_R = np.flatnonzero(count_R == targets)
+    averages = np.bincount(run_n, weights=values_n)[whole_R] / targets
+    count_B, squares_B = within(averages, whole_R // seeds)
+    df = int(np.maximum(count_B - 1, 0).sum())
+    return (float(squares_B.sum() / df) if df else float("nan")), df
 
 
 def sampling_errors(
@@ -231,16 +244,13 @@ def gain_intervals(
         noise: targets that it does not know get NaN.
         sampling: of `sampling_errors`, to include it.
     """
-    known = {target.target: target for target in noise.targets}
-    std_N = np.array([known[t].std if t in known else np.nan for t in gains.columns])
-    df_N = np.array([known[t].std_df if t in known else np.nan for t in gains.columns])
+    std_N, df_N = _noise_of(gains.columns, noise)
     gain_MxN = gains.to_numpy(dtype=float)
     seeds_MxN = n_base.reindex_like(gains).to_numpy(dtype=float)
     seeds_N = n_pretrained.reindex(gains.columns).to_numpy(dtype=float)
     missing_MxN = np.isnan(gain_MxN) | ~(seeds_MxN > 0) | ~(seeds_N > 0)
-    inverse_MxN = 1.0 / np.where(missing_MxN, np.nan, seeds_MxN) + 1.0 / np.where(
-        seeds_N > 0, seeds_N, np.nan
-    )
+    with np.errstate(divide="ignore"):
+        inverse_MxN = np.where(missing_MxN, np.nan, 1.0 / seeds_MxN + 1.0 / seeds_N)
     variance_MxN = inverse_MxN * np.square(std_N)
     sampled_MxN = np.full(gains.shape, np.nan)
     if sampling is not None:
@@ -315,57 +325,56 @@ def average_draws(
     rng = np.random.default_rng(seed)
     models, targets = estimate.dropna().index, list(averages.targets)
     cells = gains.loc[models, targets]
-    known_MxN = cells.notna().to_numpy()
     std_N, df_N = _noise_of(targets, noise)
+    for target, std in zip(targets, std_N, strict=True):
+        if np.isnan(std):
+            raise IntertrainError(
+                f"draws: every target needs a noise, but {target!r} is not in the noise model;"
+                " add its scores or leave it out of the gains"
+            )
+    known_MxN = cells.notna().to_numpy()
     seeds_MxN = n_base.reindex(index=models, columns=targets).to_numpy(dtype=float)
     seeds_N = n_pretrained.reindex(targets).to_numpy(dtype=float)
     _check_seeds(cells, np.where(known_MxN, seeds_MxN, 1.0), seeds_N)
     inverse_MxN = known_MxN / np.where(known_MxN, seeds_MxN, 1.0)
-    count_Mx1 = known_MxN.sum(axis=1, keepdims=True)
-    weights_MxN = inverse_MxN / np.square(count_Mx1)
-    shared_N = 1.0 / seeds_N / max(len(targets), 1) ** 2
     sampled_MxN = np.zeros(cells.shape)
     if sampling is not None:
         sampled_MxN = np.nan_to_num(sampling.reindex(index=models, columns=targets).to_numpy(float))
         sampled_MxN = np.where(known_MxN, np.square(sampled_MxN) / 2.0, 0.0)
+    # What seeds add is weights @ variances; `fixed` is the rest, in models' own and shared parts.
+    count_M, n = known_MxN.sum(axis=1), len(targets)
+    weights_MxN, weights_N = inverse_MxN / count_M[:, None] ** 2, 1.0 / seeds_N / max(n, 1) ** 2
     common = noise.common_std**2
-    fixed_M = (sampled_MxN / np.square(count_Mx1)).sum(axis=1)
-    fixed_M += common * (inverse_MxN / count_Mx1).sum(axis=1)
-    excess = _interaction(cells, estimate[models], std_N**2 * inverse_MxN + sampled_MxN)
-    fixed_M += excess * (1.0 / count_Mx1[:, 0] - 1.0 / max(len(targets), 1))
-    fixed = sampled_MxN.sum() / max(known_MxN.sum(), 1) / max(len(targets), 1)
-    fixed += common * float(np.mean(1.0 / seeds_N)) if targets else 0.0
+    noise_MxN = std_N**2 * inverse_MxN + sampled_MxN
+    # NaN, where residuals have no degrees of freedom, counts as none.
+    excess = averages.residual_std**2 - noise_MxN.sum() / max(known_MxN.sum(), 1)
+    fixed_M = sampled_MxN.sum(axis=1) / count_M**2 + common * inverse_MxN.sum(axis=1) / count_M
+    fixed_M += max(0.0, excess) * (1.0 / count_M - 1.0 / max(n, 1))
+    fixed = (sampled_MxN.sum() / max(known_MxN.sum(), 1) + common * (1.0 / seeds_N).sum()) / max(
+        n, 1
+    )
     variance_M = weights_MxN @ std_N**2 + fixed_M
-    shared = float(shared_N @ std_N**2 + fixed)
 
     variance_SxN = draw_variances(std_N, df_N, draws, rng)
     own_SxM = variance_SxN @ weights_MxN.T + fixed_M
     estimate_M = estimate[models].to_numpy(dtype=float)
     true_SxM, between = draw_true_values(estimate_M, variance_M, own_SxM, rng)
-    together_S = np.sqrt(variance_SxN @ shared_N + fixed) * rng.normal(size=draws)
+    together_S = np.sqrt(variance_SxN @ weights_N + fixed) * rng.normal(size=draws)
     return AverageDraws(
         targets=averages.targets,
         estimate=estimate,
         error=pd.Series(np.sqrt(variance_M), index=models).reindex(estimate.index),
-        shared_error=shared**0.5,
+        shared_error=float(np.sqrt(weights_N @ std_N**2 + fixed)),
         between_std=between,
         draws=pd.DataFrame(true_SxM + together_S[:, None], columns=models),
     )
 
 
-def _noise_of(targets: list[str], noise: NoiseModel) -> tuple[Floats, Floats]:
-    """Returns the standard deviations [N] of the targets and their degrees of freedom [N]."""
-    known = {target.target: target for target in noise.targets}
-    for target in targets:
-        if target not in known:
-            raise IntertrainError(
-                f"draws: every target needs a noise, but {target!r} is not in the noise model;"
-                " add its scores or leave it out of the gains"
-            )
-    return (
-        np.array([known[target].std for target in targets]),
-        np.array([known[target].std_df for target in targets]),
-    )
+def _noise_of(targets: Iterable[str], noise: NoiseModel) -> tuple[Floats, Floats]:
+    """Returns standard deviations [N] and their degrees of freedom [N]; NaN where unknown."""
+    known = {target.target: (target.std, target.std_df) for target in noise.targets}
+    found = np.array([known.get(target, (np.nan, np.nan)) for target in targets], dtype=float)
+    return found.reshape(-1, 2)[:, 0], found.reshape(-1, 2)[:, 1]
 
 
 def _check_seeds(cells: pd.DataFrame, seeds_MxN: Floats, seeds_N: Floats) -> None:
@@ -380,17 +389,3 @@ def _check_seeds(cells: pd.DataFrame, seeds_MxN: Floats, seeds_N: Floats) -> Non
             f"draws: every target needs a number of seeds of the pretrained model, but"
             f" {cells.columns[j]!r} has {seeds_N[j]:g}"
         )
-
-
-def _interaction(cells: pd.DataFrame, averages: pd.Series, noise_MxN: Floats) -> float:
-    """Returns the variance of what the additive fit leaves, beyond noise."""
-    values_MxN = cells.sub(averages, axis=0).to_numpy(dtype=float)
-    known_MxN = np.isfinite(values_MxN)
-    m, n = values_MxN.shape
-    df = int(known_MxN.sum()) - (m + n - 1)
-    if df < 1 or known_MxN.all():
-        return 0.0
-    # Averages hold the models' effects; the targets' are what is left in the columns.
-    residuals = values_MxN - np.nanmean(values_MxN, axis=0)
-    squares = float(np.nansum(np.square(residuals))) / df
-    return max(0.0, squares - float(noise_MxN[known_MxN].mean()))

@@ -71,7 +71,8 @@ class RankedModel:
         base: the model.
         score: what it is ranked by.
         rank: 1 is best; equal scores share their average rank.
-        low, high: interval of the rank at `CONFIDENCE`: quantiles over the draws.
+        low, high: interval of the rank at `CONFIDENCE`: quantiles over the draws. As ranks are whole,
+            it holds the true one a little more often.
         best: probability of being the best (tied draws share it).
         top3: probability of being among the three best.
         groups: numbers, from 1 and consecutive, of the groups that the model is in. A group runs from

@@ -7,9 +7,18 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 # Values of the standard deviation between models that are weighed against each other.
 _GRID = 400
+
+
+def within(values_n: Floats, group_n: Ints) -> tuple[Floats, Floats]:
+    """Returns how many values each group has, and their sum of squares about its mean."""
+    count_G = np.bincount(group_n).astype(float)
+    mean_G = np.bincount(group_n, weights=values_n) / np.maximum(count_G, 1.0)
+    squares_n = np.square(values_n - mean_G[group_n])
+    return count_G, np.bincount(group_n, weights=squares_n).astype(float)
 
 
 def common_distribution(variance_N: Floats, df_N: Floats) -> tuple[float, float]:

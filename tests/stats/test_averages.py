@@ -73,7 +73,9 @@ def test_additive_errors_equal_statsmodels(missing: float) -> None:
     # Indicators of models, and of targets but the first.
     design = np.hstack([np.eye(8)[rows], np.eye(6)[columns][:, 1:]])
     fit = sm.OLS(gains.to_numpy()[rows, columns], design).fit()
-    for model, indicator in zip(average_gains(gains, "additive").models, np.eye(8), strict=True):
+    found = average_gains(gains, "additive")
+    assert found.residual_std == pytest.approx(np.sqrt(fit.mse_resid))
+    for model, indicator in zip(found.models, np.eye(8), strict=True):
         theirs = fit.t_test(np.r_[indicator, np.full(5, 1 / 6)])
         assert model.gain == pytest.approx(theirs.effect[0])
         assert model.error == pytest.approx(theirs.sd[0, 0])
