@@ -357,6 +357,6 @@ def _thousands(axes: Axes) -> None:
 
 
 def _share(probability: float) -> str:
-    if probability < 0.005:
+    if probability < 0.01:
         return "<1 %"
     return f"{probability:.0%}".replace("%", " %")
