@@ -17,6 +17,10 @@ _MOST_ITERATIONS = 500
 _STRIDE = 5
 _TOLERANCE = 1e-6
 _ROUNDING = 1e-30
+# Errors below this share of the total are not told by a difference.
+_CANCELS = 1e-6
+# Matrices iterated on at once: as many as a processor's cache holds.
+_BLOCK = 8
 # Below this share of the largest it could be, a target's spread of bases is rounding.
 _NO_SPREAD = 1e-12
 
@@ -67,7 +71,14 @@ def solve(gains_PxMxN: Floats, known_PxMxN: Bools, rng: np.random.Generator) -> 
     if not known.all():
         random = rng.normal(size=(problems, m, STARTS - 1))
         start_PxMxS = np.concatenate([start_PxMxS, random], axis=2)
-    base, iterations, converged, error = _alternate(centred, known, start_PxMxS)
+    blocks = [slice(i, i + _BLOCK) for i in range(0, problems, _BLOCK)]
+    base, iterations, converged, error = (
+        np.concatenate(parts)
+        for parts in zip(
+            *(_alternate(centred[block], known[block], start_PxMxS[block]) for block in blocks),
+            strict=True,
+        )
+    )
     # Errors that differ by rounding are one optimum, and the first start that found it is named.
     limit = error.min(axis=1, keepdims=True) * (1 + _TOLERANCE) + np.finfo(float).tiny
     best_P = (error <= limit).argmax(axis=1)
@@ -179,13 +190,16 @@ def _bases(
 
 
 def _squared_errors(centred_PxMxN: Floats, known_PxMxN: Floats, base_PxMxS: Floats) -> Floats:
-    """Returns the sums of squared errors [P, S], from the residuals: differences would cancel."""
+    """Returns the sums of squared errors [P, S] of bases with their best lines.
+
+    They are what the lines leave of the total, and where next to nothing is left, so that the
+    difference would cancel, they are summed from the residuals.
+    """
     scale, offset = _lines(centred_PxMxN, known_PxMxN, base_PxMxS)
-    errors = []
-    for start in range(base_PxMxS.shape[2]):
-        residual = base_PxMxS[:, :, start, None] * scale[:, None, :, start]
-        residual += offset[:, None, :, start]
-        residual -= centred_PxMxN
-        residual *= known_PxMxN
-        errors.append(np.einsum("pmn,pmn->p", residual, residual))
-    return np.stack(errors, axis=1)
+    total_Px1 = np.square(centred_PxMxN).sum(axis=(1, 2))[:, None]
+    product = centred_PxMxN.swapaxes(1, 2) @ base_PxMxS
+    errors: Floats = total_Px1 - (scale * product).sum(axis=1)
+    for p, start in np.argwhere(errors <= _CANCELS * total_Px1):
+        residual = np.outer(base_PxMxS[p, :, start], scale[p, :, start]) + offset[p, :, start]
+        errors[p, start] = np.square((residual - centred_PxMxN[p]) * known_PxMxN[p]).sum()
+    return errors

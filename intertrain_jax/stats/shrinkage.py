@@ -91,8 +91,8 @@ def draw_true_values(
         rng: of the draws.
     """
     draws, m = own_SxM.shape
-    spread = float(np.ptp(estimate_M)) + float(np.sqrt(variance_M.max(initial=0.0)))
-    if m < 3 or spread == 0:
+    spread = float(np.ptp(estimate_M) + np.sqrt(variance_M.max())) if m > 2 else 0.0
+    if spread == 0:
         return estimate_M + np.sqrt(own_SxM) * rng.normal(size=(draws, m)), float("nan")
     # Steps grow with τ, so that small values are told apart; the weight of a step is its length.
     step_G = (np.arange(_GRID) + 0.5) / _GRID
