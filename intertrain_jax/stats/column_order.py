@@ -26,8 +26,8 @@ _ROWS_USED = 40
 # Prior of a cell to be in place, under another column, or of no column (a density over 50 points).
 _IN_PLACE, _ELSEWHERE, _NOWHERE = 0.5, 0.4, 0.1
 _LOG_BROAD = -np.log(50.0)
-# The search with the whole model: largest offset, moves tried at once, row-order pairs in memory.
-_FURTHEST, _MOVES_TRIED, _BATCH = 4, 200, 4000
+# The search with the whole model: largest offset, moves tried at once per column, rows in memory.
+_FURTHEST, _MOVES_TRIED, _BATCH = 4, 6, 4000
 _NO_CHANGE = 1e-6
 # Orders whose log-likelihood is closer than this to the best one's count as alternatives.
 _CLOSE, _CLOSE_ORDERS = 5.0, 12
@@ -100,7 +100,7 @@ class _Search:
             # The first weights know of no order and the second of this one; either alone gets stuck.
             likely = np.unique(
                 [
-                    np.argsort(-_changes(by, order), kind="stable")[:_MOVES_TRIED]
+                    np.argsort(-_changes(by, order), kind="stable")[: _MOVES_TRIED * len(order)]
                     for by in (weights, shown)
                 ]
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -181,9 +181,8 @@ def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding
     """Finds models in several rows; names count as the same without case and outer blanks."""
     average = scores.mean(axis=1).where(scores.notna().all(axis=1))
     rank = average.rank(ascending=False, method="min")
-    for _, rows in names.groupby(names.str.strip().str.casefold(), sort=False):
-        first = rows.index[0]
-        for row in rows.index[1:]:
+    for first, *others in _alike(names.str.strip().str.casefold().items()):
+        for row in others:
             both = scores.loc[row].notna() & scores.loc[first].notna()
             differ = int((scores.loc[row] != scores.loc[first])[both].sum())
             text = f"The same model as row {first}; {differ} of {int(both.sum())} scores differ"
@@ -198,10 +197,9 @@ def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding
 def _same_scores(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding]:
     """Finds models with the same cells under another name; one name's rows are `_same_names`'."""
     tested = scores[scores.notna().sum(axis=1) >= min(FEWEST_CELLS, scores.shape[1])]
-    copies = tested[tested.duplicated(keep=False)]
-    for _, rows in copies.groupby(list(copies.columns), sort=False, dropna=False):
-        first = rows.index[0]
-        for row in rows.index[1:]:
+    cells = zip(tested.index, map(tuple, tested.fillna(np.inf).to_numpy(float)), strict=True)
+    for first, *others in _alike(cells):
+        for row in others:
             if names[row].strip().casefold() != names[first].strip().casefold():
                 count = int(scores.loc[row].notna().sum())
                 yield Finding(
@@ -211,6 +209,14 @@ def _same_scores(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Findin
                     "error",
                     f"All {count} scores are those of row {first}, {names[first]!r}.",
                 )
+
+
+def _alike(keys: Iterable[tuple[Hashable, Hashable]]) -> Iterator[list[int]]:
+    """Returns the ids of rows with the same key, where there are several."""
+    rows: dict[Hashable, list[int]] = {}
+    for row, key in keys:
+        rows.setdefault(key, []).append(cast("int", row))
+    return (group for group in rows.values() if len(group) > 1)
 
 
 def _averages(
