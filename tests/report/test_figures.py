@@ -145,6 +145,19 @@ def test_missing_cells_are_not_zero() -> None:
     assert len(numbers) == 12 + 4 + 3 - 1
 
 
+def test_missing_cells_are_hatched() -> None:
+    from matplotlib.collections import PolyCollection
+
+    values = picture(4).values.copy()
+    values.iloc[1, 1] = np.nan
+    with drawing():
+        figure = draw_matrix(picture(4, values=values))
+        boxes = [c for c in figure.axes[0].collections if isinstance(c, PolyCollection)]
+        known, missing = boxes[:2]
+        assert missing.get_hatch() and not known.get_hatch()
+        assert (len(known.get_paths()), len(missing.get_paths())) == (11, 1)
+
+
 def test_colours_are_centred_at_zero() -> None:
     from matplotlib.collections import PolyCollection
 
