@@ -30,7 +30,7 @@ _LOG_BROAD = -np.log(50.0)
 _FURTHEST, _MOVES_TRIED, _BATCH = 4, 6, 4000
 _NO_CHANGE = 1e-6
 # Orders whose log-likelihood is closer than this to the best one's count as alternatives.
-_CLOSE, _CLOSE_ORDERS = 5.0, 12
+_CLOSE, _CLOSE_ORDERS, _KEPT_ORDERS = 5.0, 60, 12
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Search:
     scores_RxT: Floats
 
     def run(self) -> tuple[Ints, Floats]:
-        """Returns the best orders found, [B, T], the very best first, and their log-likelihoods."""
+        """Returns the best orders found, [B, T], the very best first, and their log posteriors."""
         weights = successor_weights(self.log_density_RxTxT)
         order = improve_path(weights, greedy_path(weights))
         best = self.likelihood(order[None])[0]
@@ -109,10 +109,23 @@ class _Search:
             if values.max() <= best + _NO_CHANGE:
                 close = np.flatnonzero(values > best - _CLOSE)
                 close = close[np.argsort(-values[close], kind="stable")[:_CLOSE_ORDERS]]
-                return np.array([order, *(tried[at] for at in close)]), np.append(
-                    best, values[close]
+                return self._weighed(
+                    np.array([order, *(tried[at] for at in close)]), np.append(best, values[close])
                 )
             order, best = tried[values.argmax()], values.max()
+
+    def _weighed(self, order_BxT: Ints, value_B: Floats) -> tuple[Ints, Floats]:
+        """Keeps one of the orders that move the same cells, and counts how many such orders there are.
+
+        Columns that no row needs to move may stand in any order before the others.
+        """
+        moved = find_offsets(self.log_density_RxTxT, self.scores_RxT, order_BxT, _FURTHEST)
+        length = order_BxT.shape[1]
+        free_B = (moved.source == np.arange(length)).all(axis=1).sum(axis=1)
+        value_B = value_B + special.gammaln(free_B + 1)
+        first = {moved.source[at].tobytes(): int(at) for at in np.argsort(value_B, kind="stable")}
+        kept = np.array(sorted(first.values(), key=lambda at: -value_B[at])[:_KEPT_ORDERS])
+        return order_BxT[kept], value_B[kept]
 
     def shown_weights(self, order_T: Ints) -> Floats:
         """Returns [T, T]: how well cells at offset 1, by the whole model, fit each column."""

@@ -110,16 +110,18 @@ def _explain(
     swapped = np.flatnonzero((swap_M > _EVIDENCE) & (swap_M > shift_M))
     rest = np.flatnonzero((np.maximum(shift_M, swap_M) <= _EVIDENCE) & (far_MxT.sum(1) >= _CELLS))
 
-    # A shift's repair depends on the order: it is averaged over the orders that are about as likely.
+    # A shift's repair depends on the order: the likeliest over all close orders counts.
     again = find_offsets(
         log_density_MxTxT[shifted], scores_MxT[shifted], order.near, furthest=length - 1
     )
-    same_BxM = (again.source == offsets.source[0, shifted]).all(axis=2)
     share_BxM = np.exp(again.gain - np.logaddexp(other_M[shifted], again.total))
-    sure_M = order.probability @ (same_BxM * share_BxM)
+    same_BxBxM = (again.source[:, None] == again.source[None]).all(axis=3)
+    sure_BxM = np.einsum("c,bcm,cm->bm", order.probability, same_BxBxM, share_BxM)
     found = [
-        Misplaced(int(row), "shifted", offsets.source[0, row], float(shift_M[row]), float(sure))
-        for row, sure in zip(shifted, sure_M, strict=True)
+        Misplaced(int(row), "shifted", again.source[best, at], float(shift_M[row]), float(sure))
+        for at, (row, best, sure) in enumerate(
+            zip(shifted, sure_BxM.argmax(axis=0), sure_BxM.max(axis=0), strict=True)
+        )
     ]
     for row in swapped:
         source_T = np.arange(length, dtype=np.intp)
