@@ -13,8 +13,9 @@ from intertrain_jax.stats.doctor import Findings, examine, repair
 
 TABLES, ROWS, COLUMNS = 200, 60, 20
 SHIFTS, SWAPS, DUPLICATES = 8, 3, 3
-# What is planted can be seen: values that change places differ by this many spreads of both columns,
-# and a missing column's neighbours in the order by the second number; else nobody could tell.
+# What is planted can be seen: swapped values differ by this many spreads of both columns, a missing
+# column's score from its neighbours' in the order by the second number, and so do the centres of
+# columns that follow each other in the order; else nobody could tell which of them moved.
 SWAP_APART, SHIFT_APART = 10.0, 5.0
 
 
@@ -60,7 +61,7 @@ def plant(rng: np.random.Generator, shifts: int = SHIFTS) -> Planted:
     noise = rng.standard_t(5, (ROWS, COLUMNS)) * np.sqrt(3 / 5)
     truth = np.round(np.clip(centre + spread * (effect + noise), 1, 99.8), 3)
     truth[rng.random(truth.shape) < 0.01] = np.nan
-    scores, order = truth.copy(), rng.permutation(COLUMNS)
+    scores, order = truth.copy(), visible_order(rng, centre, spread)
     rows = rng.permutation(ROWS).tolist()
 
     def next_row() -> int:
@@ -95,6 +96,23 @@ def plant(rng: np.random.Generator, shifts: int = SHIFTS) -> Planted:
         scores[second] = truth[second] = scores[first]
         copied[second] = first
     return Planted(scores, truth, shifted, swapped, copied, order)
+
+
+def visible_order(rng: np.random.Generator, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Returns a random order in which as few neighbours as a search gets are too much alike."""
+
+    def alike(order: np.ndarray) -> int:
+        wide = np.maximum(spread[order[1:]], spread[order[:-1]])
+        return int((np.abs(np.diff(centre[order])) < SHIFT_APART * wide).sum())
+
+    order = rng.permutation(COLUMNS)
+    for _ in range(400):
+        other = order.copy()
+        pair = rng.choice(COLUMNS, 2, replace=False)
+        other[pair] = order[pair[::-1]]
+        if alike(other) <= alike(order):
+            order = other
+    return order
 
 
 def examined(planted: Planted) -> Findings:
