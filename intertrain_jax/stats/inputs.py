@@ -101,10 +101,14 @@ def study_of_results(
         pretrained: label of the pretrained model's row.
         groups: name → tasks, disjoint.
     """
-    expected = set(analysis.runs["id"])
-    done = [record for record in records.values() if record.result is not None]
-    of_study = [record for record in done if record.id in expected]
-    train = {r.target: r.result.n_train for r in done if r.result}
+    in_matrix = [records[run] for run in analysis.runs["id"] if run in records]
+    # Runs on tasks that are sources only are not of the matrix; other records are another grid's.
+    sources = {record.base.source_run for record in in_matrix} & set(records)
+    done = [
+        (record, record.result)
+        for record in (*in_matrix, *(records[run] for run in sources if run))
+        if record.result is not None
+    ]
     baseline = analysis.scores[analysis.scores["base"] == pretrained].set_index("target")["mean"]
     names = [*analysis.gains.mean.index, *analysis.gains.mean.columns]
     return Study(
@@ -116,13 +120,11 @@ def study_of_results(
         records=records,
         pretrained_scores=baseline,
         groups=_of_study(groups, names),
-        sources={r.base.label: r.base.source_task for r in of_study if r.base.source_task},
-        train_sizes=train,
+        sources={r.base.label: r.base.source_task for r in in_matrix if r.base.source_task},
+        train_sizes={record.target: result.n_train for record, result in done},
         # A correlation of ranks has no sampling error of a proportion.
-        test_sizes={
-            r.target: r.result.n_test for r in done if r.result and r.result.metric == "accuracy"
-        },
-        notes=_metric_notes(of_study),
+        test_sizes={r.target: result.n_test for r, result in done if result.metric == "accuracy"},
+        notes=_metric_notes(in_matrix),
     )
 
 

@@ -45,16 +45,13 @@ def source_scores(
     reason.
 
     Args:
-        runs: base, target, seed, status, score, of the matrix.
+        runs: base, target, seed, status, score, id, of the matrix.
         records: run id → record; the source runs are found among them.
         sources: base model → task it was trained on.
 
     Raises:
         IntertrainError: no source has two source models that were tested on the same targets.
     """
-    source_runs = {
-        (r.base.label, r.seed): r.base.source_run for r in records.values() if r.base.source_run
-    }
     done = runs[(runs["status"] == "done") & runs["base"].isin(list(sources))]
     asked = runs[runs["base"].isin(list(sources))]
     points, left_out = [], []
@@ -63,7 +60,8 @@ def source_scores(
         own = sources[base]
         wanted = planned.loc[planned["target"] != own, "target"]
         scores = done[(done["base"] == base) & (done["seed"] == seed) & (done["target"] != own)]
-        source = records.get(source_runs.get((base, seed)) or "")
+        found = (records[run].base.source_run for run in planned["id"] if run in records)
+        source = records.get(next(found, None) or "")
         if source is None or source.result is None or len(scores) < len(wanted) or not len(wanted):
             left_out.append((base, seed))
             continue

@@ -14,7 +14,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.records import Record
 from intertrain_jax.stats.averages import average_gains
 from intertrain_jax.stats.curves import size_curves, sized_gains
-from intertrain_jax.stats.inputs import Study, single_scores
+from intertrain_jax.stats.files import Analysis
+from intertrain_jax.stats.inputs import Study, single_scores, study_of_results
 from intertrain_jax.stats.result import Options, Result
 from intertrain_jax.stats.source_scores import source_scores
 from intertrain_jax.stats.study import analyse_study
@@ -230,7 +231,7 @@ def sourced_records(slope: float) -> tuple[pd.DataFrame, dict[str, Record], dict
             score = 60.0 - 4.0 * "abc".index(run.base.label) + slope * own[run.base.label, run.seed]
         records[run.id] = make_record(run, score)
     rows = [
-        {"base": r.base.label, "target": r.target, "seed": r.seed, "status": "done",
+        {"base": r.base.label, "target": r.target, "seed": r.seed, "status": "done", "id": r.id,
          "score": records[r.id].result.test}  # type: ignore[union-attr]
         for r in plan.runs
     ]  # fmt: skip
@@ -261,6 +262,24 @@ def test_its_own_task_does_not_count_for_a_source_model() -> None:
     before = source_scores(runs, records, sources)
     runs.loc[runs["base"] == runs["target"], "score"] = 0.0
     pd.testing.assert_frame_equal(source_scores(runs, records, sources).points, before.points)
+
+
+def test_records_of_other_grids_in_the_directory_do_not_count() -> None:
+    runs, records, sources = sourced_records(0.5)
+    before = source_scores(runs, records, sources)
+    strays = sized_store(50, 9.0)
+    found = source_scores(runs, {**strays, **records, **strays}, sources)
+    pd.testing.assert_frame_equal(found.points, before.points)
+    tiny = study_of_runs(("a", "b", "c"), seeds=2)
+    assert tiny.runs is not None
+    gains = study_of_results(
+        "x",
+        Analysis(tiny.runs, pd.DataFrame({"base": [], "target": [], "mean": []}), tiny.gains),
+        {**tiny.records, **strays},
+        "PT",
+        {},
+    )
+    assert gains.train_sizes == {"a": 200, "b": 200, "c": 200}
 
 
 def sized_store(size: int, gain: float, bases: tuple[str, ...] = ()) -> dict[str, Record]:
