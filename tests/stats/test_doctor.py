@@ -112,7 +112,8 @@ def test_the_table_of_findings_has_a_row_each() -> None:
 @pytest.fixture(scope="module")
 def published() -> Path:
     repository = Path(__file__).resolve().parents[2]
-    root = Path(os.environ.get("INTERTRAIN_PUBLISHED") or repository.parent / "shared/published")
+    data = Path(os.environ.get("INTERTRAIN_DATA") or repository.parent / "shared" / "data")
+    root = data.parent / "published"
     if not root.is_dir():
         pytest.skip(f"no published tables at {root}")
     return root / "model-recycling"

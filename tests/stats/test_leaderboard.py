@@ -21,7 +21,8 @@ GOOD = """,model_name,avg,mnli_lp,a,b
 
 @pytest.fixture
 def published(repository: Path) -> Path:
-    root = Path(os.environ.get("INTERTRAIN_PUBLISHED") or repository.parent / "shared/published")
+    data = Path(os.environ.get("INTERTRAIN_DATA") or repository.parent / "shared" / "data")
+    root = data.parent / "published"
     if not root.is_dir():
         pytest.skip(f"no published tables at {root}")
     return root / "model-recycling"
