@@ -111,7 +111,7 @@ def find_offsets(
     offset_NxT = np.zeros((len(best_N), length), dtype=np.intp)
     for position in range(length - 1, 0, -1):
         offset_NxT[:, position - 1] = back[position][
-            np.arange(len(best_N)), offset_NxT[:, position]
+            offset_NxT[:, position], np.arange(len(best_N))
         ]
     shape = (orders, len(scores_MxT))
     place_BxMxT = np.arange(length) + offset_NxT.reshape(*shape, length)
@@ -140,12 +140,12 @@ class _Chain:
     """The hidden Markov chain of N rows, T positions and D offsets from 0 on.
 
     Attributes:
-        emission_TxNxD: log density of each cell at each offset, relative to none.
-        end_TxNxD: log probability that a shift by this offset ends after the cell.
+        emission_TxDxN: log density of each cell at each offset, relative to none.
+        end_TxDxN: log probability that a shift by this offset ends after the cell.
     """
 
-    emission_TxNxD: Floats
-    end_TxNxD: Floats
+    emission_TxDxN: Floats
+    end_TxDxN: Floats
 
     @classmethod
     def of(
@@ -155,8 +155,8 @@ class _Chain:
         length = scores_MxT.shape[1]
         count = len(order_BxT) * len(scores_MxT)
         states = min(furthest, length - 1) + 1
-        emission = np.full((length, count, states), _IMPOSSIBLE)
-        end = np.full((length, count, states), _IMPOSSIBLE)
+        emission = np.full((length, states, count), _IMPOSSIBLE)
+        end = np.full((length, states, count), _IMPOSSIBLE)
         ordered_MxBxT = scores_MxT[:, order_BxT]
         own = log_density_MxTxT[:, order_BxT, order_BxT]
         for offset in range(states):
@@ -170,60 +170,58 @@ class _Chain:
                 ends: NDArray[np.bool_] = repeats | (np.isnan(there) & ~np.isnan(here))
                 ending = np.full(ends.shape, np.log(_END_UNSEEN))
                 ending[ends] = np.log(_END)
-                end[:kept, :, offset] = ending.transpose(2, 1, 0).reshape(kept, count)
-            emission[:kept, :, offset] = shown.transpose(2, 1, 0).reshape(kept, count)
+                end[:kept, offset] = ending.transpose(2, 1, 0).reshape(kept, count)
+            emission[:kept, offset] = shown.transpose(2, 1, 0).reshape(kept, count)
         return cls(emission, end)
 
     @property
     def unshifted(self) -> float:
         """Log joint probability of no offsets at all; the same for all rows."""
-        length = len(self.emission_TxNxD)
+        length = len(self.emission_TxDxN)
         return (length - 1) * float(np.log1p(-_SHIFTED / length))
 
     def _start(self) -> tuple[Floats, Floats]:
-        """The first position's [N, D], and [D] log probabilities that an offset grows."""
-        length, rows, states = self.emission_TxNxD.shape
+        """The first position's [D, N], and [D] log probabilities that an offset grows."""
+        length, states, rows = self.emission_TxDxN.shape
         grow = np.full(states, np.log(_FURTHER))
         grow[0] = np.log(_SHIFTED / length)
-        value = np.zeros((rows, states))
+        value = np.zeros((states, rows))
         # The first score may be the missing one: its place then shows a later one.
-        value[:, 1:] = grow[0] + np.log(_GAP) * np.arange(states - 1)
-        return value + self.emission_TxNxD[0], grow
+        value[1:] = (grow[0] + np.log(_GAP) * np.arange(states - 1))[:, None]
+        return value + self.emission_TxDxN[0], grow
 
     def total(self, join: np.ufunc) -> Floats:
         """Returns [N]: all ways to end without an offset, joined by their maximum or log-sum."""
         value, grow = self._start()
-        stay = np.log1p(-np.exp(grow))
-        for position in range(1, len(self.emission_TxNxD)):
+        stay = np.log1p(-np.exp(grow))[:, None]
+        for position in range(1, len(self.emission_TxDxN)):
             after = value + stay
-            after[:, 0] = join(
-                after[:, 0], join.reduce(value + self.end_TxNxD[position - 1], axis=1)
-            )
-            opened = value + grow
-            running = opened[:, 0]
-            for offset in range(1, value.shape[1]):
-                after[:, offset] = join(after[:, offset], running)
-                running = join(opened[:, offset], running + np.log(_GAP))
-            value = after + self.emission_TxNxD[position]
-        return value[:, 0]
+            after[0] = join(after[0], join.reduce(value + self.end_TxDxN[position - 1], axis=0))
+            opened = value + grow[:, None]
+            running = opened[0]
+            for offset in range(1, len(value)):
+                after[offset] = join(after[offset], running)
+                running = join(opened[offset], running + np.log(_GAP))
+            value = after + self.emission_TxDxN[position]
+        return np.asarray(value[0])
 
     def trace(self) -> tuple[Floats, list[Ints]]:
-        """Returns `total(np.maximum)`, and the best offset before each position's, [N, D]."""
+        """Returns `total(np.maximum)`, and the best offset before each position's, [D, N]."""
         value, grow = self._start()
         stay = np.log1p(-np.exp(grow))
-        states = np.arange(value.shape[1])
+        states = np.arange(len(value))
         step = states[None, :] - states[:, None]
         # [D before, D after]: to grow by several at once costs more; to fall, only to 0.
         move = np.where(step > 0, grow[:, None] + np.log(_GAP) * (step - 1), _IMPOSSIBLE)
         move[states, states] = stay
         back = [np.zeros(value.shape, dtype=np.intp)]
-        for position in range(1, len(self.emission_TxNxD)):
-            ways = value[:, :, None] + move
-            ways[:, :, 0] = value + self.end_TxNxD[position - 1]
-            ways[:, 0, 0] = value[:, 0] + stay[0]
-            back.append(ways.argmax(axis=1))
-            value = ways.max(axis=1) + self.emission_TxNxD[position]
-        return value[:, 0], back
+        for position in range(1, len(self.emission_TxDxN)):
+            ways = value[:, None] + move[:, :, None]
+            ways[:, 0] = value + self.end_TxDxN[position - 1]
+            ways[0, 0] = value[0] + stay[0]
+            back.append(ways.argmax(axis=0))
+            value = ways.max(axis=0) + self.emission_TxDxN[position]
+        return value[0], back
 
 
 @dataclass(frozen=True)
