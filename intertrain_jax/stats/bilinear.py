@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-STARTS = 4
+# Small matrices have more local optima, and their fits cost less: starts for this many cells in all.
+_FEWEST_STARTS, _MOST_STARTS, _CELLS_STARTED = 4, 24, 20_000
 _MOST_ITERATIONS = 500
 # Iterations between two looks at the error; it has stopped falling if it fell by less than this
 # share of itself in between, or if it is rounding beside the gains.
@@ -53,14 +54,14 @@ def solve(gains_PxMxN: Floats, known_PxMxN: Bools, rng: np.random.Generator) -> 
     Given `base`, every column is a straight line through its cells; given the lines, every row's
     base is a weighted mean. One start is the leading singular vector of the matrix centred by column
     with zeros for missing cells. Where no cell is missing that is the optimum, so it is the only one;
-    otherwise `STARTS` − 1 random ones are tried beside it.
+    otherwise random ones are tried beside it, more of them on smaller matrices.
 
     Args:
         gains_PxMxN: in points; unknown cells may hold anything.
         known_PxMxN: which cells to fit; every matrix has at least one.
         rng: of the random starts.
     """
-    problems, m, _ = gains_PxMxN.shape
+    problems, m, n = gains_PxMxN.shape
     known = np.broadcast_to(known_PxMxN, gains_PxMxN.shape).astype(float)
     count_PxN = known.sum(axis=1)
     gains = np.where(known > 0, gains_PxMxN, 0.0)
@@ -69,7 +70,8 @@ def solve(gains_PxMxN: Floats, known_PxMxN: Bools, rng: np.random.Generator) -> 
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
     start_PxMxS = left[:, :, :1] * size[:, None, :1]
     if not known.all():
-        random = rng.normal(size=(problems, m, STARTS - 1))
+        starts = int(np.clip(_CELLS_STARTED // (m * n), _FEWEST_STARTS, _MOST_STARTS))
+        random = rng.normal(size=(problems, m, starts - 1))
         start_PxMxS = np.concatenate([start_PxMxS, random], axis=2)
     blocks = [slice(i, i + _BLOCK) for i in range(0, problems, _BLOCK)]
     base, iterations, converged, error = (

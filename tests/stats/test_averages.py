@@ -83,10 +83,17 @@ def test_additive_errors_equal_statsmodels(missing: float) -> None:
 
 
 def test_blocks_that_share_no_target_are_not_compared() -> None:
-    gains = matrix([[1, 2, np.nan], [2, 4, np.nan], [np.nan, np.nan, 50], [np.nan, 5, np.nan]])
-    found = average_gains(gains, "additive")
-    assert found.targets == ("t0", "t1") and found.left_out == ("t2",)
-    assert found.series().isna().tolist() == [False, False, True, False]
+    nan = np.nan
+    gains = matrix([[nan, nan, 50], [1, 2, nan], [2, 4, nan], [nan, 5, nan]])
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        found = average_gains(gains.iloc[order], "additive")
+        assert found.targets == ("t0", "t1") and found.left_out == ("t2",)
+        assert found.series().isna().to_dict() == {
+            "m0": True,
+            "m1": False,
+            "m2": False,
+            "m3": False,
+        }
 
 
 def test_intervals_cover_at_their_nominal_rate() -> None:

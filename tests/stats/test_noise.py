@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,33 @@ def test_intervals_by_hand() -> None:
     for frame in (found.seed_error, found.low, found.p):
         assert frame.isna().loc[["a", "b"], "unknown"].all() and np.isnan(frame.loc["b", "t4"])
     assert found.sampling_error.isna().all().all()
+
+
+def test_test_sets_add_to_the_interval_by_satterthwaite() -> None:
+    noise = fit_noise(scores(np.full((2, 8), 70.0), 3, np.random.default_rng(16)))
+    target = noise.targets[4]
+    gains = pd.DataFrame({"t4": [2.0]}, ["a"])
+    found = gain_intervals(gains, gains * 0 + 3, pd.Series({"t4": 3}), noise, gains * 0 + 0.7)
+    seeds, test = target.std**2 * 2 / 3, 0.49
+    df = (seeds + test) ** 2 / (seeds**2 / target.std_df)
+    interval = stats.t.interval(0.95, df, 2.0, np.sqrt(seeds + test))
+    assert (found.low.iloc[0, 0], found.high.iloc[0, 0]) == pytest.approx(interval)
+    assert found.sampling_error.iloc[0, 0] == 0.7
+
+
+def test_errors_of_averages_by_hand() -> None:
+    rng = np.random.default_rng(17)
+    table = scores(70 + 3 * rng.normal(size=(40, 8)), 4, rng)
+    gains, n_base, n_pretrained = gains_of(table)
+    gains.loc["m01", "t7"] = np.nan
+    noise = replace(fit_noise(table), common_std=0.5)
+    drawn = average_draws(gains, n_base, n_pretrained, noise, 0, draws=10)
+    seeds = np.array([target.std**2 / 4 for target in noise.targets])
+    assert drawn.error["m02"] ** 2 == pytest.approx(seeds.sum() / 64 + 0.25 / 4)
+    assert drawn.shared_error**2 == pytest.approx(seeds.sum() / 64 + 0.25 / 4)
+    # The missing cell would have been off by the interaction, a variance of 9.
+    missing = drawn.error["m01"] ** 2 - seeds[:7].sum() / 49 - 0.25 / 4
+    assert missing == pytest.approx(9 * (1 / 7 - 1 / 8), rel=0.25)
 
 
 def test_the_baseline_moves_all_averages_together_and_no_rank() -> None:

@@ -9,7 +9,7 @@ import pytest
 from intertrain_jax.stats.ranking import loss_at, loss_at_average, rank_table
 
 GAINS = pd.DataFrame(
-    [[1.0, 2.0, 0.0, np.nan], [3.0, -1.0, np.nan, np.nan], [0.0, 5.0, 0.5, 1.0]],
+    [[1.0, 2.0, 0.0, np.nan], [2.5, -1.0, np.nan, np.nan], [0.0, 5.0, 0.5, 1.0]],
     ["a", "b", "c"],
     ["t0", "t1", "t2", "t3"],
 )
@@ -23,10 +23,10 @@ def random_gains(m: int, n: int, seed: int) -> pd.DataFrame:
 def test_losses_by_hand() -> None:
     ranking = pd.Series({"c": 1.0, "a": 3.0, "b": 2.0, "elsewhere": 9.0})
     one = loss_at(GAINS, ranking, 1)
-    assert [t.loss for t in one.targets] == pytest.approx([2.0, 3.0, 0.5, np.nan], nan_ok=True)
+    assert [t.loss for t in one.targets] == pytest.approx([1.5, 3.0, 0.5, np.nan], nan_ok=True)
     assert [t.chosen for t in one.targets] == ["a", "a", "a", None]
     assert [t.best for t in one.targets] == ["b", "c", "c", "c"]
-    assert (one.average, one.maximum) == pytest.approx((5.5 / 3, 3.0))
+    assert (one.average, one.maximum) == pytest.approx((5 / 3, 3.0))
     assert (one.above, one.decided, one.undecided, one.ranked) == (2, 3, 1, 3)
     two = loss_at(GAINS, ranking, 2)
     assert [t.chosen for t in two.targets] == ["b", "a", "a", None]
