@@ -181,11 +181,12 @@ def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding
     """Finds models in several rows; names count as the same without case and outer blanks."""
     average = scores.mean(axis=1).where(scores.notna().all(axis=1))
     rank = average.rank(ascending=False, method="min")
+    cells = dict(zip(scores.index, scores.to_numpy(float), strict=True))
     for first, *others in _alike(names.str.strip().str.casefold().items()):
         for row in others:
-            both = scores.loc[row].notna() & scores.loc[first].notna()
-            differ = int((scores.loc[row] != scores.loc[first])[both].sum())
-            text = f"The same model as row {first}; {differ} of {int(both.sum())} scores differ"
+            both_T = np.isfinite(cells[row]) & np.isfinite(cells[first])
+            differ = (cells[row] != cells[first])[both_T].sum()
+            text = f"The same model as row {first}; {differ} of {both_T.sum()} scores differ"
             if np.isfinite(rank[row]) and np.isfinite(rank[first]):
                 text += (
                     f": rank {rank[first]:.0f} there with an average of {average[first]:.2f},"
@@ -201,13 +202,12 @@ def _same_scores(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Findin
     for first, *others in _alike(cells):
         for row in others:
             if names[row].strip().casefold() != names[first].strip().casefold():
-                count = int(scores.loc[row].notna().sum())
                 yield Finding(
                     int(row),
                     str(names[row]),
                     "same scores",
                     "error",
-                    f"All {count} scores are those of row {first}, {names[first]!r}.",
+                    f"All {tested.count(axis=1)[row]} scores are those of row {first}, {names[first]!r}.",
                 )
 
 
@@ -323,7 +323,7 @@ def _outliers(scores: pd.DataFrame, names: pd.Series[str], examined: Examined) -
     columns = list(map(str, scores.columns))
     values_MxT = scores.to_numpy(float)
     distance_MxT = np.nan_to_num(examined.columns.distances(values_MxT))
-    for at in np.flatnonzero((np.abs(distance_MxT) > _FAR).any(axis=1)):
+    for at in np.flatnonzero((np.abs(distance_MxT) > _FAR).any(axis=1)).tolist():
         if at in explained:
             continue
         row = scores.index[at]
