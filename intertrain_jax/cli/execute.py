@@ -172,6 +172,7 @@ def execute(
     console = make_console()
     if not quiet:
         show(console, prepared, experiment.analysis)
+        console.print()
         print_closing(console, closing_lines(result))
         if final:
             console.print(_efficiency(final), soft_wrap=True)

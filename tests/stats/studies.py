@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,20 @@ def study_of_runs(
     expected = [Expected(r.id, r.base.label, r.target, r.seed) for r in plan.matrix_runs]
     analysis = analyse(expected, records, "PT", plan.bases, plan.targets, seeds)
     return study_of_results("tiny", analysis, records, "PT", groups or {})
+
+
+def sized_store(size: int, gain: float, bases: tuple[str, ...] = ()) -> dict[str, Record]:
+    """Records of one grid whose every gain is `gain`, with all tasks cut to a size."""
+    config = make_config(sources=("a", "b"), targets=("a", "b"), seeds=2)
+    config = replace(
+        config,
+        protocol=replace(config.protocol, train_size=size),
+        model=replace(config.model, bases=bases),
+    )
+    records = {}
+    for run in make_plan(config).runs:
+        score = 60.0 + run.seed + (0.0 if run.kind == "pretrained" else gain)
+        record = make_record(run, score)
+        assert record.result is not None
+        records[run.id] = replace(record, result=replace(record.result, n_train=size))
+    return records

@@ -10,10 +10,16 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.stats.files import Analysis
 from intertrain_jax.stats.gains import gain_matrices
-from intertrain_jax.stats.inputs import read_matrix, read_scores, study_of_leaderboard
+from intertrain_jax.stats.inputs import (
+    read_matrix,
+    read_scores,
+    study_of_leaderboard,
+    study_of_results,
+)
 from intertrain_jax.stats.leaderboard import Leaderboard, read_leaderboard
-from tests.stats.studies import planted_scores, study_of, study_of_runs
+from tests.stats.studies import planted_scores, sized_store, study_of, study_of_runs
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 MATRIX = "base,rte,cola\nx,1,2\ny,-1,0.5\nz,0,\n"
@@ -181,3 +187,17 @@ def test_results_know_sources_sizes_and_gaps() -> None:
     assert study.test_sizes == {"a": 50, "b": 50, "c": 50}
     assert (study.cells, study.missing, study.thin) == (9, 1, 1)
     assert list(study.pretrained_scores.index) == ["a", "b", "c"]
+
+
+def test_records_of_other_grids_in_the_directory_do_not_count() -> None:
+    strays = sized_store(50, 9.0)
+    tiny = study_of_runs(("a", "b", "c"), seeds=2)
+    assert tiny.runs is not None
+    gains = study_of_results(
+        "x",
+        Analysis(tiny.runs, pd.DataFrame({"base": [], "target": [], "mean": []}), tiny.gains),
+        {**tiny.records, **strays},
+        "PT",
+        {},
+    )
+    assert gains.train_sizes == {"a": 200, "b": 200, "c": 200}

@@ -11,16 +11,11 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.records import Record
 from intertrain_jax.stats.averages import average_gains
-from intertrain_jax.stats.curves import size_curves, sized_gains
-from intertrain_jax.stats.files import Analysis
-from intertrain_jax.stats.inputs import Study, single_scores, study_of_results
+from intertrain_jax.stats.inputs import Study, single_scores
 from intertrain_jax.stats.result import Options, Result
-from intertrain_jax.stats.source_scores import source_scores
 from intertrain_jax.stats.study import analyse_study
-from intertrain_jax.stats.summary import DEFINITIONS, plain, summarise
-from tests.runs import make_config, make_plan, make_record
+from intertrain_jax.stats.summary import DEFINITIONS, summarise
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
 GROUPS = {"one": ("a", "b", "c"), "two": ("d", "e")}
@@ -216,112 +211,3 @@ def test_a_second_architecture_is_joined_by_name() -> None:
     assert found is not None
     assert found.max_gain_pearson.value == pytest.approx(1.0)
     assert found.base_pearson.n == 5
-
-
-def sourced_records(slope: float) -> tuple[pd.DataFrame, dict[str, Record], dict[str, str]]:
-    """Runs of three sources whose average on targets follows their own score within a source."""
-    plan = make_plan(make_config(sources=("a", "b", "c"), targets=("a", "b", "c"), seeds=4))
-    random = np.random.default_rng(2)
-    own = {(t, s): 70.0 + 5.0 * "abc".index(t) + random.normal() for t in "abc" for s in range(4)}
-    records = {}
-    for run in plan.runs:
-        if run.kind == "pretrained":
-            score = own[run.target, run.seed]
-        else:
-            score = 60.0 - 4.0 * "abc".index(run.base.label) + slope * own[run.base.label, run.seed]
-        records[run.id] = make_record(run, score)
-    rows = [
-        {"base": r.base.label, "target": r.target, "seed": r.seed, "status": "done", "id": r.id,
-         "score": records[r.id].result.test}  # type: ignore[union-attr]
-        for r in plan.runs
-    ]  # fmt: skip
-    return pd.DataFrame(rows), records, {t: t for t in "abc"}
-
-
-@pytest.mark.parametrize("slope", [0.5, -0.5])
-def test_source_scores_are_compared_within_sources(slope: float) -> None:
-    found = source_scores(*sourced_records(slope))
-    assert found.within.value == pytest.approx(np.sign(slope))
-    assert found.within.n == 12 - 3 + 1
-    assert found.sources == ("a", "b", "c")
-    assert len(found.points) == 12
-    assert found.left_out == ()
-
-
-def test_a_source_model_that_lacks_a_target_is_no_point() -> None:
-    runs, records, sources = sourced_records(0.5)
-    lost = (runs["base"] == "b") & (runs["seed"] == 1) & (runs["target"] == "c")
-    runs.loc[lost, "status"] = "failed"
-    found = source_scores(runs, records, sources)
-    assert found.left_out == (("b", 1),)
-    assert len(found.points) == 11
-
-
-def test_its_own_task_does_not_count_for_a_source_model() -> None:
-    runs, records, sources = sourced_records(0.5)
-    before = source_scores(runs, records, sources)
-    runs.loc[runs["base"] == runs["target"], "score"] = 0.0
-    pd.testing.assert_frame_equal(source_scores(runs, records, sources).points, before.points)
-
-
-def test_records_of_other_grids_in_the_directory_do_not_count() -> None:
-    runs, records, sources = sourced_records(0.5)
-    before = source_scores(runs, records, sources)
-    strays = sized_store(50, 9.0)
-    found = source_scores(runs, {**strays, **records, **strays}, sources)
-    pd.testing.assert_frame_equal(found.points, before.points)
-    tiny = study_of_runs(("a", "b", "c"), seeds=2)
-    assert tiny.runs is not None
-    gains = study_of_results(
-        "x",
-        Analysis(tiny.runs, pd.DataFrame({"base": [], "target": [], "mean": []}), tiny.gains),
-        {**tiny.records, **strays},
-        "PT",
-        {},
-    )
-    assert gains.train_sizes == {"a": 200, "b": 200, "c": 200}
-
-
-def sized_store(size: int, gain: float, bases: tuple[str, ...] = ()) -> dict[str, Record]:
-    """Records of one grid whose every gain is `gain`, with all tasks cut to a size."""
-    config = make_config(sources=("a", "b"), targets=("a", "b"), seeds=2)
-    config = replace(
-        config,
-        protocol=replace(config.protocol, train_size=size),
-        model=replace(config.model, bases=bases),
-    )
-    records = {}
-    for run in make_plan(config).runs:
-        score = 60.0 + run.seed + (0.0 if run.kind == "pretrained" else gain)
-        record = make_record(run, score)
-        assert record.result is not None
-        records[run.id] = replace(record, result=replace(record.result, n_train=size))
-    return records
-
-
-def test_curves_over_train_sizes() -> None:
-    stores = [sized_store(50, 5.0), sized_store(200, 2.0), sized_store(800, -1.0)]
-    curves = size_curves(sized_gains(stores))
-    assert {(c.varied, c.name) for c in curves} == {("both", "a"), ("both", "b")}
-    for curve in curves:
-        assert [(p.size, p.mean, p.n) for p in curve.curve.points] == [
-            (50, pytest.approx(5.0), 2),
-            (200, pytest.approx(2.0), 2),
-            (800, pytest.approx(-1.0), 2),
-        ]
-    assert size_curves(sized_gains(stores[:1])) == ()
-
-
-def test_further_base_models_have_curves_of_the_target_alone() -> None:
-    stores = [sized_store(50, 5.0, ("other",)), sized_store(200, 2.0, ("other",))]
-    curves = size_curves(sized_gains(stores))
-    assert {(c.varied, c.name, c.fixed) for c in curves} == {
-        ("target", "a", None),
-        ("target", "b", None),
-    }
-
-
-def test_plain_values_are_finite() -> None:
-    value = {"a": np.float64(1 / 3), "b": [float("nan"), np.inf], "c": pd.Series({"x": np.nan})}
-    assert plain(value) == {"a": 0.333333, "b": [None, None], "c": {"x": None}}
-    assert plain(pd.DataFrame({"n": [1], "name": ["x"]})) == [{"n": 1, "name": "x"}]
