@@ -202,13 +202,9 @@ def _same_scores(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Findin
     for first, *others in _alike(cells):
         for row in others:
             if names[row].strip().casefold() != names[first].strip().casefold():
-                yield Finding(
-                    int(row),
-                    str(names[row]),
-                    "same scores",
-                    "error",
-                    f"All {tested.count(axis=1)[row]} scores are those of row {first}, {names[first]!r}.",
-                )
+                count = tested.count(axis=1)[row]
+                text = f"All {count} scores are those of row {first}, {names[first]!r}."
+                yield Finding(int(row), str(names[row]), "same scores", "error", text)
 
 
 def _alike(keys: Iterable[tuple[Hashable, Hashable]]) -> Iterator[list[int]]:
