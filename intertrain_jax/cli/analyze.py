@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,8 @@ import click
 from intertrain_jax.base import IntertrainError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from intertrain_jax.stats.inputs import Study
 
 
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Row of the pretrained model. [default: PT in --scores; found in --leaderboard; in --matrix"
     " none, as with it the file holds scores]",
+)
+@click.option(
+    "--probe",
+    metavar="DIR|FILE",
+    help="Linear probes: results with protocol.method=probe, or CSV with base and score.",
 )
 @click.option("--with", "other", metavar="DIR|FILE", help="Second architecture: results or gains.")
 @click.option(
@@ -55,6 +63,7 @@ def command(
     x: str | None,
     y: str | None,
     pretrained: str | None,
+    probe: str | None,
     other: str | None,
     sizes: tuple[str, ...],
     averages: Literal["additive", "common"] | None,
@@ -82,6 +91,16 @@ def command(
             f" {' and '.join(chosen) or 'none'}. Name what to analyse."
         )
     if pairs is not None:
+        studies = {
+            "--pretrained": pretrained,
+            "--probe": probe,
+            "--with": other,
+            "--sizes": sizes,
+            "--averages": averages,
+            "--representative": representative,
+            "--keep-suspicious": keep_suspicious,
+        }
+        _refuse({option: (value, "inputs other than --pairs") for option, value in studies.items()})
         _analyse_pairs(Path(pairs), x, y, _folder(out, pairs))
         return
     _refuse(
@@ -90,6 +109,10 @@ def command(
             "--y": (y, "--pairs"),
             "--sizes": (sizes if results is None else None, "a results directory"),
             "--pretrained": (pretrained if results is not None else None, "a file"),
+            "--probe": (
+                probe if leaderboard is not None else None,
+                "inputs other than --leaderboard",
+            ),
             "--keep-suspicious": (keep_suspicious and leaderboard is None, "--leaderboard"),
         }
     )
@@ -110,6 +133,8 @@ def command(
     else:
         study = _read_file(matrix, scores, leaderboard, pretrained, keep_suspicious)
         folder = _folder(out, next(iter(given.values())))
+    if probe is not None:
+        study = replace(study, probe=_read_probe(Path(probe), study))
     found = analyse_study(
         study,
         Options(
@@ -177,6 +202,21 @@ def _read_file(
     path = Path(leaderboard or "")
     board = read_leaderboard(path, pretrained)
     return study_of_leaderboard(path.stem, board, groups, sizes.train, sizes.test, keep_suspicious)
+
+
+def _read_probe(path: Path, study: Study) -> pd.Series[float]:
+    """Returns the probes of a study's base models."""
+    from intertrain_jax.cli.studies import read_results
+    from intertrain_jax.stats.inputs import probe_of_results, read_probe
+
+    found = probe_of_results(read_results(path).study) if path.is_dir() else read_probe(path)
+    known = found.reindex(study.gains.mean.index).dropna()
+    if known.empty:
+        raise IntertrainError(
+            f"--probe {str(path)!r} must have scores of base models of {study.name!r}, but has none"
+            f" of {study.gains.mean.index[0]!r} and the others. Correct the names."
+        )
+    return known
 
 
 def _read_other(path: Path) -> Study:

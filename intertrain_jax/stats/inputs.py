@@ -305,6 +305,44 @@ def study_of_leaderboard(
     )
 
 
+def read_probe(path: Path) -> pd.Series[float]:
+    """Reads the linear probe's score of every base model: the first two columns of a CSV file.
+
+    Raises:
+        IntertrainError: it is no such table, or a model has two rows.
+    """
+    header, rows = read_csv(path)
+    check_unique(path, "row", [row[0] for row in rows])
+    return pd.Series({row[0]: number(path, row[1], row[0], header[1]) for row in rows}, dtype=float)
+
+
+def probe_of_results(study: Study) -> pd.Series[float]:
+    """Returns the linear probe's scores from a grid of probes: each base model's mean score on MNLI.
+
+    Args:
+        study: of a results directory; where it has one target only, that target takes MNLI's place.
+
+    Raises:
+        IntertrainError: its runs trained more than the head, or it has several targets without MNLI.
+    """
+    runs, targets = study.runs, [str(target) for target in study.gains.mean.columns]
+    assert runs is not None
+    methods = {study.records[run].protocol.method for run in runs["id"] if run in study.records}
+    if methods != {"probe"}:
+        raise IntertrainError(
+            f"probes of {study.name!r} must come from runs with protocol.method 'probe', but the"
+            f" runs there have {', '.join(sorted(map(repr, methods)))}. Name a grid of probes."
+        )
+    target = "mnli" if "mnli" in targets else targets[0]
+    if target != "mnli" and len(targets) > 1:
+        raise IntertrainError(
+            f"probes of {study.name!r} must be of one target, or of mnli among others, but are of"
+            f" {', '.join(targets)}. Set targets to one of them."
+        )
+    found = runs[(runs["target"] == target) & (runs["status"] == "done")]
+    return found.groupby("base", sort=False)["score"].mean()
+
+
 def single_scores(gains: pd.DataFrame) -> GainMatrices:
     """Returns matrices for gains of which one number per cell is known: no spread, nothing tested."""
     unknown = pd.DataFrame(np.nan, index=gains.index, columns=gains.columns)

@@ -155,6 +155,34 @@ def test_a_second_architecture(scores: Path) -> None:
     assert found["max_gain_pearson"]["n"] == 5
 
 
+def test_probes_from_a_file(scores: Path) -> None:
+    Path("probe.csv").write_text("base,mnli\nm3,42\nm1,50\nm0,60\nm2,45\nm9,99\nm4,\n")
+    assert analyze("--scores", scores, "--probe", "probe.csv", "--out", "o").exit_code == 0
+    found = summary(Path("o"))["statistics"]
+    (probe,) = found["probe_gain"]["rows"]
+    assert probe["spearman"]["n"] == 4
+    assert probe["spearman"]["value"] == pytest.approx(1.0)
+    assert found["loss"]["loss_1_by_probe"]["ranked"] == 4
+    assert Path("o/figures/probe_gain.png").is_file()
+
+
+def test_probes_from_a_grid_of_probes(tmp_path: Path) -> None:
+    folders = []
+    for method in ("finetune", "probe"):
+        config = write_experiment(
+            tmp_path / method, protocol={"method": method}, targets=["alpha"], seeds=1
+        )
+        execute(config, FakeEngine().engine, quiet=True)
+        folders.append(config.out_dir)
+    assert analyze(folders[0], "--probe", folders[1], "--out", "o").exit_code == 0
+    models = pd.read_csv("o/tables/table4_models.csv").set_index("base")
+    records = pd.read_csv(folders[1] / "analysis" / "records.csv")
+    records = records[records["target"] == "alpha"].set_index("base")
+    assert models.loc["beta", "probe"] == pytest.approx(records.loc["beta", "test"], rel=1e-5)
+    result = analyze(folders[0], "--probe", folders[0], "--out", "o")
+    assert "runs with protocol.method 'probe', but the runs there have 'finetune'" in result.stderr
+
+
 def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
     folders = []
     for size in (20, 30):
@@ -192,6 +220,14 @@ def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
             "--keep-suspicious is for --leaderboard only",
         ),
         (["--scores", "scores.csv", "--sizes", "x"], "--sizes is for a results directory only"),
+        (
+            ["--scores", "scores.csv", "--probe", "gains.csv"],
+            "must have scores of base models of 'scores'",
+        ),
+        (
+            ["--leaderboard", "x.csv", "--probe", "gains.csv"],
+            "--probe is for inputs other than --leaderboard only",
+        ),
         (["--pairs", "scores.csv"], "--pairs needs the names of two columns"),
         (["--pairs", "scores.csv", "--x", "seeds", "--y", "score"], "Did you mean 'seed'"),
         (
