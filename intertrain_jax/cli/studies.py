@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.cli.inputs import find_tasks
 from intertrain_jax.config import ExperimentConfig
 from intertrain_jax.data.tasks import list_tasks
 from intertrain_jax.grid.estimates import TASK_SIZES
@@ -77,6 +76,8 @@ def read_results(folder: Path) -> Experiment:
             f"results directory {str(folder)!r} must hold an experiment, but there is none."
             " Correct the path, or run `intertrain-jax grid` first."
         )
+    from intertrain_jax.cli.inputs import find_tasks
+
     tasks = find_tasks(config)
     plan = build_plan(config, tasks.sources, tasks.targets, read_resolution(folder))
     experiment = experiment_of(config, plan, RecordStore(folder).read_all())
