@@ -125,7 +125,7 @@ def analyse_study(study: Study, options: Options | None = None) -> Result:
         source_scores=_source_scores(study, attempt),
         architectures=attempt(
             "architectures",
-            None if options.other else "No second study was given with --with.",
+            _not_common(gains, options),
             lambda: compare_architectures(gains, _other(options).gains.mean),
         ),
     )
@@ -366,6 +366,15 @@ def _not_square(gains: pd.DataFrame) -> str | None:
     if len(both) >= FEWEST_MODELS:
         return None
     return f"Only {len(both)} names are both a base model and a target; {FEWEST_MODELS} are needed."
+
+
+def _not_common(gains: pd.DataFrame, options: Options) -> str | None:
+    if options.other is None:
+        return "No second study was given with --with."
+    common = gains.columns.intersection(options.other.gains.mean.columns)
+    if len(common) >= FEWEST_MODELS:
+        return None
+    return f"Only {len(common)} targets are common to both studies; {FEWEST_MODELS} are needed."
 
 
 def _unrankable(averages: AverageGains, seeds: bool) -> str | None:

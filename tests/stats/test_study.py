@@ -211,3 +211,7 @@ def test_a_second_architecture_is_joined_by_name() -> None:
     assert found is not None
     assert found.max_gain_pearson.value == pytest.approx(1.0)
     assert found.base_pearson.n == 5
+    stranger = matrix_study(gains.rename(columns=lambda name: f"other {name}"))
+    result = analyse_study(matrix_study(gains), Options(other=stranger))
+    assert result.architectures is None
+    assert result.not_computed["architectures"].startswith("Only 0 targets are common")
