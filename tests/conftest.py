@@ -31,6 +31,15 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture
+def published() -> Path:
+    """Published tables, beside the real data; the test is skipped where there are none."""
+    folder = SHARED_DATA.parent / "published"
+    if not folder.is_dir():
+        pytest.skip(f"no published tables at {folder}; set INTERTRAIN_DATA to the folder beside it")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps caches of tests away from the user's and from each other."""

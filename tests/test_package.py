@@ -13,7 +13,10 @@ import pytest
 
 import intertrain_jax
 
-HEAVY = ("jax", "flax", "optax", "orbax", "torch", "transformers", "datasets", "pandas", "scipy")
+HEAVY = (
+    *("jax", "flax", "optax", "orbax", "torch", "transformers", "datasets"),
+    *("pandas", "scipy", "matplotlib"),
+)
 
 
 def setup_cfg(repository: Path) -> configparser.ConfigParser:
@@ -36,7 +39,8 @@ def test_every_package_is_installed(repository: Path) -> None:
 def test_every_configuration_is_package_data(repository: Path) -> None:
     patterns = setup_cfg(repository)["options.package_data"]["intertrain_jax.configs"].split()
     covered = {path for pattern in patterns for path in (repository / "configs").glob(pattern)}
-    assert covered == set((repository / "configs").rglob("*.yaml"))
+    files = (repository / "configs").rglob("*")
+    assert covered == {path for path in files if path.suffix in (".yaml", ".txt")}
 
 
 def test_torch_is_never_required(repository: Path) -> None:
@@ -54,7 +58,8 @@ def test_unknown_attribute_is_an_attribute_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["grid", "--help"], ["plan", "-h"]]
+    "arguments",
+    [["--help"], ["--version"], ["grid", "--help"], ["plan", "-h"], ["analyze", "-h"]],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
@@ -79,7 +84,10 @@ def test_help_is_quick() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["cli.execute", "cli.inputs", "cli.tasks", "grid.status", "report.terminal", "stats.files"],
+    [
+        *("cli.execute", "cli.inputs", "cli.studies", "cli.tasks", "grid.status"),
+        *("report.analysis", "report.terminal", "stats.files", "stats.study"),
+    ],
 )
 def test_planning_and_analysis_do_not_import_jax(module: str) -> None:
     code = f"import sys, intertrain_jax.{module}; sys.exit('jax' in sys.modules)"

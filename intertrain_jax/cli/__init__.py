@@ -13,7 +13,7 @@ from intertrain_jax import __version__
 from intertrain_jax.base import IntertrainError
 
 INTERRUPTED = 130
-_COMMANDS = ("grid", "rank", "plan", "status", "tasks", "models")
+_COMMANDS = ("grid", "rank", "analyze", "doctor", "plan", "status", "tasks", "models")
 
 
 class CommandGroup(click.Group):

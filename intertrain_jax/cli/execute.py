@@ -13,6 +13,7 @@ from rich.console import Console
 from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.inputs import find_tasks
 from intertrain_jax.cli.progress import ProgressDisplay, duration
+from intertrain_jax.cli.studies import experiment_of
 from intertrain_jax.config import EngineConfig, ExperimentConfig, Precision, Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
@@ -21,9 +22,11 @@ from intertrain_jax.grid.experiment import check_out_dir, exclusive, write_exper
 from intertrain_jax.grid.plan import PRETRAINED, Plan, Resolution, Run, build_plan, record_of
 from intertrain_jax.grid.status import done_and_failed
 from intertrain_jax.records import Records, RecordStore, RunResult
+from intertrain_jax.report.analysis import write_result
+from intertrain_jax.report.closing import closing_lines, print_closing
 from intertrain_jax.report.terminal import make_console, print_matrix
-from intertrain_jax.stats.files import Analysis, analyse, write_analysis
-from intertrain_jax.stats.gains import Expected
+from intertrain_jax.stats.files import Analysis, write_analysis
+from intertrain_jax.stats.study import analyse_study
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.progress import GridProgress
@@ -161,20 +164,19 @@ def execute(
                     display,
                 )
         records = _read(store, progress_console)
-        analysis = analyse_plan(plan, records)
-        write_analysis(out / ANALYSIS_FOLDER, analysis, records.by_id)
+        experiment = experiment_of(config, plan, records)
+        write_analysis(out / ANALYSIS_FOLDER, experiment.analysis, records.by_id)
+        say("analysing")
+        result = analyse_study(experiment.study)
+        write_result(out / ANALYSIS_FOLDER, result)
     console = make_console()
     if not quiet:
-        show(console, prepared, analysis)
+        show(console, prepared, experiment.analysis)
+        console.print()
+        print_closing(console, closing_lines(result))
         if final:
             console.print(_efficiency(final), soft_wrap=True)
     return _summarise(console, prepared, records, out, final)
-
-
-def analyse_plan(plan: Plan, records: Records) -> Analysis:
-    """Returns scores and gains of a plan's runs."""
-    expected = [Expected(r.id, r.base.label, r.target, r.seed) for r in plan.matrix_runs]
-    return analyse(expected, records.by_id, PRETRAINED, plan.bases, plan.targets, plan.seeds)
 
 
 def show(console: Console, prepared: Prepared, analysis: Analysis) -> None:

@@ -1,7 +1,8 @@
-"""Writes an experiment's records, scores and gains as CSV files."""
+"""Writes an experiment's records, scores and gains as CSV files, and every statistic as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,6 +88,12 @@ def write_analysis(folder: Path, analysis: Analysis, records: Mapping[str, Recor
     for name, table in tables.items():
         text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_atomic(folder / f"{name}.csv", text)
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Writes `summary.json`: finite numbers, null for what is undefined."""
+    text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(folder / "summary.json", text + "\n")
 
 
 def flat_record(record: Record) -> dict[str, Any]:

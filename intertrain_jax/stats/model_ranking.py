@@ -59,7 +59,7 @@ def rank_models(
 
     A model's score is its mean test score over seeds, at the learning rate with the best mean
     validation score. Intervals are of `CONFIDENCE`, from a bootstrap over test examples, which all
-    models share, plus Normal noise of std/√n for the seeds (paper §4.2 has neither).
+    models share, plus Normal noise of the seeds' own spread over √n (paper §4.2 has neither).
 
     Args:
         labels: every model that was asked for.
@@ -147,24 +147,23 @@ def _draws(records: Sequence[ProbeRecord]) -> NDArray[np.float64]:
     weights_BxN = rng.multinomial(n, np.full(n, 1.0 / n), DRAWS).astype(np.float32)
     columns = []
     for record in records:
-        heads = len(record.chosen)
+        own = np.array(_scores(record)) / 100.0
         assert record.answers is not None
-        answers_SxN = unpack_answers(record.answers, heads, n, regression)
+        answers_SxN = unpack_answers(record.answers, len(own), n, regression)
+        variance = np.var(own, ddof=1) if len(own) > 1 else 0.0
         if regression:
             assert record.labels is not None
             labels_N = unpack_answers(record.labels, 1, n, True)[0]
-            columns.append(_weighted_spearman(answers_SxN, labels_N, weights_BxN))
+            draws_B = _weighted_spearman(answers_SxN, labels_N, weights_BxN)
         else:
-            columns.append(weights_BxN @ answers_SxN.mean(axis=0, dtype=np.float32) / n)
-    draws_BxM = 100.0 * np.stack(columns, axis=1).astype(np.float64)
-    # A generator of their own per model: one more model changes nobody else's draws.
-    for m, record in enumerate(records):
-        own = _scores(record)
-        if len(own) > 1:
-            seeded = np.random.default_rng([_SEED, int(record.id, 16)])
-            spread = np.std(own, ddof=1) / np.sqrt(len(own))
-            draws_BxM[:, m] += spread * seeded.standard_normal(DRAWS)
-    return draws_BxM
+            draws_B = (weights_BxN @ answers_SxN.mean(axis=0, dtype=np.float32)) / n
+            if len(own) > 1:
+                # Seeds disagree on single examples, which the bootstrap has drawn already.
+                variance = max(0.0, variance - answers_SxN.var(axis=0, ddof=1).mean() / n)
+        # A generator of their own per model: one more model changes nobody else's draws.
+        seeded = np.random.default_rng([_SEED, int(record.id, 16)])
+        columns.append(draws_B + np.sqrt(variance / len(own)) * seeded.standard_normal(DRAWS))
+    return 100.0 * np.stack(columns, axis=1).astype(np.float64)
 
 
 def _weighted_spearman(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,8 +51,38 @@ def test_a_grid_leaves_records_analysis_and_a_matrix(
     assert f"{RUNS} of {RUNS} runs done" in shown.out
     assert str(out) in shown.out.replace("\n", "")
     assert "0 done before" in shown.err
+    assert "best base model" in shown.out
+    assert "not compared" in shown.out
+    for name in ("summary.json", "tables/table4_models.md", "figures/gain_matrix.png"):
+        assert (out / "analysis" / name).is_file()
     assert "400 examples trained on" in shown.out
     assert "lanes busy 75.0%, padding 10.0%, 2 compiled training programs" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "failures"),
+    [
+        ({"seeds": 1}, {}),
+        ({"targets": ["alpha"]}, {}),
+        ({"sources": ["alpha"]}, {}),
+        ({}, {"PT:alpha:0": "diverged", "PT:beta:0": "diverged", "PT:alpha:1": "diverged"}),
+        ({}, {f"PT:{task}:{seed}": "diverged" for task in ("alpha", "beta") for seed in (0, 1)}),
+    ],
+    ids=["one seed", "one target", "one source", "failed runs", "every run failed"],
+)
+def test_a_grid_that_allows_few_statistics_ends_well(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, object],
+    failures: dict[str, str],
+) -> None:
+    config = write_experiment(tmp_path, **changes)
+    assert execute(config, FakeEngine(failures=failures).engine) == (1 if failures else 0)
+    shown = capsys.readouterr().out
+    for word in ("best base model", "significant", "ranking", "structure", "not compared"):
+        assert word in shown
+    found = json.loads((config.out_dir / "analysis" / "summary.json").read_text("utf-8"))
+    assert found["not_computed"]
 
 
 def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:

@@ -16,11 +16,11 @@ from intertrain_jax.cli import main, options
 def test_verbs() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for verb in ("grid", "plan", "status", "tasks", "models"):
+    for verb in ("grid", "analyze", "doctor", "plan", "status", "tasks", "models"):
         assert f"\n  {verb} " in result.output
 
 
-@pytest.mark.parametrize("verb", ["grid", "plan", "status", "tasks", "models"])
+@pytest.mark.parametrize("verb", ["grid", "analyze", "doctor", "plan", "status", "tasks", "models"])
 def test_every_verb_has_help(verb: str) -> None:
     result = CliRunner().invoke(main, [verb, "--help"])
     assert result.exit_code == 0

@@ -46,8 +46,9 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 def analysis(out: Path) -> dict[str, bytes]:
     """Every analysis file but the table of runs, which holds times."""
-    files = (out / "analysis").iterdir()
-    return {file.name: file.read_bytes() for file in files if file.name != "records.csv"}
+    folder = out / "analysis"
+    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "records.csv"]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def count_records(out: Path) -> int:

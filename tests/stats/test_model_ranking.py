@@ -48,6 +48,16 @@ def test_gains_are_over_the_pretrained_model_wherever_it_stands() -> None:
     assert without.pretrained is None and without.table["gain"].isna().all()
 
 
+def test_a_spread_over_seeds_widens_intervals() -> None:
+    steady = probe_record("steady", (60.0, 60.0), n_test=5000)
+    unsteady = probe_record("unsteady", (50.0, 70.0), n_test=5000)
+    table = ranking_of([steady, unsteady]).table.set_index("model")
+    width = table["score_high"] - table["score_low"]
+    # ±1.96 · std/√n, with std = 20/√2 and n = 2.
+    assert width["unsteady"] == pytest.approx(2 * 1.96 * 10, rel=0.1)
+    assert width["steady"] < 3
+
+
 def test_ties_share_a_rank_and_its_interval() -> None:
     records = [probe_record(name, (50.0,)) for name in ("a", "b", "c")]
     table = ranking_of(records, asked=1).table
@@ -91,7 +101,7 @@ def test_score_intervals_cover_at_their_nominal_rate() -> None:
         record = type(record)(**{**vars(record), "heads": heads, "answers": pack_answers(right)})
         table = ranking_of([record], asked=seeds).table
         covered += table.loc[0, "score_low"] <= 100 * true <= table.loc[0, "score_high"]
-    assert 0.88 <= covered / trials <= 0.99
+    assert 0.9 <= covered / trials <= 0.99
 
 
 def test_a_regression_is_bootstrapped_by_ranks() -> None:
@@ -132,8 +142,8 @@ def test_no_records_at_all() -> None:
 def test_correlations_join_by_name_and_count_what_is_there() -> None:
     records = [probe_record(f"m{i}", (50.0 + 2 * i,), seed=i) for i in range(6)]
     gains = pd.DataFrame(
-        {"x": [1.0, 2.0, 3.0, 4.0, np.nan, 9.0], "y": [1.0, 1.0, 2.0, 5.0, 1.0, 9.0]},
-        index=["m5", "m3", "m2", "m1", "m4", "stranger"],
+        {"x": [1.0, 2.0, 3.0, 4.0, np.nan, 9.0, 0.0], "y": [1.0, 1.0, 2.0, 5.0, 1.0, 9.0, 0.0]},
+        index=["m5", "m3", "m2", "m1", "m4", "stranger", "m0"],
     )
     ranking = ranking_of(records, pretrained="m0", asked=1)
     found = gain_correlations(ranking, gains)

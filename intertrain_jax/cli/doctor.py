@@ -1,0 +1,145 @@
+"""`doctor`: what is wrong with a table of scores, or with a results directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from intertrain_jax.base import IntertrainError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from intertrain_jax.stats.doctor import Findings
+
+FOUND = 1
+
+
+@click.command()
+@click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
+@click.option("--pretrained", metavar="NAME", help="The pretrained model of a leaderboard.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the findings as CSV too."
+)
+@click.option(
+    "--repair",
+    "repaired_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a repaired copy of a leaderboard or matrix; FILE must not exist yet.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    path: Path,
+    pretrained: str | None,
+    out: Path | None,
+    repaired_path: Path | None,
+) -> None:
+    """Examine a CSV table or a results directory, and list what cannot be right.
+
+    PATH is a public leaderboard, a matrix of scores or gains (a row per model), scores in long form
+    (base, target, seed, score), or a results directory. It is never written to.
+
+    Looks for models that occur twice, scores outside their range, averages that are not those of
+    their cells, cells far from their column, and rows whose cells stand under wrong columns.
+
+    Exit codes: 0 nothing found, 1 something found, 2 bad input.
+    """
+    from intertrain_jax.records import write_atomic
+    from intertrain_jax.report.terminal import make_console
+    from intertrain_jax.stats.doctor import Findings, examine
+    from intertrain_jax.stats.doctor_input import read_subject
+
+    if not path.exists():
+        raise IntertrainError(
+            f"PATH {str(path)!r} must be a CSV file or a results directory, but there is none."
+            " Correct it."
+        )
+    if out is not None and out.resolve() == path.resolve():
+        raise IntertrainError(f"--out {str(out)!r} must not be the examined file. Name another.")
+    if repaired_path is not None and (repaired_path.exists() or repaired_path == out):
+        raise IntertrainError(
+            f"--repair {str(repaired_path)!r} must name a new file, but that one is taken."
+            " Name another: nothing is repaired in place."
+        )
+    subject = read_subject(path, pretrained)
+    if repaired_path is not None and subject.file is None:
+        raise IntertrainError(
+            f"--repair mends tables with a row per model, but {str(path)!r} is none."
+            " Leave --repair out."
+        )
+    examined = examine(subject.scores, subject.names, subject.average, subject.kind)
+    findings = Findings(
+        (*subject.found, *examined.findings), examined.order, examined.order_rows, examined.notes
+    )
+    console = make_console()
+    console.print(_plain(subject.what), markup=False)
+    _print(console, findings)
+    if out is not None:
+        write_atomic(out, findings.table.to_csv(index=False, lineterminator="\n"))
+        console.print(f"Findings written to {out}.", markup=False)
+    if repaired_path is not None and subject.file is not None:
+        table = subject.file.repaired(subject.scores, findings)
+        write_atomic(repaired_path, table.to_csv(index=False, lineterminator="\n"))
+        rows = sum(bool(finding.repaired) for finding in findings.findings)
+        console.print(f"A copy with {rows} rows repaired is {repaired_path}.", markup=False)
+    if findings.findings:
+        ctx.exit(FOUND)
+
+
+def _print(console: Console, findings: Findings) -> None:
+    """Prints the findings, what they count to, the inferred order, and what was not examined."""
+    from collections import Counter
+
+    if findings.findings:
+        console.print(_table(findings))
+        counts = Counter((finding.rule, finding.severity) for finding in findings.findings)
+        parts = [f"{count} {rule} ({severity})" for (rule, severity), count in counts.items()]
+        console.print(
+            f"{len(findings.findings):,} findings: {', '.join(parts)}."
+            f" {len(findings.suspicious):,} rows have an error.",
+            markup=False,
+        )
+    else:
+        console.print("Nothing found.")
+    if findings.order_rows:
+        console.print(
+            f"Cells moved along this order of columns, inferred from {findings.order_rows} rows: "
+            + _plain(", ".join(findings.order)),
+            markup=False,
+        )
+    for note in findings.notes:
+        console.print(_plain(note), markup=False)
+
+
+def _table(findings: Findings) -> Table:
+    """Returns the findings as a table; whatever comes from the file is text, never markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("row", "model", "rule", "severity", "evidence", "likely missing"):
+        table.add_column(name, justify="right" if name == "row" else "left", overflow="fold")
+    for finding in findings.findings:
+        likely = ", ".join(finding.missing)
+        if finding.repaired:
+            likely += f" (repair {finding.confidence:.0%} sure)"
+        table.add_row(
+            "" if finding.row < 0 else str(finding.row),
+            Text(_plain(finding.model)),
+            finding.rule,
+            Text(finding.severity, style="red" if finding.severity == "error" else "yellow"),
+            Text(_plain(finding.evidence)),
+            Text(_plain(likely.strip())),
+        )
+    return table
+
+
+def _plain(text: str) -> str:
+    """Returns text without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

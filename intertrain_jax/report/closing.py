@@ -1,0 +1,187 @@
+"""The five lines that a reader of an analysis needs most."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from intertrain_jax.report.canvas import short
+from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
+from intertrain_jax.stats.pairs import PairsResult
+from intertrain_jax.stats.result import Result
+
+_PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
+# More names than this are counted instead.
+_MOST_NAMES = 6
+
+
+def print_closing(console: Console, lines: list[tuple[str, str]]) -> None:
+    """Prints lines of a word and what there is to say; names in them are never markup."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for word, said in lines:
+        table.add_row(Text(word, style="bold"), Text(said))
+    console.print(table)
+
+
+def closing_lines(result: Result) -> list[tuple[str, str]]:
+    """Returns the best base model, significance, the ranking, what explains gains, what is missing."""
+    return [
+        ("best base model", _best(result)),
+        ("significant", _significant(result)),
+        ("ranking", _ranking(result)),
+        ("structure", _structure(result)),
+        ("not compared", _not_compared(result)),
+    ]
+
+
+def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
+    """Returns the correlations and the line."""
+    pairs, line = result.pairs, result.line
+    return [
+        ("pairs", f"{result.pearson.n} of {len(pairs.x)} rows: {pairs.x_name} and {pairs.y_name}"),
+        ("Pearson", correlated(result.pearson)),
+        ("Spearman", correlated(result.spearman)),
+        (
+            "line",
+            f"{short(pairs.y_name)} = {line.slope:.3f}·{short(pairs.x_name)}"
+            f" {_signed(line.intercept)}"
+            f"; slope {_interval(line.slope_low, line.slope_high, 3)}, intercept"
+            f" {_interval(line.intercept_low, line.intercept_high, 2)}",
+        ),
+    ]
+
+
+def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
+    """Returns what a leaderboard has beside the five lines: probe, losses, and rows left out."""
+    lines = []
+    for probe in result.probe:
+        lines.append(
+            (
+                "probe and gain",
+                f"{probe.models}: Pearson {correlated(probe.pearson)}; Spearman"
+                f" {correlated(probe.spearman)}; n = {probe.pearson.n}",
+            )
+        )
+    for named in result.losses:
+        loss = named.loss
+        lines.append(
+            (
+                f"loss@{loss.top}",
+                f"ranked by {named.ranking}: average {loss.average:.2f}, at most {loss.maximum:.2f}"
+                f" points; above 1 point on {loss.above} of {loss.decided} targets",
+            )
+        )
+    return lines
+
+
+def correlated(found: Correlation) -> str:
+    """Returns a coefficient with its interval and p-value."""
+    if not np.isfinite(found.value):
+        return "undefined"
+    return f"{found.value:.2f} {_interval(found.low, found.high, 2)}, p = {found.p:.1g}"
+
+
+def _best(result: Result) -> str:
+    models = result.models()
+    known = models[models["average"].notna()]
+    if not len(known):
+        return "none: no base model has a gain"
+    best = known.iloc[0]
+    over = "seeds" if result.draws is not None else "targets"
+    text = f"{short(best['base'])}: average gain {best['average']:+.2f}"
+    if np.isfinite(best["low"]):
+        text += f" {_interval(best['low'], best['high'], 2)} over {over}"
+    if np.isfinite(best["best"]):
+        text += (
+            f"; probability of being the best {best['best']:.2f}, of the top 3 {best['top3']:.2f}"
+        )
+    return text
+
+
+def _significant(result: Result) -> str:
+    found = result.significance
+    if found is None:
+        return f"not known: {_lower(result.not_computed['significance'])}"
+    two_std, adjusted = (
+        found.two_std_above + found.two_std_below,
+        found.adjusted_above + found.adjusted_below,
+    )
+    return (
+        f"of {found.tested} gains, {two_std} beyond 2 standard deviations"
+        f" ({found.two_std_above} up, {found.two_std_below} down), {adjusted} by paired t-test with"
+        f" q < {found.level:g} ({found.adjusted_above} up, {found.adjusted_below} down)"
+    )
+
+
+def _ranking(result: Result) -> str:
+    if result.ranks is None:
+        return f"undecided: {_lower(result.not_computed['ranks'])}"
+    table, basis = result.ranks.table, result.ranks.basis
+    first = [model.base for model in table.models if 1 in model.groups]
+    if len(first) == len(table.models):
+        return f"undecided over {basis}: none of the {len(first)} can be told apart from the first"
+    rest = f"the other {len(table.models) - len(first)} are told apart from the first"
+    if len(first) == 1:
+        second = [model.base for model in table.models if 2 in model.groups]
+        undecided = f", undecided which is second of {_names(second)}" if len(second) > 1 else ""
+        return f"{short(first[0])} is first over {basis}; {rest}{undecided}"
+    return f"undecided over {basis} which of {len(first)} is first: {_names(first)}; {rest}"
+
+
+def _structure(result: Result) -> str:
+    by_kind = {found.kind: found for found in result.regressions}
+    if "bilinear" not in by_kind:
+        return f"not known: {_lower(result.not_computed['regression'])}"
+    found = by_kind["bilinear"]
+    worse = found.held_out_mse > found.held_out_variance
+    return (
+        f"(base + target)·sensitivity leaves a squared error of {found.mse:.3g} of"
+        f" {found.variance:.3g}, on shuffled gains {found.shuffled_mean:.3g}"
+        f" ±{found.shuffled_std:.2g} (p = {found.p:.2g}); on cells held out {found.held_out_mse:.3g}"
+        f" of {found.held_out_variance:.3g}{', worse than a constant' if worse else ''}"
+    )
+
+
+def _not_compared(result: Result) -> str:
+    study, parts = result.study, []
+    parts.append(f"{study.missing} of {study.cells} cells missing")
+    if study.thin:
+        parts.append(f"{study.thin} with fewer seeds")
+    if study.missing:
+        how = result.averages.how
+        parts.append(
+            "averages by the additive model"
+            if how == "additive"
+            else f"averages over {len(result.averages.targets)} common targets"
+        )
+    rows = {finding.row for finding in study.left_out}
+    if rows:
+        parts.append(f"{len(rows)} suspicious rows left out")
+    if result.not_computed:
+        parts.append(f"not computed: {_names(sorted(result.not_computed))}")
+    return "; ".join(parts)
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(short(name) for name in names[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _interval(low: float, high: float, digits: int) -> str:
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "(no interval)"
+    sign = "" if digits == 3 else "+"
+    return f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+'} {abs(value):.2f}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")

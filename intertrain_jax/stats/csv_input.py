@@ -1,0 +1,108 @@
+"""Reads CSV files that a user gives, and says in one line what is wrong with one."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from intertrain_jax.base import IntertrainError, nearest
+
+# Below this there is nothing to rank or to correlate.
+FEWEST_MODELS = 3
+
+
+def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and the rows of a comma-separated file, blanks around cells taken off.
+
+    Raises:
+        IntertrainError: it cannot be read, or is no table of at least two columns and one row.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise IntertrainError(
+            f"file {str(path)!r} must be a CSV table, but cannot be read: {error}"
+        ) from error
+    if len(lines) < 2 or len(lines[0]) < 2:
+        raise IntertrainError(
+            f"file {str(path)!r} must be a comma-separated table with a header, two columns and a row"
+            f" at least, but has {len(lines)} lines and {len(lines[0]) if lines else 0} columns."
+            " Export it as CSV."
+        )
+    for number, row in enumerate(lines[1:], 2):
+        if len(row) != len(lines[0]):
+            raise IntertrainError(
+                f"file {str(path)!r}: every line must have {len(lines[0])} cells as the header has,"
+                f" line {number} has {len(row)}. Mend or remove it."
+            )
+    return lines[0], lines[1:]
+
+
+def number(path: Path, text: str, row: str, column: str) -> float:
+    """Returns a cell's number, NaN where it is empty.
+
+    Raises:
+        IntertrainError: it is text, or infinite.
+    """
+    if text.casefold() in ("", "nan", "na", "null", "none"):
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if math.isinf(value):
+        raise IntertrainError(
+            f"file {str(path)!r}: row {row!r}, column {column!r} must be a number or empty, but is"
+            f" {text[:40]!r}. Correct it."
+        )
+    return value
+
+
+def check_unique(path: Path, what: str, names: Sequence[str]) -> None:
+    """Checks that no name of a row or column is there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise IntertrainError(
+                f"file {str(path)!r}: {what} {name!r} must be there once, but is there twice."
+                " Remove or rename one."
+            )
+        seen.add(name)
+
+
+def check_enough(path: Path, gains: pd.DataFrame) -> None:
+    """Checks that there are models to compare, and gains to compare them by."""
+    if len(gains) < FEWEST_MODELS:
+        raise IntertrainError(
+            f"file {str(path)!r} must have at least {FEWEST_MODELS} models besides the pretrained one,"
+            f" has {len(gains)}. Add more."
+        )
+    if gains.isna().all(axis=None):
+        raise IntertrainError(
+            f"file {str(path)!r} must have a gain in at least one cell, but all {gains.size} are"
+            " missing. Fill them in."
+        )
+
+
+def check_percent(path: Path, scores: np.ndarray) -> None:
+    """Checks that scores are not fractions: gains are in points of percent."""
+    known = scores[np.isfinite(scores)]
+    if len(known) and known.min() >= 0.0 and known.max() <= 1.0:
+        raise IntertrainError(
+            f"file {str(path)!r}: scores must be in percent, but all are between 0 and 1."
+            " Multiply them by 100."
+        )
+
+
+def no_pretrained(path: Path, pretrained: str, names: Sequence[str]) -> IntertrainError:
+    """Returns the error of a file that lacks the pretrained model."""
+    return IntertrainError(
+        f"file {str(path)!r} must have the pretrained model's scores, but has no base model"
+        f" {pretrained!r}.{nearest(pretrained, names)} Name it with --pretrained."
+    )

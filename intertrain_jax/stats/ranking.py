@@ -1,0 +1,250 @@
+"""What a ranking of base models loses, and which ranks can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from intertrain_jax.stats.averages import average_gains, max_gains
+from intertrain_jax.stats.correlation import CONFIDENCE
+
+# A target loses much if it loses more than this, in points (Table 1 of the paper).
+LARGE_LOSS = 1.0
+# Two models cannot be told apart if their order is reversed with more than this probability.
+REVERSED = 0.05
+
+
+@dataclass(frozen=True)
+class TargetLoss:
+    """What one target loses.
+
+    Attributes:
+        target: its name.
+        loss: max-gain less the best gain of the chosen, in points; NaN where it is not decided.
+        max_gain: over all models; NaN where there is none.
+        best: the model that has it.
+        chosen: the best of the top-ranked models on this target; None where none has a cell.
+        candidates: top-ranked models that have a cell.
+    """
+
+    target: str
+    loss: float
+    max_gain: float
+    best: str | None
+    chosen: str | None
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is lost by trying only the top-ranked models (Tables 1 and 6 of the paper).
+
+    Attributes:
+        top: how many top-ranked models are tried.
+        average, maximum: over the decided targets, in points; NaN where there are none.
+        above: targets that lose more than `LARGE_LOSS`.
+        decided: targets that the numbers above are of.
+        undecided: targets where none of the top-ranked models has a cell.
+        ranked: models with a score to be ranked by, least over targets if it differs.
+        targets: one loss per column, in the order of the matrix.
+    """
+
+    top: int
+    average: float
+    maximum: float
+    above: int
+    decided: int
+    undecided: int
+    ranked: int
+    targets: tuple[TargetLoss, ...]
+
+
+@dataclass(frozen=True)
+class RankedModel:
+    """A model's rank and how sure it is.
+
+    Attributes:
+        base: the model.
+        score: what it is ranked by.
+        rank: 1 is best; equal scores share their average rank.
+        low, high: interval of the rank at `CONFIDENCE`: quantiles over the draws. As ranks are whole,
+            it holds the true one a little more often.
+        best: probability of being the best (tied draws share it).
+        top3: probability of being among the three best.
+        groups: numbers, from 1 and consecutive, of the groups that the model is in. A group runs from
+            one model down to the last that cannot be told apart from it: that in more than
+            `REVERSED` of the draws is at least as good. Runs inside another run are not listed. So
+            two models that share no group are told apart.
+    """
+
+    base: str
+    score: float
+    rank: float
+    low: float
+    high: float
+    best: float
+    top3: float
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RankTable:
+    """Ranks with their uncertainty.
+
+    Attributes:
+        draws: how many draws the uncertainty rests on.
+        groups: how many groups there are.
+        models: from the best to the worst; equal scores by name.
+        unranked: models without a score or without draws.
+    """
+
+    draws: int
+    groups: int
+    models: tuple[RankedModel, ...]
+    unranked: tuple[str, ...]
+
+
+def loss_at(gains: pd.DataFrame, ranking: pd.Series, top: int) -> Loss:
+    """Returns `loss_n(t) = max_m G[m, t] − max over the n top-ranked models of G[m, t]`.
+
+    The n top-ranked models are the same for every target: higher scores first, equal scores by
+    name. A model without a score is never among them. One whose cell is missing cannot be chosen for
+    that target, and no other takes its place; if none of the n has a cell, the target is not
+    decided. The max-gain is over all models, ranked or not.
+
+    Args:
+        gains: [M models, N targets] in points, NaN where missing.
+        ranking: base model → score; models that are not in `gains` do not count.
+        top: n, at least 1.
+
+    Raises:
+        ValueError: `top` is below 1, or a model is ranked twice.
+    """
+    return _loss(gains, dict.fromkeys(gains.columns, _ranked(gains, ranking)), top)
+
+
+def loss_at_average(gains: pd.DataFrame, top: int, leave_target_out: bool) -> Loss:
+    """Returns the loss of the ranking by average gain (App. F), "additive" where cells are missing.
+
+    Args:
+        gains: [M models, N targets] in points, NaN where missing.
+        top: n, at least 1.
+        leave_target_out: rank for each target by the average over the other targets, as one must
+            whose target is new. The paper leaves it in.
+    """
+    if leave_target_out:
+        rankings = {
+            target: _ranked(gains, average_gains(gains.drop(columns=target), "additive").series())
+            for target in gains.columns
+        }
+    else:
+        ranked = _ranked(gains, average_gains(gains, "additive").series())
+        rankings = dict.fromkeys(gains.columns, ranked)
+    return _loss(gains, rankings, top)
+
+
+def _ranked(gains: pd.DataFrame, scores: pd.Series) -> list[str]:
+    """Returns the models with a score, from the best to the worst; equal scores by name."""
+    if not scores.index.is_unique:
+        raise ValueError(f"{scores.index[scores.index.duplicated()][0]!r} is ranked twice")
+    rows = set(gains.index)
+    known = {base: score for base, score in scores.dropna().items() if base in rows}
+    return sorted(map(str, known), key=lambda base: (-known[base], base))
+
+
+def _loss(gains: pd.DataFrame, rankings: Mapping[str, list[str]], top: int) -> Loss:
+    """Returns the loss of the top-ranked models, by one ranking per target."""
+    if top < 1:
+        raise ValueError(f"at least one model must be tried, got top = {top}")
+    targets = []
+    for best in max_gains(gains):
+        column = gains[best.target]
+        tried = column[rankings[best.target][:top]].dropna()
+        chosen = str(tried.idxmax()) if len(tried) else None
+        loss = best.gain - tried.max() if len(tried) else float("nan")
+        targets.append(
+            TargetLoss(best.target, float(loss), best.gain, best.base, chosen, len(tried))
+        )
+    losses = np.array([target.loss for target in targets if target.chosen is not None])
+    return Loss(
+        top=top,
+        average=float(losses.mean()) if len(losses) else float("nan"),
+        maximum=float(losses.max()) if len(losses) else float("nan"),
+        above=int((losses > LARGE_LOSS).sum()),
+        decided=len(losses),
+        undecided=len(targets) - len(losses),
+        ranked=min((len(ranked) for ranked in rankings.values()), default=0),
+        targets=tuple(targets),
+    )
+
+
+def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
+    """Returns ranks, their intervals, and the groups that cannot be told apart.
+
+    Args:
+        scores: base model → score, higher is better, NaN where unknown.
+        draws: [S draws, M models] of the same models' true scores, columns named; a posterior, as
+            from `noise.average_draws`, so that a share of draws is a probability.
+
+    Raises:
+        ValueError: there are no draws, one is not a number, or a model is named twice.
+    """
+    if not (scores.index.is_unique and draws.columns.is_unique):
+        raise ValueError("a model is named twice")
+    if not len(draws):
+        raise ValueError("no draws")
+    known = scores.dropna()
+    names = sorted(
+        known.index[known.index.isin(draws.columns)], key=lambda base: (-known[base], base)
+    )
+    draws_SxM = draws[names].to_numpy(dtype=float)
+    if not np.isfinite(draws_SxM).all():
+        raise ValueError("a draw is not a number")
+    if not names:
+        return RankTable(len(draws), 0, (), tuple(scores.index))
+    rank_M = stats.rankdata(-known[names].to_numpy(dtype=float))
+    ranks_SxM = stats.rankdata(-draws_SxM, axis=1)
+    tail = 0.5 - CONFIDENCE / 2.0
+    low_M = np.quantile(ranks_SxM, tail, axis=0, method="inverted_cdf")
+    high_M = np.quantile(ranks_SxM, 1.0 - tail, axis=0, method="inverted_cdf")
+    at_top_SxM = draws_SxM == draws_SxM.max(axis=1, keepdims=True)
+    best_M = (at_top_SxM / at_top_SxM.sum(axis=1, keepdims=True)).mean(axis=0)
+    top3_M = (ranks_SxM <= 3).mean(axis=0)
+    runs = _runs(draws_SxM)
+    return RankTable(
+        draws=len(draws),
+        groups=len(runs),
+        models=tuple(
+            RankedModel(
+                base=name,
+                score=float(known[name]),
+                rank=float(rank_M[i]),
+                low=float(low_M[i]),
+                high=float(high_M[i]),
+                best=float(best_M[i]),
+                top3=float(top3_M[i]),
+                groups=tuple(g for g, (a, b) in enumerate(runs, start=1) if a <= i <= b),
+            )
+            for i, name in enumerate(names)
+        ),
+        unranked=tuple(base for base in scores.index if base not in set(names)),
+    )
+
+
+def _runs(draws_SxM: np.ndarray) -> list[tuple[int, int]]:
+    """Returns first and last of the runs from a model to the last not told apart from it.
+
+    Args:
+        draws_SxM: models from the best to the worst.
+    """
+    runs: list[tuple[int, int]] = []
+    for first in range(draws_SxM.shape[1]):
+        reversed_M = (draws_SxM[:, first:] >= draws_SxM[:, first, None]).mean(axis=0)
+        last = first + int(np.flatnonzero(reversed_M > REVERSED)[-1])
+        if not runs or last > runs[-1][1]:
+            runs.append((first, last))
+    return runs

@@ -1,0 +1,252 @@
+"""`analyze`: from directories and files to summary, tables, figures and lines; bad input in one line."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from intertrain_jax.cli import main
+from intertrain_jax.cli.execute import execute
+from tests.cli.experiments import FakeEngine, write_experiment
+from tests.stats.studies import planted_scores
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def analyze(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["analyze", *map(str, arguments)], catch_exceptions=False)
+
+
+def flat(result: Result) -> str:
+    """What was printed, without the breaks of lines and the blanks of columns."""
+    return " ".join(result.output.split())
+
+
+def summary(folder: Path) -> dict:  # type: ignore[type-arg]
+    found: dict = json.loads((folder / "summary.json").read_text("utf-8"))  # type: ignore[type-arg]
+    return found
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    path = tmp_path / "scores.csv"
+    planted_scores().to_csv(path, index=False)
+    return path
+
+
+def test_table_4_of_the_paper(published: Path, tmp_path: Path) -> None:
+    file = published / "paper_table4_roberta.csv"
+    result = analyze(
+        "--pairs", file, "--x", "lp_gain_mnli", "--y", "avg_gain_general", "--out", tmp_path / "o"
+    )
+    assert result.exit_code == 0
+    assert "Pearson 0.66 [+0.49, +0.78]" in flat(result)
+    assert "Spearman 0.51 [+0.29, +0.68]" in flat(result)
+    assert "avg_gain_general = 0.126·lp_gain_mnli − 1.83; slope [" in flat(result)
+    assert "66 of 66 rows" in flat(result)
+    found = summary(tmp_path / "o")["statistics"]["probe_gain"]
+    assert found["pearson"]["value"] == pytest.approx(0.66, abs=0.005)
+    assert found["line"]["slope"] == pytest.approx(0.126, abs=0.0005)
+    assert found["line"]["intercept_low"] < -1.83 < found["line"]["intercept_high"]
+    assert (tmp_path / "o" / "figures" / "probe_gain.png").is_file()
+
+
+def test_a_published_leaderboard(published: Path, tmp_path: Path) -> None:
+    file = published / "model-recycling" / "roberta-base_table.csv"
+    began = time.process_time()
+    result = analyze("--leaderboard", file, "--out", tmp_path / "o")
+    # About five seconds on two cores that have nothing else to do; busy ones count three times that.
+    assert time.process_time() - began < 25.0
+    assert result.exit_code == 0
+    found = summary(tmp_path / "o")
+    rows = {row["row"] for row in found["study"]["left_out"]}
+    assert found["study"]["base_models"] + len(rows) == 386
+    assert found["study"]["targets"] == 36
+    without, with_them = found["statistics"]["probe_gain"]["rows"]
+    assert (without["pearson"]["n"], with_them["pearson"]["n"]) == (386 - len(rows), 386)
+    assert without["pearson"]["value"] > with_them["pearson"]["value"]
+    regressors = {r["kind"]: r for r in found["statistics"]["regression"]["regressors"]}
+    assert regressors["bilinear"]["mse"] < regressors["target"]["mse"]
+    assert regressors["bilinear"]["held_out_mse"] < regressors["bilinear"]["held_out_variance"]
+    assert {"loss_1_by_probe", "loss_3_by_probe"} <= set(found["statistics"]["loss"])
+    assert "not known: no cell has two seeds" in flat(result)
+    listed = (tmp_path / "o" / "tables" / "left_out.md").read_text("utf-8")
+    assert "facebook/muppet-roberta-base" in listed
+    kept = analyze("--leaderboard", file, "--out", tmp_path / "kept", "--keep-suspicious")
+    assert "386 base models, 36 targets" in flat(kept)
+
+
+def test_a_grid_s_directory(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    execute(config, FakeEngine().engine, quiet=True)
+    analysis = config.out_dir / "analysis"
+    before = {path.name: path.read_bytes() for path in analysis.glob("*.*")}
+    for path in before:
+        (analysis / path).unlink()
+    for arguments in ([config.out_dir], ["--out", config.out_dir]):
+        result = analyze(*arguments)
+        assert result.exit_code == 0
+        assert "best base model" in result.output
+        assert {path.name: path.read_bytes() for path in analysis.glob("*.*")} == before
+    elsewhere = tmp_path / "elsewhere"
+    assert analyze(config.out_dir, "--out", elsewhere).exit_code == 0
+    assert (elsewhere / "gains.csv").read_bytes() == before["gains.csv"]
+
+
+def test_a_directory_may_have_moved(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    execute(config, FakeEngine().engine, quiet=True)
+    moved = config.out_dir.rename(tmp_path / "moved")
+    assert analyze(moved).exit_code == 0
+    assert not config.out_dir.exists()
+
+
+def test_scores_and_matrix_agree(scores: Path, tmp_path: Path) -> None:
+    assert analyze("--scores", scores, "--out", "from-scores").exit_code == 0
+    means = planted_scores().groupby(["base", "target"])["score"].mean().unstack()
+    gains = (means - means.loc["PT"]).drop(index="PT")
+    gains.to_csv("gains.csv")
+    assert analyze("--matrix", "gains.csv", "--out", "from-gains").exit_code == 0
+    means.to_csv("means.csv")
+    assert (
+        analyze("--matrix", "means.csv", "--pretrained", "PT", "--out", "from-means").exit_code == 0
+    )
+    first, second, third = (
+        summary(Path(name))["statistics"] for name in ("from-scores", "from-gains", "from-means")
+    )
+    for name in ("max_gain", "regression", "average_gain", "loss"):
+        assert first[name] == second[name] == third[name], name
+    assert "noise" in first and "noise" not in second
+    assert first["ranks"]["basis"] == "seeds" and second["ranks"]["basis"] == "targets"
+
+
+def test_files_go_to_results_by_default(scores: Path) -> None:
+    result = analyze("--scores", scores)
+    folder = Path("results") / "scores-analysis"
+    assert str(folder) in flat(result)
+    assert {path.name for path in folder.iterdir()} == {"summary.json", "tables", "figures"}
+
+
+def test_a_name_is_no_path_and_no_markup(tmp_path: Path) -> None:
+    table = planted_scores().replace({"m0": "../../[red]x[/red]", "t0": "/etc/t\x1b[31m"})
+    table.to_csv("evil.csv", index=False)
+    result = analyze("--scores", "evil.csv", "--out", "o")
+    assert result.exit_code == 0
+    assert "../../[red]x[/red]: average gain" in flat(result)
+    assert "\x1b" not in result.output
+    assert {path.name for path in Path().iterdir()} == {"evil.csv", "o"}
+
+
+def test_a_second_architecture(scores: Path) -> None:
+    means = planted_scores().groupby(["base", "target"])["score"].mean().unstack()
+    (means - means.loc["PT"]).drop(index="PT").to_csv("other.csv")
+    assert analyze("--scores", scores, "--with", "other.csv", "--out", "o").exit_code == 0
+    found = summary(Path("o"))["statistics"]["architectures"]
+    assert found["max_gain_pearson"]["value"] == pytest.approx(1.0)
+    assert found["max_gain_pearson"]["n"] == 5
+
+
+def test_probes_from_a_file(scores: Path) -> None:
+    Path("probe.csv").write_text("base,mnli\nm3,42\nm1,50\nm0,60\nm2,45\nm9,99\nm4,\n")
+    assert analyze("--scores", scores, "--probe", "probe.csv", "--out", "o").exit_code == 0
+    found = summary(Path("o"))["statistics"]
+    (probe,) = found["probe_gain"]["rows"]
+    assert probe["spearman"]["n"] == 4
+    assert probe["spearman"]["value"] == pytest.approx(1.0)
+    assert found["loss"]["loss_1_by_probe"]["ranked"] == 4
+    assert Path("o/figures/probe_gain.png").is_file()
+
+
+def test_probes_from_a_grid_of_probes(tmp_path: Path) -> None:
+    folders = []
+    for method in ("finetune", "probe"):
+        config = write_experiment(
+            tmp_path / method, protocol={"method": method}, targets=["alpha"], seeds=1
+        )
+        execute(config, FakeEngine().engine, quiet=True)
+        folders.append(config.out_dir)
+    assert analyze(folders[0], "--probe", folders[1], "--out", "o").exit_code == 0
+    models = pd.read_csv("o/tables/table4_models.csv").set_index("base")
+    records = pd.read_csv(folders[1] / "analysis" / "records.csv")
+    records = records[records["target"] == "alpha"].set_index("base")
+    assert models.loc["beta", "probe"] == pytest.approx(records.loc["beta", "test"], rel=1e-5)
+    result = analyze(folders[0], "--probe", folders[0], "--out", "o")
+    assert "runs with protocol.method 'probe', but the runs there have 'finetune'" in result.stderr
+
+
+def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
+    folders = []
+    for size in (20, 30):
+        config = write_experiment(
+            tmp_path / str(size), protocol={"train_size": size}, sources=["alpha", "beta"]
+        )
+        execute(config, FakeEngine().engine, quiet=True)
+        folders.append(config.out_dir)
+    result = analyze(folders[0], "--sizes", folders[1], "--out", "o")
+    assert result.exit_code == 0
+    # The engine that makes up scores says of every run that it trained on 200 examples.
+    assert "size_curves" in summary(Path("o"))["not_computed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "needs one of RESULTS_DIR, --matrix, --scores, --leaderboard and --pairs, got none"),
+        (["--matrix", "scores.csv", "--scores", "scores.csv"], "got --matrix and --scores"),
+        (["nothing"], "results directory 'nothing' must hold an experiment"),
+        (["--out", "nothing"], "results directory 'nothing' must hold an experiment"),
+        (["scores.csv"], "must be a directory, but is a file"),
+        (["--matrix", "nothing.csv"], "must be a CSV table, but cannot be read"),
+        (["--matrix", "scores.csv"], "row 'PT' must be there once"),
+        (["--leaderboard", "scores.csv"], "model_name"),
+        (["--scores", "gains.csv"], "'base' is missing"),
+        (["--scores", "scores.csv", "--pretrained", "pt"], "no base model 'pt'. Did you mean 'PT'"),
+        (
+            ["--scores", "scores.csv", "--representative", "m9"],
+            "--representative must be a base model",
+        ),
+        (["--scores", "scores.csv", "--x", "score"], "--x is for --pairs only"),
+        (
+            ["--scores", "scores.csv", "--keep-suspicious"],
+            "--keep-suspicious is for --leaderboard only",
+        ),
+        (["--scores", "scores.csv", "--sizes", "x"], "--sizes is for a results directory only"),
+        (
+            ["--scores", "scores.csv", "--probe", "gains.csv"],
+            "must have scores of base models of 'scores'",
+        ),
+        (
+            ["--leaderboard", "x.csv", "--probe", "gains.csv"],
+            "--probe is for inputs other than --leaderboard only",
+        ),
+        (["--pairs", "scores.csv"], "--pairs needs the names of two columns"),
+        (["--pairs", "scores.csv", "--x", "seeds", "--y", "score"], "Did you mean 'seed'"),
+        (
+            ["--pairs", "scores.csv", "--x", "target", "--y", "score"],
+            "column 'target' must be a number",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(scores: Path, arguments: list[str], message: str) -> None:
+    pd.DataFrame({"model": ["x", "y", "z"], "t": np.ones(3)}).to_csv("gains.csv", index=False)
+    before = sorted(path.name for path in Path().iterdir())
+    result = analyze(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def test_help_says_where_files_go() -> None:
+    text = " ".join(analyze("--help").output.split())
+    assert "RESULTS_DIR/analysis, or results/FILE-analysis" in text

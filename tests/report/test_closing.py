@@ -1,0 +1,83 @@
+"""The five lines that a reader needs most."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from intertrain_jax.report.closing import closing_lines, pairs_lines, print_closing
+from intertrain_jax.stats.pairs import Pairs, analyse_pairs
+from intertrain_jax.stats.study import analyse_study
+from tests.stats.studies import planted_scores, study_of, study_of_runs
+
+
+def test_five_lines_of_a_planted_study(tmp_path: Path) -> None:
+    lines = dict(closing_lines(analyse_study(study_of(planted_scores(), tmp_path))))
+    assert list(lines) == ["best base model", "significant", "ranking", "structure", "not compared"]
+    assert lines["best base model"].startswith("m0: average gain +")
+    assert "probability of being the best 1.00" in lines["best base model"]
+    assert lines["significant"].startswith("of 25 gains, ")
+    assert lines["ranking"] == "m0 is first over seeds; the other 4 are told apart from the first"
+    assert lines["not compared"].startswith("0 of 25 cells missing; not computed: ")
+
+
+def test_an_undecided_ranking_says_so(tmp_path: Path) -> None:
+    scores = planted_scores(bases=4, noise=8.0, best=0.0, seeds=2)
+    lines = dict(closing_lines(analyse_study(study_of(scores, tmp_path))))
+    assert lines["ranking"].startswith("undecided over seeds")
+
+
+def test_gaps_are_counted() -> None:
+    study = study_of_runs(missing=("b:a:0", "b:a:1", "b:a:2"), failed={"c:d:1": "diverged"})
+    line = dict(closing_lines(analyse_study(study)))["not compared"]
+    assert line.startswith(
+        "1 of 25 cells missing; 1 with fewer seeds; averages by the additive model"
+    )
+
+
+def test_nothing_done_has_five_lines_too() -> None:
+    failed = {f"{b}:{t}:{s}": "x" for b in ("PT", "a", "b") for t in "ab" for s in range(2)}
+    lines = closing_lines(analyse_study(study_of_runs(("a", "b"), seeds=2, failed=failed)))
+    assert len(lines) == 5
+    assert "nan" not in str(lines)
+
+
+def test_names_are_not_markup() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=100, force_terminal=True, color_system=None)
+    print_closing(console, [("best", "[red]x[/red] [link=http://x]")])
+    assert "[red]x[/red] [link=http://x]" in stream.getvalue()
+
+
+def test_pairs() -> None:
+    x = np.arange(8.0)
+    pairs = Pairs("file", ("",) * 8, "probe", "gain", x, 0.5 * x - 1.0)
+    lines = dict(pairs_lines(analyse_pairs(pairs)))
+    assert lines["Pearson"].startswith("1.00 [")
+    assert lines["line"].startswith("gain = 0.500·probe − 1.00")
+    with_gap = replace(pairs, y=np.where(x == 3, np.nan, pairs.y))
+    assert dict(pairs_lines(analyse_pairs(with_gap)))["pairs"].startswith("7 of 8 rows")
+
+
+def test_one_seed_has_no_significance(tmp_path: Path) -> None:
+    lines = dict(closing_lines(analyse_study(study_of(planted_scores(seeds=1), tmp_path))))
+    assert lines["significant"] == "not known: no cell has two seeds"
+    assert "over targets" in lines["best base model"]
+
+
+@pytest.mark.parametrize("how", ["common", "additive"])
+def test_how_averages_are_taken_is_said(tmp_path: Path, how: str) -> None:
+    from intertrain_jax.stats.result import Options
+
+    scores = planted_scores()
+    lost = (scores["base"] == "m4") & (scores["target"] == "t0")
+    study = study_of(pd.DataFrame(scores[~lost]), tmp_path)
+    line = dict(closing_lines(analyse_study(study, Options(how=how))))["not compared"]  # type: ignore[arg-type]
+    expected = {"common": "over 4 common targets", "additive": "by the additive model"}
+    assert expected[how] in line
