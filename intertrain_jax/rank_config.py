@@ -25,6 +25,7 @@ from intertrain_jax.strict import (
 )
 
 RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
+RANKING_FILE = "ranking.csv"
 # Names of what can be computed from one set of features; "lp" is the paper's linear probe.
 ESTIMATOR_NAMES = ("lp", "logme", "hscore", "knn", "leep", "nce")
 _PRETRAINED = "pretrained:"

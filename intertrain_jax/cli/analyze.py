@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.rank_config import RANKING_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--probe",
     metavar="DIR|FILE",
-    help="Linear probes: results with protocol.method=probe, or CSV with base and score.",
+    help="Linear probes: of `rank`, of a grid with protocol.method=probe, or CSV with base and"
+    " score. [default: a ranking in RESULTS_DIR]",
 )
 @click.option("--with", "other", metavar="DIR|FILE", help="Second architecture: results or gains.")
 @click.option(
@@ -133,6 +135,8 @@ def command(
     else:
         study = _read_file(matrix, scores, leaderboard, pretrained, keep_suspicious)
         folder = _folder(out, next(iter(given.values())))
+    if probe is None and results is not None and (Path(results) / RANKING_FILE).is_file():
+        probe = results  # a ranking in the same directory
     if probe is not None:
         study = replace(study, probe=_read_probe(Path(probe), study))
     found = analyse_study(
@@ -209,6 +213,8 @@ def _read_probe(path: Path, study: Study) -> pd.Series[float]:
     from intertrain_jax.cli.studies import read_results
     from intertrain_jax.stats.inputs import probe_of_results, read_probe
 
+    if (path / RANKING_FILE).is_file():
+        path = path / RANKING_FILE
     found = probe_of_results(read_results(path).study) if path.is_dir() else read_probe(path)
     known = found.reindex(study.gains.mean.index).dropna()
     if known.empty:

@@ -27,7 +27,14 @@ from intertrain_jax.probe_records import (
     pack_answers,
     probe_id,
 )
-from intertrain_jax.rank_config import RANK_FILE, ModelRef, RankConfig, load_rank_config, to_yaml
+from intertrain_jax.rank_config import (
+    RANK_FILE,
+    RANKING_FILE,
+    ModelRef,
+    RankConfig,
+    load_rank_config,
+    to_yaml,
+)
 from intertrain_jax.records import BaseRef, DataStamp, RunResult, write_atomic
 from intertrain_jax.report.ranking import print_correlations, print_ranking
 from intertrain_jax.report.terminal import make_console
@@ -36,7 +43,7 @@ from intertrain_jax.stats.model_ranking import Ranking, gain_correlations, rank_
 if TYPE_CHECKING:
     from intertrain_jax.probe.ranker import Outcome, RankProgress
 
-RANKING_FILE, CORRELATIONS_FILE = "ranking.csv", "gain_correlations.csv"
+CORRELATIONS_FILE = "gain_correlations.csv"
 # The table on disk is renewed at most this often while models are probed.
 _RENEW_SECONDS = 20.0
 

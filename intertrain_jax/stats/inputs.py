@@ -306,14 +306,20 @@ def study_of_leaderboard(
 
 
 def read_probe(path: Path) -> pd.Series[float]:
-    """Reads the linear probe's score of every base model: the first two columns of a CSV file.
+    """Reads the linear probe's score of every base model.
+
+    From a ranking's columns "model" and "score", or from the first two columns of another CSV file.
 
     Raises:
         IntertrainError: it is no such table, or a model has two rows.
     """
     header, rows = read_csv(path)
-    check_unique(path, "row", [row[0] for row in rows])
-    return pd.Series({row[0]: number(path, row[1], row[0], header[1]) for row in rows}, dtype=float)
+    ranked = {"model", "score"} <= set(header)
+    name, score = (header.index("model"), header.index("score")) if ranked else (0, 1)
+    check_unique(path, "row", [row[name] for row in rows])
+    return pd.Series(
+        {row[name]: number(path, row[score], row[name], header[score]) for row in rows}, dtype=float
+    )
 
 
 def probe_of_results(study: Study) -> pd.Series[float]:

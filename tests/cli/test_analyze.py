@@ -166,6 +166,25 @@ def test_probes_from_a_file(scores: Path) -> None:
     assert Path("o/figures/probe_gain.png").is_file()
 
 
+def test_probes_from_a_ranking(scores: Path, tmp_path: Path) -> None:
+    (tmp_path / "rank").mkdir()
+    table = "rank,model,status,score\n1,m0,done,60\n2,m1,done,50\n3,m3,done,42\n,m2,failed,\n"
+    (tmp_path / "rank" / "ranking.csv").write_text(table)
+    assert analyze("--scores", scores, "--probe", tmp_path / "rank", "--out", "o").exit_code == 0
+    (probe,) = summary(Path("o"))["statistics"]["probe_gain"]["rows"]
+    assert probe["spearman"]["n"] == 3
+    assert probe["spearman"]["value"] == pytest.approx(1.0)
+
+
+def test_a_ranking_in_the_results_directory_is_its_probe(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path, targets=["alpha"], seeds=1)
+    execute(config, FakeEngine().engine, quiet=True)
+    (config.out_dir / "ranking.csv").write_text("model,score\nalpha,60\nbeta,50\n")
+    assert analyze(config.out_dir, "--out", "o").exit_code == 0
+    models = pd.read_csv("o/tables/table4_models.csv").set_index("base")
+    assert models["probe"].to_dict() == {"alpha": 60.0, "beta": 50.0}
+
+
 def test_probes_from_a_grid_of_probes(tmp_path: Path) -> None:
     folders = []
     for method in ("finetune", "probe"):
