@@ -181,7 +181,7 @@ def ranker_rounds(work: Work, setting: Setting) -> Measure:
         began = time.perf_counter()
         result = ranker.run([model], estimator="logme", batch_size=32)
         seconds = time.perf_counter() - began
-        value = float(next(iter(result._results.values())))
+        value = float(next(iter(result.scores.values())))
         return {"examples_per_second": len(ranker.texts) / seconds, "logme": value}
 
     return measure
