@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,24 +127,31 @@ def loss_at(gains: pd.DataFrame, ranking: pd.Series, top: int) -> Loss:
     return _loss(gains, dict.fromkeys(gains.columns, _ranked(gains, ranking)), top)
 
 
-def loss_at_average(gains: pd.DataFrame, top: int, leave_target_out: bool) -> Loss:
-    """Returns the loss of the ranking by average gain (App. F), "additive" where cells are missing.
+def losses_at_average(
+    gains: pd.DataFrame, tops: Sequence[int], leave_target_out: bool
+) -> tuple[Loss, ...]:
+    """Returns the losses of the ranking by average gain (App. F), "additive" where cells are missing.
 
     Args:
         gains: [M models, N targets] in points, NaN where missing.
-        top: n, at least 1.
+        tops: every n, at least 1.
         leave_target_out: rank for each target by the average over the other targets, as one must
             whose target is new. The paper leaves it in.
     """
     if leave_target_out:
         rankings = {
-            target: _ranked(gains, average_gains(gains.drop(columns=target), "additive").series())
-            for target in gains.columns
+            target: _ranked(gains, _average(gains.drop(columns=target))) for target in gains.columns
         }
     else:
-        ranked = _ranked(gains, average_gains(gains, "additive").series())
-        rankings = dict.fromkeys(gains.columns, ranked)
-    return _loss(gains, rankings, top)
+        rankings = dict.fromkeys(gains.columns, _ranked(gains, _average(gains)))
+    return tuple(_loss(gains, rankings, top) for top in tops)
+
+
+def _average(gains: pd.DataFrame) -> pd.Series:
+    """Returns the additive averages, which are plain ones where no cell is missing."""
+    if gains.notna().to_numpy().all():
+        return gains.mean(axis=1)
+    return average_gains(gains, "additive").series()
 
 
 def _ranked(gains: pd.DataFrame, scores: pd.Series) -> list[str]:

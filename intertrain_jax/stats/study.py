@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -30,7 +29,7 @@ from intertrain_jax.stats.noise import (
     gain_intervals,
     sampling_errors,
 )
-from intertrain_jax.stats.ranking import Loss, loss_at, loss_at_average, rank_table
+from intertrain_jax.stats.ranking import Loss, loss_at, losses_at_average, rank_table
 from intertrain_jax.stats.regress import fit_regressor, regression
 from intertrain_jax.stats.result import NamedLoss, Options, ProbeGain, Ranking, Result
 from intertrain_jax.stats.sensitivity import compare_architectures, sensitivity
@@ -203,23 +202,31 @@ def _bootstrap_targets(gains: pd.DataFrame, averages: AverageGains) -> pd.DataFr
 def _losses(study: Study, attempt: _Attempts) -> tuple[NamedLoss, ...]:
     """Tables 1 and 6: by probe, by average gain, and by the average of the other targets."""
     gains = study.gains.mean
-    losses: list[NamedLoss] = []
     models = int(gains.notna().any(axis=1).sum())
     unprobed = None if len(study.probe) else "There are no probe scores."
     single = None if gains.shape[1] > 1 else "There is only one target."
-    for top in TOPS:
-        few = None if models > top else f"There are only {models} base models with a gain."
-        ways: tuple[tuple[str, str | None, Callable[[], Loss]], ...] = (
-            ("probe", unprobed, partial(loss_at, gains, study.probe, top)),
-            ("average", None, partial(loss_at_average, gains, top, False)),
-            ("average of other targets", single, partial(loss_at_average, gains, top, True)),
-        )
-        for name, obstacle, compute in ways:
-            named = f"loss_{top}_by_{name.replace(' ', '_')}"
-            loss = attempt(named, few or obstacle, compute)
-            if loss is not None:
-                losses.append(NamedLoss(name, loss))
-    return tuple(losses)
+    tops = [top for top in TOPS if models > top]
+    ways: tuple[tuple[str, str | None, Callable[[], tuple[Loss, ...]]], ...] = (
+        ("probe", unprobed, lambda: tuple(loss_at(gains, study.probe, top) for top in tops)),
+        ("average", None, lambda: losses_at_average(gains, tops, leave_target_out=False)),
+        (
+            "average of other targets",
+            single,
+            lambda: losses_at_average(gains, tops, leave_target_out=True),
+        ),
+    )
+    losses: list[NamedLoss] = []
+    for way, obstacle, compute in ways:
+        names = {top: f"loss_{top}_by_{way.replace(' ', '_')}" for top in TOPS}
+        found = None
+        for top, name in names.items():
+            few = None if top in tops else f"There are only {models} base models with a gain."
+            if few or obstacle:
+                attempt.reasons[name] = few or obstacle or ""
+            elif found is None:
+                found = attempt(name, None, compute)
+        losses += [NamedLoss(way, loss) for loss in found or ()]
+    return tuple(sorted(losses, key=lambda named: named.loss.top))
 
 
 def _probe(study: Study, average: pd.Series[float], attempt: _Attempts) -> tuple[ProbeGain, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertrain_jax.stats.ranking import loss_at, loss_at_average, rank_table
+from intertrain_jax.stats.ranking import loss_at, losses_at_average, rank_table
 
 GAINS = pd.DataFrame(
     [[1.0, 2.0, 0.0, np.nan], [2.5, -1.0, np.nan, np.nan], [0.0, 5.0, 0.5, 1.0]],
@@ -57,7 +57,7 @@ def test_a_ranking_that_every_target_shares_loses_nothing(top: int) -> None:
     assert found.maximum == 0 and found.above == 0
     assert loss_at(gains, -ranking, top).average > 0
     for leave_out in (False, True):
-        assert loss_at_average(gains, top, leave_out).maximum == pytest.approx(0)
+        assert losses_at_average(gains, (top,), leave_out)[0].maximum == pytest.approx(0)
 
 
 def test_more_tries_never_lose_more_and_all_lose_nothing() -> None:
@@ -69,14 +69,14 @@ def test_more_tries_never_lose_more_and_all_lose_nothing() -> None:
 
 def test_left_in_the_target_helps_to_choose_for_itself() -> None:
     gains = random_gains(10, 6, 3)
-    inside, outside = (loss_at_average(gains, 1, leave_out) for leave_out in (False, True))
+    inside, outside = (losses_at_average(gains, (1,), leave_out)[0] for leave_out in (False, True))
     assert inside.average == loss_at(gains, gains.mean(axis=1), 1).average
     for target in outside.targets:
         expected = gains.drop(columns=target.target).mean(axis=1).idxmax()
         assert target.chosen == expected
     # Over gains without structure, what is left is luck.
     averages = [
-        [loss_at_average(random_gains(10, 6, i), 1, out).average for out in (False, True)]
+        [losses_at_average(random_gains(10, 6, i), (1,), out)[0].average for out in (False, True)]
         for i in range(40)
     ]
     left_in, left_out = np.mean(averages, axis=0)
@@ -88,7 +88,7 @@ def test_the_average_ranking_is_fair_where_cells_are_missing() -> None:
     gains = pd.DataFrame([[5.0, 4.0, -9.0], [4.0, 3.0, -10.0], [np.nan, np.nan, -8.0]])
     gains.index = pd.Index(["a", "b", "c"])
     gains.columns = pd.Index(["easy", "easier", "hard"])
-    found = loss_at_average(gains, 1, leave_target_out=False)
+    found = losses_at_average(gains, (1,), leave_target_out=False)[0]
     assert [t.chosen for t in found.targets] == [None, None, "c"]
 
 
