@@ -395,16 +395,15 @@ def _is_done(record: ProbeRecord | None, config: RankConfig, retry_failed: bool)
 
 
 def _show(display: LiveDisplay, progress: RankProgress) -> None:
-    ended = progress.done + progress.failed
-
     def text() -> str:
         rate = progress.examples / progress.seconds if progress.seconds else 0.0
-        parts = [f"{ended:,}/{progress.total:,}"]
+        parts = [f"{progress.passed:,}/{progress.total:,}"]
         if progress.failed:
             parts.append(f"{progress.failed:,} failed")
-        parts.append(f"{rate:,.0f} examples/s")
-        left = progress.seconds / ended * (progress.total - ended) if ended else None
-        parts.append("time left unknown" if left is None else f"{duration(left)} left")
+        parts.append(f"{progress.done:,} ranked, {rate:,.0f} examples/s")
+        if progress.passed:
+            left = progress.seconds / progress.passed * (progress.total - progress.passed)
+            parts.append(f"{duration(left)} left")
         return ", ".join(parts)
 
-    display.show(time.monotonic(), ended, progress.total, text)
+    display.show(time.monotonic(), progress.passed, progress.total, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,42 +17,21 @@ from numpy.typing import NDArray
 
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.packing import (
-    EMPTY,
     EVALUATION_TOKENS,
     BlockShape,
-    pack,
     row_lengths_of,
     segments_per_row,
 )
 from intertrain_jax.data.splits import train_subset
-from intertrain_jax.train.arena import SPLITS, SplitView, build_arena
+from intertrain_jax.train.arena import SPLITS, Chunk, SplitView, build_arena, chunked
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments, token_block
 
 Tree = Any
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-# Blocks of one dispatch.
-BLOCKS = 16
 # Features of one model above this many bytes lie in a file that is mapped into memory.
 MAPPED_BYTES = 2 << 30
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """One dispatch.
-
-    Attributes:
-        shape: of its blocks.
-        segments: references with leaves [T, R, Q].
-        examples: [T, R, Q] rows of the features, EMPTY where unused.
-        count: blocks in use.
-    """
-
-    shape: BlockShape
-    segments: Segments
-    examples: NDArray[np.int32]
-    count: int
 
 
 @dataclass(frozen=True)
@@ -91,17 +70,11 @@ def pack_task(task: EncodedTask, train_size: int | None, mesh: Mesh) -> PackedTa
         views["train"] = views["train"].take(train_subset(len(views["train"]), train_size))
     whole = _joined([views[split] for split in SPLITS])
     shapes = _shapes(whole.lengths, mesh)
-    blocks = pack(whole.lengths.tolist(), shapes)
     by_row = NamedSharding(mesh, PartitionSpec(None, mesh.axis_names[0]))
-    chunks = []
-    for shape in shapes:
-        of_shape = [block.examples for block in blocks if block.shape == shape]
-        for first in range(0, len(of_shape), BLOCKS):
-            part = of_shape[first : first + BLOCKS]
-            examples = np.full((BLOCKS, shape.rows, shape.segments), EMPTY, np.int32)
-            examples[: len(part)] = part
-            segments = jax.device_put(whole.segments(examples), by_row)
-            chunks.append(Chunk(shape, segments, examples, len(part)))
+    chunks = [
+        replace(chunk, segments=jax.device_put(chunk.segments, by_row))
+        for chunk in chunked(whole, shapes)
+    ]
     return PackedTask(
         encoded=task,
         tokens=arena.tokens,

@@ -64,6 +64,7 @@ class RankProgress:
         done: models with scores.
         failed: models without.
         total: models that this call set out to probe.
+        passed: models whose features are computed, or that failed; heads are trained in groups.
         examples: examples of which features were computed.
         compilations: times that a program for features or heads was compiled.
         device_seconds: time in which features or heads were being computed.
@@ -73,6 +74,7 @@ class RankProgress:
     done: int = 0
     failed: int = 0
     total: int = 0
+    passed: int = 0
     examples: int = 0
     compilations: int = 0
     device_seconds: float = 0.0
@@ -160,6 +162,7 @@ class Ranker:
         spent = time.monotonic() - began
         self.loader.forget(loaded.ref)
         self._count(
+            passed=self.progress.passed + features.finite,
             examples=self.progress.examples + sum(loaded.task.sizes.values()),
             device_seconds=self.progress.device_seconds + spent,
         )
@@ -245,7 +248,7 @@ class Ranker:
 
     def _fail(self, outcome: Outcome) -> None:
         self._emit([outcome])
-        self._count(failed=self.progress.failed + 1)
+        self._count(failed=self.progress.failed + 1, passed=self.progress.passed + 1)
 
     def _count(self, **changes: Any) -> None:
         compilations = 0 if self._features is None else self._features.compilations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
+from intertrain_jax.data.packing import EMPTY, BlockShape, pack
 from intertrain_jax.train.step import Segments
 
 SPLITS = ("train", "validation", "test")
+CHUNK_BLOCKS = 16
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,42 @@ class SplitView:
             examples_RxQ=at.astype(np.int32),
             labels_RxQ=self.labels[at],
         )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The blocks of one dispatch that computes without training.
+
+    Attributes:
+        shape: of its blocks.
+        segments: references with leaves [T, R, Q].
+        examples: [T, R, Q] indices into the split, EMPTY where unused.
+        count: blocks in use.
+    """
+
+    shape: BlockShape
+    segments: Segments
+    examples: NDArray[np.int32]
+    count: int
+
+
+def chunked(view: SplitView, shapes: Sequence[BlockShape]) -> list[Chunk]:
+    """Packs a split into dispatches of `CHUNK_BLOCKS` blocks; every example is in one of them.
+
+    Args:
+        view: of the split.
+        shapes: block shapes of increasing row length.
+    """
+    blocks = pack(view.lengths.tolist(), shapes)
+    chunks = []
+    for shape in shapes:
+        of_shape = [block.examples for block in blocks if block.shape == shape]
+        for first in range(0, len(of_shape), CHUNK_BLOCKS):
+            part = of_shape[first : first + CHUNK_BLOCKS]
+            examples = np.full((CHUNK_BLOCKS, shape.rows, shape.segments), EMPTY, np.int32)
+            examples[: len(part)] = part
+            chunks.append(Chunk(shape, view.segments(examples), examples, len(part)))
+    return chunks
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,8 @@ class FakeRanking:
                 run.test = float(np.mean(guesses == labels))
                 heads.append((run,))
             emit([Outcome(ref, None, loaded, "shape", tuple(heads))])
-            watch(RankProgress(done=len(self.calls), total=len(refs)))
+            done = len(self.calls)
+            watch(RankProgress(done=done, passed=done, total=len(refs), seconds=1.0))
         return RankProgress(done=len(refs), total=len(refs), seconds=1.0)
 
 
@@ -266,6 +267,14 @@ def test_an_interrupted_ranking_is_finished_by_the_same_call(config: RankConfig)
     engine, none = fake(config)
     assert execute_rank(config, engine, quiet=True) == 0
     assert not none, "what is done is not even prepared"
+
+
+def test_progress_counts_forward_passes(
+    config: RankConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine, _ = fake(config)
+    execute_rank(config, engine)
+    assert "models 1/4, 1 ranked, 0 examples/s, 3 s left" in capsys.readouterr().err
 
 
 def test_failed_models_are_tried_again_when_asked_to(config: RankConfig) -> None:

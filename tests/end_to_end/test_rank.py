@@ -17,9 +17,9 @@ def test_broken_models_are_reported_and_a_kill_changes_nothing(
     path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
     # One device, as users have it, and the compiled programs shared by the three rankings.
     environment = {**os.environ, "PYTHONPATH": path, "XLA_FLAGS": "", "TMPDIR": str(tmp_path)}
-    check = [sys.executable, str(repository / "tools" / "check_rank.py"), "--models", "24"]
+    check = [sys.executable, str(repository / "tools" / "check_rank.py"), "--models", "16"]
     done = subprocess.run(
         [*check, "--group", "4"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    assert '"ranked": 14' in done.stdout
+    assert '"ranked": 6' in done.stdout
