@@ -1,6 +1,7 @@
 """Lanes: many runs stacked on one axis, and the compiled programs that advance, score and swap them.
 
-The only `vmap` of the project is here. Everything below `micro_step` and `update` knows a single run.
+The engine's only `vmap` is here (a ranking's is in `probe/heads.py`). Everything below `micro_step` and
+`update` knows a single run.
 """
 
 from __future__ import annotations
