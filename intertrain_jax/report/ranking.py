@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,23 +25,11 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
 
     Names come from strangers: they are shown as they are, never read as markup.
     """
-    ranked = ranking.ranked
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("rank", "", "model", "score", "", "±seeds", "gain", ""):
-        if name == "model":  # a long name is folded, never cut
-            table.add_column(name, overflow="fold", min_width=_NAME_WIDTH)
-        else:
-            table.add_column(name, justify="right", no_wrap=True)
-    for name in (*ranking.estimators, "s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    shown = len(ranked) <= _TOP + _BOTTOM
-    parts = [ranked] if shown else [ranked.head(_TOP), ranked.tail(_BOTTOM)]
-    for n, part in enumerate(parts):
-        if n:
-            table.add_row("…", "", f"({len(ranked) - _TOP - _BOTTOM} more in the file)")
-        for row in part.to_dict("records"):
-            table.add_row(*_cells(row, ranking))
-    console.print(table)
+    columns = ("rank", "model", "score", "±seeds", "gain", "seconds")
+    console.print(_table(ranking, columns, lambda row: _cells(row, ranking)))
+    if ranking.estimators:
+        others = ("rank", "model", *ranking.estimators)
+        console.print(_table(ranking, others, lambda row: _estimates(row, ranking)))
     for row in ranking.table[ranking.table["rank"].isna()].to_dict("records"):
         console.print(
             Text(f"{row['status']}: {row['model']}: {row['reason']}", style="yellow"),
@@ -66,28 +54,48 @@ def print_correlations(console: Console, correlations: pd.DataFrame) -> None:
         console.print(f"  {name:<7} {'; '.join(parts)}", soft_wrap=True, markup=False)
 
 
-def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[Text]:
-    of = row.__getitem__
-    seeds = _number(of("std"), ".2f")
-    if of("n") != ranking.asked:
-        seeds += f" n={of('n')}"
-    is_pretrained = of("model") == ranking.pretrained
-    name = str(of("model")) + (" (PT)" if is_pretrained else "")
-    gain = "" if ranking.pretrained is None or is_pretrained else _number(of("gain"), "+.2f")
-    spread = f"[{_number(of('gain_low'), '+.1f')}, {_number(of('gain_high'), '+.1f')}]"
-    cells = [
-        f"{of('rank')}",
-        f"[{of('rank_low')}, {of('rank_high')}]",
-        name,
-        _number(of("score"), ".2f"),
-        f"[{_number(of('score_low'), '.1f')}, {_number(of('score_high'), '.1f')}]",
-        seeds,
-        gain,
-        spread if gain else "",
-        *(_number(of(e), ".4g") for e in ranking.estimators),
-        _number(of("seconds"), ".1f"),
-    ]
-    return [Text(cell) for cell in cells]
+def _table(
+    ranking: Ranking, columns: Sequence[str], cells: Callable[[Mapping[Hashable, Any]], list[str]]
+) -> Table:
+    """Returns the ranked models' cells, of a long ranking the best and the worst."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in columns:
+        if name == "model":  # a long name is folded, never cut
+            table.add_column(name, overflow="fold", min_width=_NAME_WIDTH)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    ranked = ranking.ranked
+    whole = len(ranked) <= _TOP + _BOTTOM
+    for n, part in enumerate([ranked] if whole else [ranked.head(_TOP), ranked.tail(_BOTTOM)]):
+        if n:
+            table.add_row("…", f"({len(ranked) - _TOP - _BOTTOM} more in the file)")
+        for row in part.to_dict("records"):
+            table.add_row(*map(Text, cells(row)))
+    return table
+
+
+def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:
+    seeds = _number(row["std"], ".2f")
+    if row["n"] != ranking.asked:
+        seeds += f" n={row['n']}"
+    gain = ""
+    if ranking.pretrained not in (None, row["model"]):
+        gain = f"{_number(row['gain'], '+.2f')} {_interval(row, 'gain', '+.1f')}"
+    score = f"{_number(row['score'], '.2f')} {_interval(row, 'score', '.1f')}"
+    return [*_names(row, ranking), score, seeds, gain, _number(row["seconds"], ".1f")]
+
+
+def _estimates(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:
+    return [*_names(row, ranking), *(_number(row[name], ".4g") for name in ranking.estimators)]
+
+
+def _names(row: Mapping[Hashable, Any], ranking: Ranking) -> tuple[str, str]:
+    name = f"{row['model']} (PT)" if row["model"] == ranking.pretrained else str(row["model"])
+    return f"{row['rank']} [{row['rank_low']}, {row['rank_high']}]", name
+
+
+def _interval(row: Mapping[Hashable, Any], name: str, form: str) -> str:
+    return f"[{_number(row[f'{name}_low'], form)}, {_number(row[f'{name}_high'], form)}]"
 
 
 def _number(value: object, form: str) -> str:
@@ -100,5 +108,5 @@ def _legend(ranking: Ranking) -> str:
     return (
         f"score: probe's test score in percent, mean over {ranking.asked}"
         f" seed{'s' if ranking.asked != 1 else ''}{over}; in brackets {CONFIDENCE:.0%} intervals, of"
-        " test-set sampling and seeds; s: seconds per model."
+        " test-set sampling and seeds."
     )

@@ -109,12 +109,13 @@ def max_gains(gains: pd.DataFrame) -> tuple[MaxGain, ...]:
     Args:
         gains: [M models, N targets] in points, NaN where missing.
     """
+    values_MxN, names = gains.to_numpy(dtype=float), list(gains.index)
     found = []
-    for target in gains.columns:
-        known = gains[target].dropna()
-        gain = float(known.max()) if len(known) else float("nan")
-        base = min(known.index[known == gain]) if len(known) else None
-        found.append(MaxGain(target, gain, base, len(known)))
+    for target, column_M in zip(gains.columns, values_MxN.T, strict=True):
+        known = int(np.isfinite(column_M).sum())
+        gain = float(np.nanmax(column_M)) if known else float("nan")
+        base = min((names[m] for m in np.flatnonzero(column_M == gain)), default=None)
+        found.append(MaxGain(target, gain, base, known))
     return tuple(found)
 
 

@@ -168,14 +168,13 @@ def _loss(gains: pd.DataFrame, rankings: Mapping[str, list[str]], top: int) -> L
     if top < 1:
         raise ValueError(f"at least one model must be tried, got top = {top}")
     targets = []
-    for best in max_gains(gains):
-        column = gains[best.target]
-        tried = column[rankings[best.target][:top]].dropna()
-        chosen = str(tried.idxmax()) if len(tried) else None
-        loss = best.gain - tried.max() if len(tried) else float("nan")
-        targets.append(
-            TargetLoss(best.target, float(loss), best.gain, best.base, chosen, len(tried))
-        )
+    values_MxN, row_of = gains.to_numpy(dtype=float), {b: m for m, b in enumerate(gains.index)}
+    for best, column_M in zip(max_gains(gains), values_MxN.T, strict=True):
+        tried = {base: column_M[row_of[base]] for base in rankings[best.target][:top]}
+        tried = {base: gain for base, gain in tried.items() if np.isfinite(gain)}
+        chosen = max(tried, key=lambda base: tried[base], default=None)
+        loss = float("nan") if chosen is None else float(best.gain - tried[chosen])
+        targets.append(TargetLoss(best.target, loss, best.gain, best.base, chosen, len(tried)))
     losses = np.array([target.loss for target in targets if target.chosen is not None])
     return Loss(
         top=top,
