@@ -90,8 +90,14 @@ class _Hub:
         self.calls: list[tuple[str, str | None, list[str]]] = []
 
     def snapshot_download(
-        self, repo_id: str, *, revision: str | None, allow_patterns: list[str]
+        self,
+        repo_id: str,
+        *,
+        revision: str | None,
+        cache_dir: Path | None,
+        allow_patterns: list[str],
     ) -> str:
+        assert cache_dir is None, "the hub client's own cache, unless another one is given"
         self.calls.append((repo_id, revision, allow_patterns))
         for name in self.files:
             if any(Path(name).match(pattern) for pattern in allow_patterns):
