@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # More rows than this are too many to read: the best and the worst are drawn, and it says so.
 MOST_ROWS = 40
-_ENDS = 10
+_ENDS = 8
 # More columns than this are drawn without their values.
 _MOST_COLUMNS = 60
 _CELL_HEIGHT, _GAP, _MARGIN_GAP = 0.24, 0.07, 0.16
