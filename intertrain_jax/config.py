@@ -316,7 +316,24 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> ExperimentC
     Raises:
         IntertrainError: no such configuration, not YAML, an unknown key, a wrong type or range.
     """
-    path = find_config(name_or_path)
+    raw = read_mapping(
+        find_config(name_or_path), "Start from a bundled file such as configs/quickstart.yaml."
+    )
+    for override in overrides:
+        apply_override(raw, override)
+    return config_from_mapping(raw)
+
+
+def read_mapping(path: Path, next_step: str) -> dict[str, Any]:
+    """Reads a YAML file whose content is a mapping of keys.
+
+    Args:
+        path: of the file.
+        next_step: what to do about one that holds something else.
+
+    Raises:
+        IntertrainError: it cannot be read, is not YAML, or holds something else.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -326,12 +343,9 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> ExperimentC
     raw = parse_yaml(text, str(path))
     if not isinstance(raw, dict):
         raise IntertrainError(
-            f"config {str(path)!r} must be a mapping of keys, got {kind(raw)}."
-            " Start from a bundled file such as configs/quickstart.yaml."
+            f"config {str(path)!r} must be a mapping of keys, got {kind(raw)}. {next_step}"
         )
-    for override in overrides:
-        apply_override(raw, override)
-    return config_from_mapping(raw)
+    return raw
 
 
 def config_from_mapping(raw: Mapping[str, Any]) -> ExperimentConfig:
@@ -340,8 +354,8 @@ def config_from_mapping(raw: Mapping[str, Any]) -> ExperimentConfig:
     return config
 
 
-def to_yaml(config: ExperimentConfig) -> str:
-    """Returns the configuration as YAML, defaults included; `load_config` reads it back."""
+def to_yaml(config: Any) -> str:
+    """Returns a configuration, a dataclass, as YAML, defaults included; it can be read back."""
     return str(
         yaml.safe_dump(to_plain(asdict(config)), sort_keys=False, allow_unicode=True, width=100)
     )

@@ -22,6 +22,8 @@ from intertrain_jax.records import (
     Problem,
     RunResult,
     Status,
+    read_each,
+    read_json,
     safe_name,
     write_atomic,
 )
@@ -167,17 +169,12 @@ class ProbeStore:
     def read_all(self) -> ProbeRecords:
         """Reads every record; files that are none become problems."""
         found: dict[tuple[str, str], ProbeRecord] = {}
-        problems = []
-        for path in sorted(self.root.rglob("*.json")):
-            try:
-                record = read_probe(path)
-            except IntertrainError as error:
-                problems.append(Problem(path, str(error)))
-                continue
+        records, problems = read_each(self.root, read_probe)
+        for record in records:
             key = (record.model.label, record.id)
             if key not in found or found[key].status == "failed":
                 found[key] = record
-        return ProbeRecords(found, tuple(problems))
+        return ProbeRecords(found, problems)
 
 
 def read_probe(path: Path) -> ProbeRecord:
@@ -186,10 +183,7 @@ def read_probe(path: Path) -> ProbeRecord:
     Raises:
         IntertrainError: it is truncated, not JSON, or not a probe's record.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise IntertrainError(f"not readable as JSON: {error}") from error
+    raw = read_json(path)
     if not isinstance(raw, Mapping) or raw.get("schema") != SCHEMA_VERSION:
         raise IntertrainError(f"not a probe's record of schema {SCHEMA_VERSION}")
     content = {key: value for key, value in raw.items() if key != "schema"}

@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.config import Auto, DataConfig, Protocol, bundled_folder
+from intertrain_jax.config import Auto, DataConfig, Protocol, bundled_folder, read_mapping
 from intertrain_jax.strict import (
     apply_override,
     build,
     check_no_repeats,
     check_ranges,
     check_types,
-    kind,
-    parse_yaml,
-    to_plain,
 )
 
 RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
@@ -203,28 +198,10 @@ def load_rank_config(
     Raises:
         IntertrainError: no such file, not YAML, an unknown key, a wrong type or range.
     """
-    raw: Any = {}
-    if path is not None:
-        try:
-            raw = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise IntertrainError(
-                f"config {path!r} cannot be read: {error}. Give a readable YAML file."
-            ) from error
-    if not isinstance(raw, dict):
-        raise IntertrainError(
-            f"config {path!r} must be a mapping of keys, got {kind(raw)}. Give keys of a ranking."
-        )
+    raw = {} if path is None else read_mapping(Path(path), "Give keys of a ranking.")
     # JSON is YAML: paths with blanks or colons stay what they are.
     options = [f"{key}={json.dumps(value)}" for key, value in given.items()]
     for override in (*options, *overrides):
         apply_override(raw, override)
     config: RankConfig = build(RankConfig, raw, "")
     return config
-
-
-def to_yaml(config: RankConfig) -> str:
-    """Returns the configuration as YAML, defaults included; `load_rank_config` reads it back."""
-    return str(
-        yaml.safe_dump(to_plain(asdict(config)), sort_keys=False, allow_unicode=True, width=100)
-    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from intertrain_jax.base import SCHEMA_VERSION, IntertrainError, StopReason, content_hash
 from intertrain_jax.config import Protocol
@@ -16,6 +16,7 @@ from intertrain_jax.strict import build, to_plain
 
 Kind = Literal["pretrained", "source", "base"]
 Status = Literal["done", "failed"]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -200,18 +201,29 @@ class RecordStore:
     def read_all(self) -> Records:
         """Reads every record; files that are none become problems, equal ids one record."""
         by_id: dict[str, Record] = {}
-        problems = []
-        for path in sorted(self.root.rglob("*.json")):
-            try:
-                record = read_record(path)
-            except IntertrainError as error:
-                problems.append(Problem(path, str(error)))
-                continue
+        records, problems = read_each(self.root, read_record)
+        for record in records:
             known = by_id.get(record.id)
             # A run that failed in one place and was done in another is done.
             if known is None or known.status == "failed":
                 by_id[record.id] = record
-        return Records(by_id, tuple(problems))
+        return Records(by_id, problems)
+
+
+def read_each(root: Path, read: Callable[[Path], R]) -> tuple[list[R], tuple[Problem, ...]]:
+    """Reads every JSON file below a folder, in the order of their paths.
+
+    Args:
+        root: of a store; nothing where it is not there.
+        read: raises IntertrainError for a file that is no record, which then is a problem.
+    """
+    records, problems = [], []
+    for path in sorted(root.rglob("*.json")):
+        try:
+            records.append(read(path))
+        except IntertrainError as error:
+            problems.append(Problem(path, str(error)))
+    return records, tuple(problems)
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -247,14 +259,22 @@ def read_record(path: Path) -> Record:
     Raises:
         IntertrainError: it is truncated, not JSON, or not a record; the message is the reason.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise IntertrainError(f"not readable as JSON: {error}") from error
-    record = from_json(raw)
+    record = from_json(read_json(path))
     if not path.name.endswith(f"--{record.id}.json"):
         raise IntertrainError(f"its name does not end in its run's id, --{record.id}.json")
     return record
+
+
+def read_json(path: Path) -> Any:
+    """Returns the content of a JSON file.
+
+    Raises:
+        IntertrainError: it is truncated, or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise IntertrainError(f"not readable as JSON: {error}") from error
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

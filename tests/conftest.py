@@ -31,7 +31,7 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def published() -> Path:
     """Published tables, beside the real data; the test is skipped where there are none."""
     folder = SHARED_DATA.parent / "published"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import to_yaml
 from intertrain_jax.rank_config import (
     ModelRef,
     RankConfig,
@@ -15,7 +16,6 @@ from intertrain_jax.rank_config import (
     load_rank_config,
     parse_ref,
     read_model_list,
-    to_yaml,
 )
 
 

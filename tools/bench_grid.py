@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_common import Measure, alternate, summarise, versions
+from bench_shapes import SHAPES
 
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 WARM_UP_STEPS = 3
@@ -104,42 +105,6 @@ def encoded_task(work: Work) -> Any:
     return encode_task(
         data, resolve_reference(work.model), work.max_length, text=text_protocol(work)
     )
-
-
-def roberta_base(vocab_size: int) -> dict[str, Any]:
-    """Returns a RoBERTa-base configuration; only its vocabulary is what tokens need."""
-    return {
-        "model_type": "roberta",
-        "vocab_size": max(vocab_size, 50265),
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-        "max_position_embeddings": 514,
-        "type_vocab_size": 1,
-        "layer_norm_eps": 1e-5,
-        "pad_token_id": 1,
-    }
-
-
-def t5_small(vocab_size: int) -> dict[str, Any]:
-    """Returns a T5-small v1.1 configuration; only its vocabulary is what tokens need."""
-    return {
-        "model_type": "t5",
-        "vocab_size": max(vocab_size, 32128),
-        "d_model": 512,
-        "d_kv": 64,
-        "d_ff": 1024,
-        "num_layers": 8,
-        "num_decoder_layers": 8,
-        "num_heads": 6,
-        "feed_forward_proj": "gated-gelu",
-        "tie_word_embeddings": False,
-        "decoder_start_token_id": 0,
-    }
-
-
-SHAPES = {"roberta-base": roberta_base, "t5-small": t5_small}
 
 
 def trainer_rounds(work: Work, setting: Setting) -> Measure:

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_common import Measure, alternate, summarise, versions
-from bench_grid import SHAPES
+from bench_shapes import SHAPES, write_checkpoints
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,13 @@ def our_rounds(work: Work, setting: Setting) -> Measure:
     prepare_process()
     from intertrain_jax.engine.sharding import lane_mesh
     from intertrain_jax.probe.estimators import log_maximum_evidence
-    from intertrain_jax.probe.features import DTYPES, FeatureProgram
+    from intertrain_jax.probe.features import FeatureProgram
     from intertrain_jax.probe.heads import HeadTrainer
     from intertrain_jax.probe.loading import Loaded, ModelLoader
     from intertrain_jax.probe.table import Probed
     from intertrain_jax.rank_config import ModelRef
     from intertrain_jax.train.objectives import Classification
+    from intertrain_jax.train.step import DTYPES
 
     data, mesh = task_data(work), lane_mesh(1)
     protocol = Protocol(
@@ -253,35 +254,6 @@ def trainer_rounds(work: Work, setting: Setting) -> Measure:
         return {"seconds": time.perf_counter() - began, "test": scores}
 
     return measure
-
-
-def write_checkpoints(
-    folder: Path, shape: str, tokenizer: str, count: int, words: int
-) -> list[Path]:
-    """Writes checkpoints of a shape with random weights and a given tokenizer."""
-    import numpy as np
-
-    from intertrain_jax.data.text import TOKENIZER_FILES
-    from intertrain_jax.models.export import export_checkpoint
-    from intertrain_jax.models.references import resolve_reference
-    from intertrain_jax.models.zoo import family_of
-
-    content = SHAPES[shape](words)
-    family = family_of(content, shape)
-    config, source = family.config(content, shape), resolve_reference(tokenizer)
-    assert any((source / name).is_file() for name in TOKENIZER_FILES)
-    import jax
-
-    paths = []
-    for n in range(count):
-        rng = np.random.default_rng(n)
-        params = jax.tree.map(
-            lambda s, rng=rng: rng.standard_normal(s.shape, np.float32) * 0.02,
-            family.shapes(config, None),
-        )
-        paths.append(folder / f"model-{n}")
-        export_checkpoint(paths[-1], config, params, None, content, tokenizer_from=source)
-    return paths
 
 
 def many_models(arguments: argparse.Namespace) -> list[dict[str, Any]]:

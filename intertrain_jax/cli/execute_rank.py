@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.progress import LiveDisplay, duration
-from intertrain_jax.config import EXPERIMENT_FILE, Precision, Protocol
+from intertrain_jax.cli.rank_directory import (
+    check_out_dir,
+    read_gains,
+    top_file,
+    write_config,
+    write_correlations,
+    write_table,
+    write_top,
+)
+from intertrain_jax.config import Precision, Protocol
+from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.tasks import get_task
 from intertrain_jax.grid.experiment import exclusive
@@ -27,15 +35,8 @@ from intertrain_jax.probe_records import (
     pack_answers,
     probe_id,
 )
-from intertrain_jax.rank_config import (
-    RANK_FILE,
-    RANKING_FILE,
-    ModelRef,
-    RankConfig,
-    load_rank_config,
-    to_yaml,
-)
-from intertrain_jax.records import BaseRef, DataStamp, RunResult, write_atomic
+from intertrain_jax.rank_config import RANKING_FILE, ModelRef, RankConfig
+from intertrain_jax.records import BaseRef, DataStamp, RunResult
 from intertrain_jax.report.ranking import print_correlations, print_ranking
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.stats.model_ranking import Ranking, gain_correlations, rank_models
@@ -43,7 +44,6 @@ from intertrain_jax.stats.model_ranking import Ranking, gain_correlations, rank_
 if TYPE_CHECKING:
     from intertrain_jax.probe.ranker import Outcome, RankProgress
 
-CORRELATIONS_FILE = "gain_correlations.csv"
 # The table on disk is renewed at most this often while models are probed.
 _RENEW_SECONDS = 20.0
 
@@ -113,7 +113,7 @@ def execute_rank(
         run = engine.prepare(config, protocol, data, out, next(iter(known), None))
         if config.pretrained is not None and pending[0] == config.refs[0]:
             run.loader.require(pending[0])
-    _write_config(out, config)
+    write_config(out, config)
     progress = None
     with exclusive(out):
         say(
@@ -141,7 +141,7 @@ def execute_rank(
         write_table(out, ranking)
         correlations = None if gain_table is None else gain_correlations(ranking, gain_table)
         if correlations is not None:
-            _write_csv(out / CORRELATIONS_FILE, correlations)
+            write_correlations(out, correlations)
         if top is not None:
             write_top(out, ranking, top)
     console = make_console()
@@ -176,7 +176,7 @@ def rank(config: RankConfig, records: Mapping[str, ProbeRecord]) -> Ranking:
 
 def record_of(
     outcome: Outcome,
-    identity: tuple[str, str | None],
+    identity: str,
     config: RankConfig,
     protocol: Protocol,
     data: TaskData,
@@ -187,7 +187,7 @@ def record_of(
 
     Args:
         outcome: what became of it.
-        identity: the record's id, and the hash of the model's local files.
+        identity: the record's id.
         config: seeds, rates and estimators that were asked for.
         protocol: of the probe.
         data: of the task.
@@ -202,7 +202,7 @@ def record_of(
         None if loaded is None else loaded.checkpoint.fingerprint,
     )
     common: dict[str, Any] = {
-        "id": identity[0],
+        "id": identity,
         "model": model,
         "target": config.task,
         "data": DataStamp(data.fingerprint, {**data.source, "limit": config.data.limit}),
@@ -218,38 +218,36 @@ def record_of(
         return ProbeRecord(**common, status="failed", reason=outcome.reason)
     task, train = loaded.task.encoded, loaded.task.sizes["train"]
 
-    def score(seed: int, z: int, history: bool) -> HeadScore:
-        result = engine.result_of(outcome.heads[seed][z], task, train, history)
-        reason = None if result is not None else "Its loss diverged, or its score is undefined."
-        return HeadScore(seed, config.learning_rates[z], result, reason)
-
-    cells = [(s, z) for s in range(config.seeds) for z in range(len(config.learning_rates))]
-    rate = choose_rate([score(s, z, False) for s, z in cells])
+    heads = []
+    for seed, row in enumerate(outcome.heads):
+        for z, run in enumerate(row):
+            result = engine.result_of(run, task, train)
+            reason = None if result else "Its loss diverged, or its score is undefined."
+            heads.append(HeadScore(seed, config.learning_rates[z], result, reason))
+    rate = choose_rate(heads)
     if rate is None:
         reason = "None of its heads has a score: all diverged, or all predictions are the same."
         return ProbeRecord(**common, status="failed", reason=reason)
-    heads = tuple(score(s, z, config.learning_rates[z] == rate) for s, z in cells)
-    chosen = config.learning_rates.index(rate)
-    of_rate = [row[chosen] for row in outcome.heads]
-    outputs = [
-        run.outputs_NxC
-        for run, head in zip(of_rate, (h for h in heads if h.learning_rate == rate), strict=True)
-        if head.result is not None and run.outputs_NxC is not None
-    ]
-    labels_N = np.asarray(task.test.labels, np.float32)
-    if task.regression:
-        answers = pack_answers(np.stack([o[:, 0] for o in outputs]).astype(np.float32))
-    else:
-        answers = pack_answers(
-            np.stack([o[:, : task.num_classes].argmax(axis=1) == labels_N for o in outputs])
-        )
+    z = config.learning_rates.index(rate)
+    answers, kept = [], []
+    for head in heads:
+        if head.result is None:
+            kept.append(head)
+        elif head.learning_rate != rate:
+            # Of the rates that were not chosen, curves are not kept.
+            kept.append(replace(head, result=replace(head.result, history=())))
+        else:
+            kept.append(head)
+            outputs_NxC = outcome.heads[head.seed][z].outputs_NxC
+            assert outputs_NxC is not None
+            answers.append(_answers(outputs_NxC, task))
     return ProbeRecord(
         **common,
         status="done",
         learning_rate=rate,
-        heads=heads,
-        answers=answers,
-        labels=pack_answers(labels_N[None]) if task.regression else None,
+        heads=tuple(kept),
+        answers=pack_answers(np.stack(answers)),
+        labels=pack_answers(_labels(task)[None]) if task.regression else None,
         estimates=dict(outcome.estimates),
         notes=outcome.notes,
         seconds={name: round(value, 3) for name, value in outcome.seconds.items()},
@@ -257,135 +255,36 @@ def record_of(
     )
 
 
-def check_out_dir(out: Path, config: RankConfig) -> None:
-    """Checks that a ranking may write to a directory, and changes nothing.
+def _labels(task: EncodedTask) -> NDArray[np.float32]:
+    return np.asarray(task.test.labels, np.float32)
 
-    Raises:
-        IntertrainError: the directory holds another ranking or something else, or is not writable.
-    """
-    file = out / RANK_FILE
-    if file.is_file():
-        before = load_rank_config(str(file), {}, ())
-        pairs = {
-            "task": (before.task, config.task),
-            "protocol": (
-                {**before.protocol.identity, "learning_rate": None},
-                {**config.protocol.identity, "learning_rate": None},
-            ),
-            "data.limit": (before.data.limit, config.data.limit),
-        }
-        for key, (old, new) in pairs.items():
-            if old != new:
-                if isinstance(old, dict) and isinstance(new, dict):
-                    name = next(k for k in new if old.get(k) != new[k])
-                    key, old, new = f"{key}.{name}", old.get(name), new[name]
-                raise IntertrainError(
-                    f"output directory {str(out)!r} belongs to another ranking: its {key!r} is"
-                    f" {old!r}, now it is {new!r}. Choose another --out."
-                )
-    elif out.exists() and not out.is_dir():
-        raise IntertrainError(
-            f"output directory {str(out)!r} must be a directory, but is a file."
-            " Choose another --out."
+
+def _answers(outputs_NxC: NDArray[np.float32], task: EncodedTask) -> NDArray[Any]:
+    """Returns [N] whether a head was right on the test split, or for a regression its outputs."""
+    if task.regression:
+        return outputs_NxC[:, 0]
+    right: NDArray[np.bool_] = outputs_NxC[:, : task.num_classes].argmax(axis=1) == _labels(task)
+    return right
+
+
+def _ids(refs: Sequence[ModelRef], data: TaskData, protocol: Protocol) -> dict[str, str]:
+    """Returns label → id of its record."""
+    return {
+        ref.label: probe_id(
+            ref, files_hash(ref.reference), data.task.name, data.fingerprint, protocol
         )
-    elif (
-        out.is_dir()
-        and not (out / EXPERIMENT_FILE).is_file()
-        and any(not entry.name.endswith(".tmp") for entry in out.iterdir())
-    ):
-        raise IntertrainError(
-            f"output directory {str(out)!r} must be empty, or hold a ranking or a grid, but it has"
-            f" neither {RANK_FILE} nor {EXPERIMENT_FILE}. Choose another --out."
-        )
-    place = out
-    while not place.exists():
-        place = place.parent
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise IntertrainError(
-            f"output directory {str(out)!r} cannot be written to. Choose another --out."
-        )
-
-
-def read_gains(path: Path, required: bool) -> pd.DataFrame | None:
-    """Returns a table of gains: rows base models, columns targets; None where there is none.
-
-    Raises:
-        IntertrainError: it is required and not there, or not such a table.
-    """
-    if not required and not path.is_file():
-        return None
-    try:
-        table = pd.read_csv(path, index_col=0)
-        gains = table.astype(float)
-    except (OSError, ValueError) as error:
-        raise IntertrainError(
-            f"gains {str(path)!r} must be a CSV table with a base model in the first column and a"
-            f" number per target in the others ({str(error).splitlines()[0]}). Correct --gains."
-        ) from error
-    if not len(gains.columns) or gains.index.duplicated().any():
-        raise IntertrainError(
-            f"gains {str(path)!r} must have targets as columns and every base model once."
-            " Correct --gains."
-        )
-    gains.index = gains.index.map(str)
-    return gains
-
-
-def write_table(out: Path, ranking: Ranking) -> None:
-    """Writes ranking.csv, whole."""
-    _write_csv(out / RANKING_FILE, ranking.table)
-
-
-def write_top(out: Path, ranking: Ranking, top: int) -> None:
-    """Writes a list of the best models, for `grid --bases`, and for another ranking."""
-    best = ranking.ranked[ranking.ranked["model"] != ranking.pretrained].head(top)
-    lines = [f"# The {len(best)} best of {len(ranking.ranked)} models by their probe."]
-    if ranking.pretrained is not None:
-        lines.append(f"pretrained: {ranking.pretrained}")
-    lines += [str(model) for model in best["model"]]
-    write_atomic(out / top_file(top), "\n".join(lines) + "\n")
-
-
-def top_file(top: int) -> str:
-    """Returns the name of the list of the best models."""
-    return f"top-{top}.txt"
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_atomic(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-
-
-def _write_config(out: Path, config: RankConfig) -> None:
-    header = "# The ranking of this directory, defaults included. Written by intertrain-jax rank.\n"
-    try:
-        write_atomic(out / RANK_FILE, header + to_yaml(config))
-    except OSError as error:
-        raise IntertrainError(
-            f"output directory {str(out)!r} cannot be written to ({error}). Choose another --out."
-        ) from error
-
-
-def _ids(
-    refs: Sequence[ModelRef], data: TaskData, protocol: Protocol
-) -> dict[str, tuple[str, str | None]]:
-    """Returns label → (id of its record, hash of its local files)."""
-    found = {}
-    for ref in refs:
-        files = files_hash(ref.reference)
-        identity = probe_id(ref, files, data.task.name, data.fingerprint, protocol)
-        found[ref.label] = (identity, files)
-    return found
+        for ref in refs
+    }
 
 
 def _matching(
-    store: ProbeStore, ids: Mapping[str, tuple[str, str | None]], say: Callable[[str], None]
+    store: ProbeStore, ids: Mapping[str, str], say: Callable[[str], None]
 ) -> dict[str, ProbeRecord]:
     """Returns label → record of this ranking's models."""
     found = store.read_all()
     for problem in found.problems:
         say(f"warning: {problem.path} is no record and does not count: {problem.reason}")
-    wanted = {(label, identity): label for label, (identity, _) in ids.items()}
-    return {label: found.by_key[key] for key, label in wanted.items() if key in found.by_key}
+    return {key[0]: found.by_key[key] for key in ids.items() if key in found.by_key}
 
 
 def _is_done(record: ProbeRecord | None, config: RankConfig, retry_failed: bool) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +127,6 @@ def _engine() -> RankEngine:
 
     prepare_process()
 
-    @functools.wraps(prepare)
     def on_devices(config: Any, protocol: Any, data: Any, out: Path, architecture: Any) -> Any:
         downloads = out / "downloads" if config.delete_downloads else None
         mesh = lane_mesh(config.devices)

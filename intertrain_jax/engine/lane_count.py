@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -20,7 +19,7 @@ from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.records import write_atomic
 from intertrain_jax.train.objectives import Objective
-from intertrain_jax.train.step import Segments
+from intertrain_jax.train.step import DTYPES, Segments
 
 # Lanes hold parameters, two moments, a gradient accumulator and the best parameters, in float32;
 # beside them one gradient per lane is made in every micro-step.
@@ -210,8 +209,7 @@ def tokens_per_second(
     ticks: int = 4,
 ) -> float:
     """Measures the token slots per second of full blocks, one optimiser step every second tick."""
-    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[precision]
-    programs = LanePrograms(objective, lanes, mesh, dtype)
+    programs = LanePrograms(objective, lanes, mesh, DTYPES[precision])
     state = programs.empty_lanes()
     cells = (lanes, shape.rows, shape.segments)
     lengths = np.full(cells, shape.length // shape.segments, np.int32)

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from intertrain_jax.base import StopReason
 from intertrain_jax.config import EngineConfig
 from intertrain_jax.data.batches import Schedule, schedule_of
 from intertrain_jax.data.encoded import EncodedTask
-from intertrain_jax.data.splits import train_subset
 from intertrain_jax.engine import inflight
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.books import Books
@@ -35,12 +33,12 @@ from intertrain_jax.engine.starts import Starts
 from intertrain_jax.grid.plan import Plan, Run
 from intertrain_jax.models.hf_weights import Checkpoint
 from intertrain_jax.records import RunResult
-from intertrain_jax.train.arena import SplitView, build_arena
+from intertrain_jax.train.arena import SplitView, backend_of, build_arena
 from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.metrics import answered, score_predictions
+from intertrain_jax.train.step import DTYPES
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 # Most micro-steps that are sent off before the host looks at losses.
 TICKS = 32
 
@@ -143,7 +141,6 @@ class GridLoop:
     def _choose_shapes(self, plan: Plan) -> dict[str, TaskShapes]:
         """Chooses from all tasks of the plan, done or not: a resumed grid packs as it did before."""
         protocol, views = plan.runs[0].protocol, self._arena.views
-        backend = self._mesh.devices.flat[0].platform
         return choose_shapes(
             {t: self._train_view(t, protocol.train_size).lengths for t in self._tasks},
             {
@@ -155,12 +152,11 @@ class GridLoop:
             protocol.batch_size,
             self._options.row_length,
             self._options.block_rows,
-            "gpu" if backend in ("cuda", "rocm") else backend,
+            backend_of(self._mesh),
         )
 
     def _train_view(self, task: str, train_size: int | None) -> SplitView:
-        view = self._arena.views[task, "train"]
-        return view if train_size is None else view.take(train_subset(len(view), train_size))
+        return self._arena.views[task, "train"].first(train_size)
 
     @property
     def compilations(self) -> int:

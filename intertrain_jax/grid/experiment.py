@@ -36,20 +36,32 @@ def read_experiment(out: Path) -> ExperimentConfig | None:
                 f"output directory {str(out)!r}: its {EXPERIMENT_FILE} cannot be read ({error})."
                 " Mend it, or choose another --out."
             ) from error
+    check_ours(out, f"empty or hold an experiment, but it has no {EXPERIMENT_FILE}")
+    return None
+
+
+def check_ours(out: Path, rule: str) -> None:
+    """Checks that a path is no results directory yet, or one of ours: a grid's, a ranking's, or both.
+
+    Args:
+        out: the path.
+        rule: what it must be, and that it is not.
+
+    Raises:
+        IntertrainError: it is a file, or a directory of something else.
+    """
     if out.exists() and not out.is_dir():
         raise IntertrainError(
             f"output directory {str(out)!r} must be a directory, but is a file."
             " Choose another --out."
         )
-    if (out / RANK_FILE).is_file():  # a ranking may be joined by the gains that it foretells
-        return None
+    if not out.is_dir() or any((out / name).is_file() for name in (EXPERIMENT_FILE, RANK_FILE)):
+        return
     # A half-written file is what a kill in the first moment leaves; it is nobody's.
-    if out.is_dir() and any(not entry.name.endswith(".tmp") for entry in out.iterdir()):
+    if any(not entry.name.endswith(".tmp") for entry in out.iterdir()):
         raise IntertrainError(
-            f"output directory {str(out)!r} must be empty or hold an experiment, but it has no"
-            f" {EXPERIMENT_FILE}. Choose another --out."
+            f"output directory {str(out)!r} must be {rule}. Choose another --out."
         )
-    return None
 
 
 def read_resolution(out: Path) -> Resolution:
@@ -80,11 +92,16 @@ def check_out_dir(out: Path, config: ExperimentConfig, resolution: Resolution) -
     if before is not None:
         _check_same(out, before, config)
         _check_same_content(out, read_resolution(out), resolution)
+    check_writable(out)
+
+
+def check_writable(out: Path) -> None:
+    """Checks that a results directory can be made, or written to, and changes nothing."""
     place = out
     while not place.exists():
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise _unwritable(out, f"{str(place)!r} cannot be written to")
+        raise unwritable(out, f"{str(place)!r} cannot be written to")
 
 
 def write_experiment(out: Path, config: ExperimentConfig, resolution: Resolution) -> None:
@@ -103,7 +120,7 @@ def write_experiment(out: Path, config: ExperimentConfig, resolution: Resolution
         write_atomic(out / EXPERIMENT_FILE, header + to_yaml(config))
         write_atomic(out / RESOLUTION_FILE, json.dumps(asdict(merged), indent=1) + "\n")
     except OSError as error:
-        raise _unwritable(out, str(error)) from error
+        raise unwritable(out, str(error)) from error
 
 
 @contextmanager
@@ -179,7 +196,8 @@ def _check_same_content(out: Path, before: Resolution, now: Resolution) -> None:
         )
 
 
-def _unwritable(out: Path, why: str) -> IntertrainError:
+def unwritable(out: Path, why: str) -> IntertrainError:
+    """Returns the error of a results directory that cannot be written to."""
     return IntertrainError(
         f"output directory {str(out)!r} must be writable, but {why}. Choose another --out."
     )

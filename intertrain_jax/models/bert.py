@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from intertrain_jax.models.block import Params, TokenBlock
+from intertrain_jax.models.block import Params, TokenBlock, filled
 from intertrain_jax.models.layers import (
     ACTIVATIONS,
     Array,
@@ -252,10 +251,7 @@ def parameter_shapes(config: EncoderConfig, num_classes: int | None = None) -> P
 
 def bind(params: Params, config: EncoderConfig, num_classes: int | None = None) -> Any:
     """Returns the module that computes with `params` (for use inside one pure function)."""
-    graph, abstract = _graph(config, num_classes)
-    state = jax.tree.map(lambda x: x, abstract)
-    nnx.replace_by_pure_dict(state, params)
-    return nnx.merge(graph, state)
+    return filled(_graph(config, num_classes), params)
 
 
 def word_embeddings(params: Params, tokens_RxL: Array) -> Array:
@@ -313,7 +309,6 @@ def head_logits(
         features: of `head_features`.
         dropout: keys [...] of the features' first tokens, and rates; or None.
     """
-    graph, abstract = _head_graph(config, head["out"]["bias"].shape[-1])
-    state = jax.tree.map(lambda x: x, abstract)
-    nnx.replace_by_pure_dict(state, head)
-    return nnx.merge(graph, state)(features, dropout).astype(jnp.float32)
+    num_classes = head["out"]["bias"].shape[-1]
+    module = filled(_head_graph(config, num_classes), head)
+    return module(features, dropout).astype(jnp.float32)

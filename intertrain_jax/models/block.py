@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+from flax import nnx
 
 from intertrain_jax.models.layers import Array
 
 Params = dict[str, Any]
+
+
+def filled(split: tuple[Any, Any], params: Params) -> Any:
+    """Returns the module of a (static graph, abstract state) pair that computes with `params`.
+
+    For use inside one pure function.
+    """
+    graph, abstract = split
+    state = jax.tree.map(lambda x: x, abstract)
+    nnx.replace_by_pure_dict(state, params)
+    return nnx.merge(graph, state)
 
 
 @jax.tree_util.register_dataclass

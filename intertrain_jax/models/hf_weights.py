@@ -77,7 +77,8 @@ def load_checkpoint(ref: str, revision: str | None = None) -> Checkpoint:
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
     """
-    return load_directory(resolve_reference(ref, revision), ref)
+    directory = resolve_reference(ref, revision)
+    return load_weights(directory, ref, *read_config(directory, ref))
 
 
 def read_config(directory: Path, name: str) -> tuple[AnyConfig, dict[str, Any]]:
@@ -94,13 +95,14 @@ def read_config(directory: Path, name: str) -> tuple[AnyConfig, dict[str, Any]]:
     return family_of(hf_config, name).config(hf_config, name), hf_config
 
 
-def load_directory(directory: Path, name: str) -> Checkpoint:
-    """Loads a base model from its directory.
+def load_weights(
+    directory: Path, name: str, config: AnyConfig, hf_config: dict[str, Any]
+) -> Checkpoint:
+    """Loads a base model from its directory, whose configuration `read_config` gave.
 
     Raises:
-        IntertrainError: it is not supported, or its tensors do not fit its config.json.
+        IntertrainError: its tensors do not fit its config.json.
     """
-    config, hf_config = read_config(directory, name)
     params, head, report = params_from_tensors(config, open_tensors(directory), name)
     fingerprint = fingerprint_of(config, params, head)
     return Checkpoint(config, params, head, report, fingerprint, directory, hf_config)

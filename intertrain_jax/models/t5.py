@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from intertrain_jax.models.block import Params, TokenBlock
+from intertrain_jax.models.block import Params, TokenBlock, filled
 from intertrain_jax.models.layers import (
     ACTIVATIONS,
     Array,
@@ -25,10 +24,10 @@ from intertrain_jax.models.layers import (
     drop_features,
 )
 
-# Numbered dropout sites of each stack: its ends, the pooled head, then six for each layer.
+# Numbered dropout sites of each stack: its ends, a pooled head, then six for each layer.
 _INPUT_SITE = 0
 _OUTPUT_SITE = 1
-_POOLED_SITE = 2
+POOLED_SITE = 2
 _FIRST_LAYER_SITE = 8
 _SITES_PER_LAYER = 6
 
@@ -239,10 +238,10 @@ class Words(nnx.Module):  # type: ignore[misc]
 
 
 class Head(nnx.Module):  # type: ignore[misc]
-    """`lm_head` where it is not the word embedding, or, with a bias, a classification head."""
+    """`lm_head` where it is not the word embedding."""
 
-    def __init__(self, inputs: int, outputs: int, bias: bool) -> None:
-        self.out = Linear(inputs, outputs, bias)
+    def __init__(self, config: T5Config) -> None:
+        self.out = Linear(config.hidden_size, config.vocab_size, bias=False)
 
 
 class T5Encoder(nnx.Module):  # type: ignore[misc]
@@ -259,39 +258,6 @@ class T5Encoder(nnx.Module):  # type: ignore[misc]
         mask = block.attention_mask(block.segments_RxL)
         return self.encoder(words_RxLxD.astype(dtype), mask, block.positions_RxL, dropout)
 
-    def features(
-        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
-    ) -> Array:
-        """Returns the mean encoder output of every segment, float32 [R, Q, D]."""
-        encoded = self.encode(words_RxLxD, block, dropout, dtype)
-        segments = jnp.arange(block.starts_RxQ.shape[1])
-        inside = (block.segments_RxL[:, None, :] == segments[:, None]).astype(jnp.float32)
-        counts_RxQ = jnp.maximum(inside.sum(-1), 1.0)
-        pooled = jnp.einsum("rql,rld->rqd", inside, encoded.astype(jnp.float32))
-        return pooled / counts_RxQ[..., None]
-
-
-class T5Classifier(T5Encoder):
-    """A linear head on the mean of a segment's encoder output; there is no decoder."""
-
-    def __init__(self, config: T5Config, num_classes: int) -> None:
-        super().__init__(config)
-        self.head = Head(config.hidden_size, num_classes, bias=True)
-
-    def class_logits(
-        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
-    ) -> Array:
-        """Returns float32 logits [R, Q, C] of every segment of the block."""
-        pooled_RxQxD = self.features(words_RxLxD, block, dropout, dtype)
-        if dropout is not None:
-            of_first = dropout.of_first_tokens(block.starts_RxQ)
-            pooled_RxQxD = _drop_pooled(pooled_RxQxD, of_first)
-        return self.head.out(pooled_RxQxD)
-
-
-def _drop_pooled(pooled: Array, dropout: Dropout) -> Array:
-    return drop_features(pooled, dropout.site_keys(_POOLED_SITE), dropout.classifier)
-
 
 class T5(T5Encoder):
     """A T5 model; with `own_head`, its output is not the word embedding."""
@@ -300,7 +266,7 @@ class T5(T5Encoder):
         super().__init__(config)
         self.decoder = Stack(config, config.num_decoder_layers, decoder=True)
         if own_head:
-            self.head = Head(config.hidden_size, config.vocab_size, bias=False)
+            self.head = Head(config)
 
     def decode(
         self,
@@ -370,65 +336,9 @@ def parameter_shapes(config: T5Config, own_head: bool = False) -> Params:
     return nnx.to_pure_dict(_graph(config, own_head)[1])
 
 
-@cache
-def _classifier_graph(config: T5Config, num_classes: int) -> tuple[Any, Any]:
-    return nnx.split(nnx.eval_shape(lambda: T5Classifier(config, num_classes)))
-
-
-def classifier_shapes(config: T5Config, num_classes: int) -> Params:
-    """Returns the tree of `jax.ShapeDtypeStruct`s of the encoder with a classification head."""
-    return nnx.to_pure_dict(_classifier_graph(config, num_classes)[1])
-
-
 def bind(params: Params, config: T5Config) -> Any:
     """Returns the module that computes with `params` (for use inside one pure function)."""
-    if "decoder" in params:
-        graph, abstract = _graph(config, "head" in params)
-    else:
-        graph, abstract = _classifier_graph(config, params["head"]["out"]["bias"].shape[-1])
-    state = jax.tree.map(lambda x: x, abstract)
-    nnx.replace_by_pure_dict(state, params)
-    return nnx.merge(graph, state)
-
-
-def classify(
-    params: Params,
-    words_RxLxD: Array,
-    config: T5Config,
-    block: TokenBlock,
-    dropout: Dropout | None,
-    dtype: Any = jnp.float32,
-) -> Array:
-    """Returns float32 logits [R, Q, C] for every segment, given its looked-up word embeddings."""
-    return bind(params, config).class_logits(words_RxLxD, block, dropout, dtype)
-
-
-def head_features(params: Params, config: T5Config, block: TokenBlock, dtype: Any) -> Array:
-    """Returns the mean encoder output of every segment, float32 [R, Q, D], without dropout.
-
-    Args:
-        params: embeddings and encoder; what else there is is not used.
-        config: the model's shape.
-        block: tokens and segments.
-        dtype: of computation.
-    """
-    words = params["embeddings"]["word"][block.tokens_RxL]
-    body = {name: params[name] for name in ("embeddings", "encoder")}
-    graph, abstract = _encoder_graph(config)
-    state = jax.tree.map(lambda x: x, abstract)
-    nnx.replace_by_pure_dict(state, body)
-    return nnx.merge(graph, state).features(words, block, None, dtype)
-
-
-@cache
-def _encoder_graph(config: T5Config) -> tuple[Any, Any]:
-    return nnx.split(nnx.eval_shape(lambda: T5Encoder(config)))
-
-
-def head_logits(head: Params, features: Array, dropout: Dropout | None) -> Array:
-    """Returns float32 logits [..., C] of a classification head on features [..., D]."""
-    x = features if dropout is None else _drop_pooled(features, dropout)
-    return x @ head["out"]["kernel"] + head["out"]["bias"]
+    return filled(_graph(config, "head" in params), params)
 
 
 def encode(params: Params, config: T5Config, block: TokenBlock, dtype: Any = jnp.float32) -> Array:

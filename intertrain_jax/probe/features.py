@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,14 +21,12 @@ from intertrain_jax.data.packing import (
     row_lengths_of,
     segments_per_row,
 )
-from intertrain_jax.data.splits import train_subset
-from intertrain_jax.train.arena import SPLITS, Chunk, SplitView, build_arena, chunked
+from intertrain_jax.train.arena import SPLITS, Chunk, SplitView, backend_of, build_arena, chunked
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments, token_block
 
 Tree = Any
 
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 # Features of one model above this many bytes lie in a file that is mapped into memory.
 MAPPED_BYTES = 2 << 30
 
@@ -66,8 +63,7 @@ def pack_task(task: EncodedTask, train_size: int | None, mesh: Mesh) -> PackedTa
     everywhere = NamedSharding(mesh, PartitionSpec())
     arena = build_arena({task.name: task}, everywhere)
     views = {split: arena.views[task.name, split] for split in SPLITS}
-    if train_size is not None:
-        views["train"] = views["train"].take(train_subset(len(views["train"]), train_size))
+    views["train"] = views["train"].first(train_size)
     whole = _joined([views[split] for split in SPLITS])
     shapes = _shapes(whole.lengths, mesh)
     by_row = NamedSharding(mesh, PartitionSpec(None, mesh.axis_names[0]))
@@ -96,8 +92,7 @@ def _joined(views: list[SplitView]) -> SplitView:
 
 def _shapes(lengths: NDArray[np.int32], mesh: Mesh) -> tuple[BlockShape, ...]:
     """Returns block shapes of increasing row length, their rows a multiple of the devices."""
-    platform = mesh.devices.flat[0].platform
-    tokens = EVALUATION_TOKENS["gpu" if platform in ("cuda", "rocm") else platform] * mesh.size
+    tokens = EVALUATION_TOKENS[backend_of(mesh)] * mesh.size
     shapes = []
     for length in row_lengths_of(lengths, int(lengths.max())):
         rows = max(mesh.size, tokens // length // mesh.size * mesh.size)
@@ -129,13 +124,10 @@ class FeatureProgram:
         objective: the model's shape.
         dtype: of computation.
         mesh: devices.
-        folder: where features that are too large for memory are kept while they are used.
     """
 
-    def __init__(
-        self, objective: Classification, dtype: Any, mesh: Mesh, folder: Path | None = None
-    ) -> None:
-        self._objective, self._dtype, self._folder = objective, dtype, folder
+    def __init__(self, objective: Classification, dtype: Any, mesh: Mesh) -> None:
+        self._objective, self._dtype = objective, dtype
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._programs: dict[BlockShape, Any] = {}
         self._body = self._objective.parameter_shapes().keys() - {"head"}
@@ -197,7 +189,7 @@ class FeatureProgram:
         if rows * shape[1] * dtype.itemsize <= MAPPED_BYTES:
             return np.empty(shape, dtype)
         # The file has no name any more once it is mapped: a killed process leaves nothing behind.
-        with tempfile.TemporaryFile(dir=self._folder) as file:
+        with tempfile.TemporaryFile() as file:
             file.truncate(rows * shape[1] * dtype.itemsize)
             return np.memmap(file, dtype, "r+", shape=shape)
 

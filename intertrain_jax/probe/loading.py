@@ -17,7 +17,7 @@ from intertrain_jax.config import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint, vocabulary_fingerprint
-from intertrain_jax.models.hf_weights import Checkpoint, load_directory, read_config
+from intertrain_jax.models.hf_weights import Checkpoint, load_weights, read_config
 from intertrain_jax.models.references import is_local, resolve_reference
 from intertrain_jax.models.zoo import AnyConfig, architecture_hash
 from intertrain_jax.probe.features import PackedTask, pack_task
@@ -136,9 +136,9 @@ class ModelLoader:
             return self._ahead.pop(ref)
         try:
             directory = resolve_reference(ref.reference, ref.revision, self._downloads)
-            config, _ = read_config(directory, ref.label)
+            config, hf_config = read_config(directory, ref.label)
             self._check(config, ref.label)
-            checkpoint = load_directory(directory, ref.label)
+            checkpoint = load_weights(directory, ref.label, config, hf_config)
             task, tokenizer = self._tokens_for(directory, config, ref.label)
         except IntertrainError as error:
             return NotLoaded(ref, str(error))

@@ -19,13 +19,14 @@ from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.models.zoo import architecture_hash
 from intertrain_jax.probe.estimates import estimate
-from intertrain_jax.probe.features import DTYPES, FeatureProgram, Features
+from intertrain_jax.probe.features import FeatureProgram, Features
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
 from intertrain_jax.probe.table import RESIDENT_BYTES, Probed
 from intertrain_jax.rank_config import ModelRef, RankConfig
 from intertrain_jax.records import RunResult
 from intertrain_jax.train.objectives import Classification
+from intertrain_jax.train.step import DTYPES
 
 # Models whose heads are trained together where their features are small.
 _MOST_TOGETHER = 8
@@ -103,7 +104,6 @@ class Ranker:
         protocol: of the probe, precision resolved.
         loader: loads models.
         mesh: devices.
-        folder: where large features lie while they are used.
     """
 
     def __init__(
@@ -112,11 +112,9 @@ class Ranker:
         protocol: Protocol,
         loader: ModelLoader,
         mesh: Mesh,
-        folder: Path | None,
     ) -> None:
         self.loader = loader
-        self._config, self._protocol = config, protocol
-        self._mesh, self._folder = mesh, folder
+        self._config, self._protocol, self._mesh = config, protocol, mesh
         self._features: FeatureProgram | None = None
         self._heads: HeadTrainer | None = None
         self.progress = RankProgress()
@@ -157,18 +155,19 @@ class Ranker:
         objective = Classification(checkpoint.config.shape, task.num_classes)
         if self._features is None:
             dtype = DTYPES[self._protocol.precision]
-            self._features = FeatureProgram(objective, dtype, self._mesh, self._folder)
+            self._features = FeatureProgram(objective, dtype, self._mesh)
         features = self._features(checkpoint.params, loaded.task)
         spent = time.monotonic() - began
         self.loader.forget(loaded.ref)
+        finite = features.finite
         self._count(
-            passed=self.progress.passed + features.finite,
+            passed=self.progress.passed + finite,
             examples=self.progress.examples + sum(loaded.task.sizes.values()),
             device_seconds=self.progress.device_seconds + spent,
         )
         # The weights are not needed any more, and many models wait for their group.
         light = replace(loaded, checkpoint=replace(checkpoint, params={}))
-        if not features.finite:
+        if not finite:
             self._fail(
                 Outcome(
                     loaded.ref,
@@ -283,7 +282,7 @@ def prepare(
     cache = config.data.cache_dir
     fallback = config.refs[0] if config.pretrained is not None else None
     loader = ModelLoader(data, protocol, mesh, cache, downloads, architecture, fallback)
-    return Ranker(config, protocol, loader, mesh, None)
+    return Ranker(config, protocol, loader, mesh)
 
 
 def _timed_estimates(
@@ -299,14 +298,13 @@ def _timed_estimates(
     return values, notes, time.monotonic() - began
 
 
-def result_of(run: HeadRun, task: EncodedTask, train: int, history: bool) -> RunResult | None:
+def result_of(run: HeadRun, task: EncodedTask, train: int) -> RunResult | None:
     """Returns what a record keeps of a head; None if it diverged.
 
     Args:
         run: the head.
         task: metric and sizes.
         train: examples it was trained on.
-        history: whether its curve is kept.
     """
     best = run.progress.best
     if run.outputs_NxC is None or best is None or not np.isfinite([run.test, best]).all():
@@ -321,5 +319,5 @@ def result_of(run: HeadRun, task: EncodedTask, train: int, history: bool) -> Run
         steps=run.steps,
         examples=run.examples,
         stop_reason=StopReason(run.progress.reason),
-        history=tuple(run.history) if history else (),
+        history=tuple(run.history),
     )

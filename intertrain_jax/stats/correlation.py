@@ -7,7 +7,7 @@ from math import atanh, sqrt, tanh
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -47,12 +47,8 @@ def correlation(x: ArrayLike, y: ArrayLike, kind: Kind) -> Correlation:
     Raises:
         ValueError: `x` and `y` differ in shape.
     """
-    a, b = np.asarray(x, float), np.asarray(y, float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"x and y must be of one shape [n], got {a.shape} and {b.shape}")
-    both = np.isfinite(a) & np.isfinite(b)
-    a, b, n = a[both], b[both], int(both.sum())
-    nan = float("nan")
+    a, b = paired(x, y)
+    n, nan = len(a), float("nan")
     if n < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return Correlation(kind, n, nan, nan, nan, nan)
     found = stats.pearsonr(a, b) if kind == "pearson" else stats.spearmanr(a, b)
@@ -63,6 +59,19 @@ def correlation(x: ArrayLike, y: ArrayLike, kind: Kind) -> Correlation:
         return Correlation(kind, n, value, p, nan, nan)
     low, high = fisher_interval(value, n, kind)
     return Correlation(kind, n, value, p, low, high)
+
+
+def paired(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the pairs of which neither value is missing, [n] each.
+
+    Raises:
+        ValueError: `x` and `y` differ in shape.
+    """
+    a, b = np.asarray(x, float), np.asarray(y, float)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"x and y must be of one shape [n], got {a.shape} and {b.shape}")
+    both = np.isfinite(a) & np.isfinite(b)
+    return a[both], b[both]
 
 
 def fisher_interval(value: float, n: int, kind: Kind) -> tuple[float, float]:

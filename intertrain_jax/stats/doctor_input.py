@@ -13,15 +13,17 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.records import Record, RecordStore
 from intertrain_jax.stats.csv_input import (
     FEWEST_MODELS,
+    RUN_COLUMNS,
     check_percent,
     check_unique,
-    number,
+    number_table,
     read_csv,
+    run_scores,
+    run_table,
 )
 from intertrain_jax.stats.doctor import Finding, Findings, TableKind, repair
 from intertrain_jax.stats.leaderboard import is_leaderboard, read_leaderboard
 
-_LONG = ("base", "target", "seed", "score")
 _AVERAGES = ("avg", "average")
 # A wide table with at least this share of negative cells holds gains.
 _NEGATIVE = 0.1
@@ -107,20 +109,10 @@ def read_subject(path: Path, pretrained: str | None = None) -> Subject:
         file = WideFile(tuple(header), tuple(map(tuple, rows)), "avg")
         return _checked(path, "leaderboard", board.scores, board.names, board.average, file)
     check_unique(path, "column", header)
-    if set(_LONG) <= set(header):
+    if set(RUN_COLUMNS) <= set(header):
         return _read_long(path, header, rows)
     names = pd.Series([row[0] for row in rows], dtype=str)
-    table = pd.DataFrame(
-        [
-            [
-                number(path, text, row[0], column)
-                for column, text in zip(header[1:], row[1:], strict=True)
-            ]
-            for row in rows
-        ],
-        columns=header[1:],
-        dtype=float,
-    )
+    table = number_table(path, header, rows)
     own = next((column for column in header[1:] if column.casefold() in _AVERAGES), None)
     average = None if own is None else table.pop(own)
     file = WideFile(tuple(header), tuple(map(tuple, rows)), own)
@@ -129,18 +121,8 @@ def read_subject(path: Path, pretrained: str | None = None) -> Subject:
 
 def _read_long(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Subject:
     """Reads one row per run; the table's rows are base models at one seed."""
-    runs = pd.DataFrame(rows, columns=list(header))[list(_LONG)]
-    twice = runs[runs.duplicated(["base", "target", "seed"])]
-    if len(twice):
-        base, target, seed, _ = twice.iloc[0]
-        raise IntertrainError(
-            f"scores {str(path)!r} must have one row per run, but has two of base {base!r}, target"
-            f" {target!r}, seed {seed!r}. Remove one."
-        )
-    runs["score"] = [
-        number(path, score, f"{base}, {target}, seed {seed}", "score")
-        for base, target, seed, score in runs.itertuples(index=False)
-    ]
+    runs = run_table(path, header, rows)
+    runs["score"] = run_scores(path, runs)
     names, scores = _by_seed(runs)
     return _checked(path, "scores", scores, names, None, None)
 

@@ -14,12 +14,16 @@ from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.records import Record
 from intertrain_jax.stats.csv_input import (
     FEWEST_MODELS,
+    RUN_COLUMNS,
     check_enough,
     check_percent,
     check_unique,
     no_pretrained,
     number,
+    number_table,
     read_csv,
+    run_scores,
+    run_table,
 )
 from intertrain_jax.stats.doctor import Finding, examine
 from intertrain_jax.stats.files import Analysis
@@ -27,7 +31,6 @@ from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_ma
 from intertrain_jax.stats.leaderboard import Leaderboard
 
 Kind = Literal["results", "matrix", "scores", "leaderboard"]
-_SCORE_COLUMNS = ("base", "target", "seed", "score")
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,7 @@ def read_matrix(
     names = [row[0] for row in rows]
     check_unique(path, "row", names)
     check_unique(path, "column", header)
-    values = [
-        [
-            number(path, text, row[0], column)
-            for text, column in zip(row[1:], header[1:], strict=True)
-        ]
-        for row in rows
-    ]
-    table = pd.DataFrame(
-        values, index=pd.Index(names, name="base"), columns=header[1:], dtype=float
-    )
+    table = number_table(path, header, rows).set_axis(pd.Index(names, name="base"))
     baseline = pd.Series(dtype=float)
     if pretrained is not None:
         if pretrained not in names:
@@ -195,27 +189,17 @@ def read_scores(
             there are fewer than three other models or no gains at all.
     """
     header, rows = read_csv(path)
-    for column in _SCORE_COLUMNS:
+    for column in RUN_COLUMNS:
         if column not in header:
             raise IntertrainError(
-                f"scores {str(path)!r} must have the columns {', '.join(_SCORE_COLUMNS)}, but"
+                f"scores {str(path)!r} must have the columns {', '.join(RUN_COLUMNS)}, but"
                 f" {column!r} is missing.{nearest(column, header)} Rename or add it."
             )
-    table = pd.DataFrame(rows, columns=header)[list(_SCORE_COLUMNS)]
-    twice = table[table.duplicated(["base", "target", "seed"])]
-    if len(twice):
-        base, target, seed = twice.iloc[0][["base", "target", "seed"]]
-        raise IntertrainError(
-            f"scores {str(path)!r} must have one row per run, but has two of base {base!r}, target"
-            f" {target!r}, seed {seed!r}. Remove one."
-        )
+    table = run_table(path, header, rows)
     names = list(dict.fromkeys(table["base"]))
     if pretrained not in names:
         raise no_pretrained(path, pretrained, names)
-    table["score"] = [
-        number(path, text, f"{base}, {target}, seed {seed}", "score")
-        for base, target, seed, text in table.itertuples(index=False)
-    ]
+    table["score"] = run_scores(path, table)
     check_percent(path, table["score"].to_numpy())
     table["status"] = np.where(table["score"].notna(), "done", "missing")
     table["reason"] = ""

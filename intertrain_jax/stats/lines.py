@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import CONFIDENCE, paired
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,8 @@ def fit_line(x: ArrayLike, y: ArrayLike) -> Line:
     Raises:
         ValueError: `x` and `y` differ in shape.
     """
-    a, b = np.asarray(x, float), np.asarray(y, float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"x and y must be of one shape [n], got {a.shape} and {b.shape}")
-    both = np.isfinite(a) & np.isfinite(b)
-    a, b, n, nan = a[both], b[both], int(both.sum()), float("nan")
+    a, b = paired(x, y)
+    n, nan = len(a), float("nan")
     if n < 2 or np.ptp(a) == 0:
         return Line(n, *[nan] * 13)
     fit = stats.linregress(a, b)

@@ -8,10 +8,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.data.packing import EMPTY, BlockShape, pack
+from intertrain_jax.data.splits import train_subset
 from intertrain_jax.train.step import Segments
 
 SPLITS = ("train", "validation", "test")
@@ -45,6 +47,10 @@ class SplitView:
             self.boundaries[indices],
             self.labels[indices],
         )
+
+    def first(self, size: int | None) -> SplitView:
+        """Returns the first `size` examples of a train split's fixed shuffle; None is all of them."""
+        return self if size is None else self.take(train_subset(len(self), size))
 
     def segments(self, blocks: NDArray[np.int32]) -> Segments:
         """Returns what the device needs to gather blocks [..., R, Q] of example indices."""
@@ -133,3 +139,9 @@ def build_arena(tasks: Mapping[str, EncodedTask], sharding: Any) -> Arena:
     flat = np.zeros(1 << max(total - 1, 1).bit_length(), np.int32 if wide else np.uint16)
     flat[:total] = np.concatenate(parts)
     return Arena(jax.device_put(flat, sharding), views)
+
+
+def backend_of(mesh: Mesh) -> str:
+    """Returns what a mesh's devices are, by which block shapes are chosen: cpu, gpu or tpu."""
+    platform = str(mesh.devices.flat[0].platform)
+    return "gpu" if platform in ("cuda", "rocm") else platform

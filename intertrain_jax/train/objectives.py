@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from intertrain_jax.models import bert, t5, t5_texts
+from intertrain_jax.models import bert, t5, t5_classifier, t5_texts
 from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.heads import inherit_head, init_head
@@ -57,7 +57,7 @@ class Classification:
         """Returns the tree of what is saved of a source run of a task."""
         if isinstance(self.config, EncoderConfig):
             return bert.parameter_shapes(self.config, num_classes)
-        return t5.classifier_shapes(self.config, num_classes)
+        return t5_classifier.parameter_shapes(self.config, num_classes)
 
     def start_head(
         self, num_classes: int, seed: int, inherit: bool, body: Tree, old: Tree | None
@@ -136,7 +136,7 @@ class Classification:
         """
         if isinstance(self.config, EncoderConfig):
             return bert.head_features(params, self.config, block, dtype)
-        return t5.head_features(params, self.config, block, dtype)
+        return t5_classifier.head_features(params, self.config, block, dtype)
 
     def head_outputs(self, head: Tree, features_BxD: Array, dropout: Dropout | None) -> Array:
         """Returns the head's outputs, float32 [B, C], on features that were computed before.
@@ -148,14 +148,14 @@ class Classification:
         """
         if isinstance(self.config, EncoderConfig):
             return bert.head_logits(head, self.config, features_BxD, dropout)
-        return t5.head_logits(head, features_BxD, dropout)
+        return t5_classifier.head_logits(head, self.config, features_BxD, dropout)
 
     def _classify(
         self, params: Tree, words: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
     ) -> Array:
         if isinstance(self.config, EncoderConfig):
             return bert.classify(params, words, self.config, block, dropout, dtype)
-        return t5.classify(params, words, self.config, block, dropout, dtype)
+        return t5_classifier.classify(params, words, self.config, block, dropout, dtype)
 
 
 @dataclass(frozen=True)

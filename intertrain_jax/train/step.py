@@ -16,6 +16,9 @@ from intertrain_jax.train.optim import Hyper
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
 
+# Of computation, by a protocol's precision.
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)

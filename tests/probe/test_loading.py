@@ -146,7 +146,7 @@ def test_what_strange_files_make_libraries_raise_is_a_reason(
     def strange(*given: Any) -> None:
         raise RuntimeError("strange\nfile")
 
-    monkeypatch.setattr(loading, "load_directory", strange)
+    monkeypatch.setattr(loading, "load_weights", strange)
     found = loader(tmp_path).load(ModelRef(model(factory)))
     assert isinstance(found, NotLoaded)
     assert found.reason == "It cannot be loaded: RuntimeError: strange file"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -110,18 +109,8 @@ def test_the_table_of_findings_has_a_row_each() -> None:
 
 
 @pytest.fixture(scope="module")
-def published() -> Path:
-    repository = Path(__file__).resolve().parents[2]
-    data = Path(os.environ.get("INTERTRAIN_DATA") or repository.parent / "shared" / "data")
-    root = data.parent / "published"
-    if not root.is_dir():
-        pytest.skip(f"no published tables at {root}")
-    return root / "model-recycling"
-
-
-@pytest.fixture(scope="module")
 def board(published: Path) -> Leaderboard:
-    return read_leaderboard(published / "roberta-base_table.csv")
+    return read_leaderboard(published / "model-recycling" / "roberta-base_table.csv")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +136,9 @@ def test_shifted_rows_of_the_published_table_are_found_and_sound_ones_are_not(
 def test_the_order_is_the_one_in_which_the_site_s_pipeline_lists_its_runs(
     published: Path, found: Findings
 ) -> None:
-    runs = pd.read_csv(published / "models_results_roberta_base_pretrain.csv", sep="\t")
+    runs = pd.read_csv(
+        published / "model-recycling" / "models_results_roberta_base_pretrain.csv", sep="\t"
+    )
     assert list(found.order) == list(dict.fromkeys(runs["dataset name"]))
     assert found.order_rows >= 30
 

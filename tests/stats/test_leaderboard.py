@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,6 @@ GOOD = """,model_name,avg,mnli_lp,a,b
 2,x/y,,51,,
 3,z,66,52,62,70
 """
-
-
-@pytest.fixture
-def published(repository: Path) -> Path:
-    data = Path(os.environ.get("INTERTRAIN_DATA") or repository.parent / "shared" / "data")
-    root = data.parent / "published"
-    if not root.is_dir():
-        pytest.skip(f"no published tables at {root}")
-    return root / "model-recycling"
 
 
 def write(tmp_path: Path, text: str, name: str = "base_table.csv") -> Path:
@@ -88,8 +78,11 @@ def test_tables_without_scores_or_in_fractions_are_refused(tmp_path: Path) -> No
 
 
 def test_the_published_tables_are_read(published: Path) -> None:
-    board = read_leaderboard(published / "roberta-base_table.csv")
+    board = read_leaderboard(published / "model-recycling" / "roberta-base_table.csv")
     assert board.scores.shape == (1278, 36)
     assert board.names[board.pretrained] == "roberta-base" and board.pretrained == 0
     assert int(board.scores.notna().all(axis=1).sum()) == 387
-    assert read_leaderboard(published / "t5-base_table.csv").scores.shape == (279, 36)
+    assert read_leaderboard(published / "model-recycling" / "t5-base_table.csv").scores.shape == (
+        279,
+        36,
+    )

@@ -75,11 +75,8 @@ def test_shapes_must_agree() -> None:
         fit_line([1, 2], [1, 2, 3])
 
 
-def test_published_probe_scores_predict_average_gains(shared_data: Path) -> None:
-    file = shared_data.parent / "published" / "paper_table4_roberta.csv"
-    if not file.is_file():
-        pytest.skip(f"no published table at {file}")
-    table = pd.read_csv(file)
+def test_published_probe_scores_predict_average_gains(published: Path) -> None:
+    table = pd.read_csv(published / "paper_table4_roberta.csv")
     x, y = table["lp_gain_mnli"], table["avg_gain_general"]
     line = fit_line(x, y)
     assert line.n == 66

@@ -46,13 +46,10 @@ def gains_of(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series
 
 
 @pytest.fixture
-def twenty_seeds(shared_data: Path) -> pd.DataFrame:
-    """Scores of RoBERTa on 36 targets over 20 seeds; the test is skipped where there are none."""
-    folder = shared_data.parent / "published" / "model-recycling"
-    file = folder / "models_results_roberta_base_pretrain.csv"
-    if not file.is_file():
-        pytest.skip(f"no published scores at {file}")
-    raw = pd.read_csv(file, sep="\t")
+def twenty_seeds(published: Path) -> pd.DataFrame:
+    """Scores of RoBERTa on 36 targets over 20 seeds."""
+    folder = published / "model-recycling"
+    raw = pd.read_csv(folder / "models_results_roberta_base_pretrain.csv", sep="\t")
     fraction = raw["accuracy"].fillna(raw["spearmanr"])
     return pd.DataFrame(
         {"base": "PT", "target": raw["dataset name"], "seed": raw["dir"], "score": 100 * fraction}

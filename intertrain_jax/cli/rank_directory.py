@@ -1,0 +1,109 @@
+"""The results directory of a ranking: whose it is, what it holds of gains, and what is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import EXPERIMENT_FILE, to_yaml
+from intertrain_jax.grid.experiment import check_ours, check_writable, unwritable
+from intertrain_jax.rank_config import RANK_FILE, RANKING_FILE, RankConfig, load_rank_config
+from intertrain_jax.records import write_atomic
+from intertrain_jax.stats.model_ranking import Ranking
+
+CORRELATIONS_FILE = "gain_correlations.csv"
+
+
+def check_out_dir(out: Path, config: RankConfig) -> None:
+    """Checks that a ranking may write to a directory, and changes nothing.
+
+    Raises:
+        IntertrainError: the directory holds another ranking or something else, or is not writable.
+    """
+    file = out / RANK_FILE
+    if file.is_file():
+        old, new = _identity(load_rank_config(str(file), {}, ())), _identity(config)
+        for key in dict.fromkeys([*new, *old]):
+            if old.get(key) != new.get(key):
+                raise IntertrainError(
+                    f"output directory {str(out)!r} belongs to another ranking: its {key!r} is"
+                    f" {old.get(key)!r}, now it is {new.get(key)!r}. Choose another --out."
+                )
+    check_ours(
+        out,
+        f"empty, or hold a ranking or a grid, but it has neither {RANK_FILE} nor {EXPERIMENT_FILE}",
+    )
+    check_writable(out)
+
+
+def _identity(config: RankConfig) -> dict[str, Any]:
+    """Returns what decides every model's scores, by dotted key; rates are tried, none is the one."""
+    protocol = {f"protocol.{key}": value for key, value in config.protocol.identity.items()}
+    del protocol["protocol.learning_rate"]
+    return {"task": config.task, **protocol, "data.limit": config.data.limit}
+
+
+def read_gains(path: Path, required: bool) -> pd.DataFrame | None:
+    """Returns a table of gains: rows base models, columns targets; None where there is none.
+
+    Raises:
+        IntertrainError: it is required and not there, or not such a table.
+    """
+    if not required and not path.is_file():
+        return None
+    try:
+        table = pd.read_csv(path, index_col=0)
+        gains = table.astype(float)
+    except (OSError, ValueError) as error:
+        raise IntertrainError(
+            f"gains {str(path)!r} must be a CSV table with a base model in the first column and a"
+            f" number per target in the others ({str(error).splitlines()[0]}). Correct --gains."
+        ) from error
+    if not len(gains.columns) or gains.index.duplicated().any():
+        raise IntertrainError(
+            f"gains {str(path)!r} must have targets as columns and every base model once."
+            " Correct --gains."
+        )
+    gains.index = gains.index.map(str)
+    return gains
+
+
+def write_table(out: Path, ranking: Ranking) -> None:
+    """Writes ranking.csv, whole."""
+    _write_csv(out / RANKING_FILE, ranking.table)
+
+
+def write_correlations(out: Path, correlations: pd.DataFrame) -> None:
+    """Writes gain_correlations.csv, whole."""
+    _write_csv(out / CORRELATIONS_FILE, correlations)
+
+
+def write_top(out: Path, ranking: Ranking, top: int) -> None:
+    """Writes a list of the best models, for another command."""
+    best = ranking.ranked[ranking.ranked["model"] != ranking.pretrained].head(top)
+    lines = [f"# The {len(best)} best of {len(ranking.ranked)} models by their probe."]
+    if ranking.pretrained is not None:
+        lines.append(f"pretrained: {ranking.pretrained}")
+    lines += [str(model) for model in best["model"]]
+    write_atomic(out / top_file(top), "\n".join(lines) + "\n")
+
+
+def top_file(top: int) -> str:
+    """Returns the name of the list of the best models."""
+    return f"top-{top}.txt"
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    write_atomic(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def write_config(out: Path, config: RankConfig) -> None:
+    """Makes the results directory and writes down what the ranking is."""
+    header = "# The ranking of this directory, defaults included. Written by intertrain-jax rank.\n"
+    try:
+        write_atomic(out / RANK_FILE, header + to_yaml(config))
+    except OSError as error:
+        raise unwritable(out, str(error)) from error
