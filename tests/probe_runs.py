@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import Protocol
-from intertrain_jax.probe_records import HeadScore, ProbeRecord, choose_rate, pack_answers, probe_id
-from intertrain_jax.rank_config import ModelRef
-from intertrain_jax.records import BaseRef, DataStamp, RunResult
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.records.probes import (
+    HeadScore,
+    ProbeRecord,
+    choose_rate,
+    pack_answers,
+    probe_id,
+)
+from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
 
 PROTOCOL = Protocol(method="probe", precision="float32")
 RATES = (1e-4, 1e-3)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import ExperimentConfig, ModelConfig
-from intertrain_jax.grid.plan import Plan, Resolution, Run, build_plan, record_of
-from intertrain_jax.records import Record, RunResult
+from intertrain_jax.config.experiment import ExperimentConfig, ModelConfig
+from intertrain_jax.grid.plan import Plan, Run, build_plan, record_of
+from intertrain_jax.records.results_dir import Resolution
+from intertrain_jax.records.runs import Record, RunResult
 
 TASKS = ("alpha", "beta", "gamma")
 

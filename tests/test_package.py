@@ -86,7 +86,7 @@ def test_help_is_quick() -> None:
     "module",
     [
         *("cli.execute", "cli.inputs", "cli.studies", "cli.tasks", "grid.status"),
-        *("report.analysis", "report.terminal", "stats.files", "stats.study"),
+        *("report.analysis", "report.terminal", "study.files", "study.analyse"),
     ],
 )
 def test_planning_and_analysis_do_not_import_jax(module: str) -> None:

@@ -86,9 +86,9 @@ class Work:
 
 def text_protocol(work: Work) -> Any:
     """Returns how a text-to-text model reads and answers, or None for other models."""
-    from intertrain_jax.config import TextProtocol
-    from intertrain_jax.models.hf_config import read_hf_config
-    from intertrain_jax.models.references import resolve_reference
+    from intertrain_jax.config.protocol import TextProtocol
+    from intertrain_jax.models.hf.config import read_hf_config
+    from intertrain_jax.models.hf.references import resolve_reference
 
     content = read_hf_config(resolve_reference(work.model))
     return TextProtocol() if content["model_type"] == "t5" else None
@@ -96,10 +96,10 @@ def text_protocol(work: Work) -> Any:
 
 def encoded_task(work: Work) -> Any:
     """Returns the task, tokenised as a grid would."""
-    from intertrain_jax.config import DataConfig
+    from intertrain_jax.config.experiment import DataConfig
     from intertrain_jax.data.load import encode_task, load_task
     from intertrain_jax.data.tasks import get_task
-    from intertrain_jax.models.references import resolve_reference
+    from intertrain_jax.models.hf.references import resolve_reference
 
     data = load_task(get_task(work.task), DataConfig(data_dir=work.data_dir))
     return encode_task(
@@ -125,7 +125,7 @@ def trainer_rounds(work: Work, setting: Setting) -> Measure:
         TrainingArguments,
     )
 
-    from intertrain_jax.models.references import resolve_reference
+    from intertrain_jax.models.hf.references import resolve_reference
 
     task, directory = encoded_task(work), str(resolve_reference(work.model))
     text, more = text_protocol(work) is not None, {}
@@ -207,13 +207,15 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     import jax
     import numpy as np
 
-    from intertrain_jax.config import EngineConfig, ExperimentConfig, ModelConfig, Protocol
+    from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, ModelConfig
+    from intertrain_jax.config.protocol import Protocol
     from intertrain_jax.engine.environment import prepare_process
     from intertrain_jax.engine.lane_count import fusing_pays, laid_out
     from intertrain_jax.engine.loop import GridLoop
-    from intertrain_jax.grid.plan import Resolution, build_plan
-    from intertrain_jax.models.hf_weights import load_checkpoint
+    from intertrain_jax.grid.plan import build_plan
+    from intertrain_jax.models.hf.weights import load_checkpoint
     from intertrain_jax.models.zoo import family_of
+    from intertrain_jax.records.results_dir import Resolution
 
     prepare_process()
     task, checkpoint = encoded_task(work), load_checkpoint(work.model)

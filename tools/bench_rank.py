@@ -80,7 +80,7 @@ class Work:
 
 def task_data(work: Work) -> Any:
     """Returns the task's examples."""
-    from intertrain_jax.config import DataConfig
+    from intertrain_jax.config.experiment import DataConfig
     from intertrain_jax.data.load import load_task
     from intertrain_jax.data.tasks import get_task
 
@@ -97,17 +97,17 @@ def our_rounds(work: Work, setting: Setting) -> Measure:
     """Prepares this project's side."""
     import numpy as np
 
-    from intertrain_jax.config import Protocol
+    from intertrain_jax.config.protocol import Protocol
     from intertrain_jax.engine.environment import prepare_process
 
     prepare_process()
+    from intertrain_jax.config.refs import ModelRef
     from intertrain_jax.engine.sharding import lane_mesh
     from intertrain_jax.probe.estimators import log_maximum_evidence
     from intertrain_jax.probe.features import FeatureProgram
     from intertrain_jax.probe.heads import HeadTrainer
     from intertrain_jax.probe.loading import Loaded, ModelLoader
     from intertrain_jax.probe.table import Probed
-    from intertrain_jax.rank_config import ModelRef
     from intertrain_jax.train.objectives import Classification
     from intertrain_jax.train.step import DTYPES
 
@@ -162,7 +162,7 @@ def ranker_rounds(work: Work, setting: Setting) -> Measure:
     from datasets import Dataset
     from transformer_ranker import TransformerRanker
 
-    from intertrain_jax.models.references import resolve_reference
+    from intertrain_jax.models.hf.references import resolve_reference
 
     data, directory = task_data(work), str(resolve_reference(work.model))
     rows = [
@@ -199,7 +199,7 @@ def trainer_rounds(work: Work, setting: Setting) -> Measure:
         TrainingArguments,
     )
 
-    from intertrain_jax.models.references import resolve_reference
+    from intertrain_jax.models.hf.references import resolve_reference
 
     data, directory = task_data(work), str(resolve_reference(work.model))
     tokenizer = AutoTokenizer.from_pretrained(directory)
@@ -262,8 +262,9 @@ def many_models(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
     from intertrain_jax.cli.execute_rank import execute_rank
     from intertrain_jax.cli.rank import _engine
-    from intertrain_jax.config import DataConfig, Protocol
-    from intertrain_jax.rank_config import RankConfig
+    from intertrain_jax.config.experiment import DataConfig
+    from intertrain_jax.config.protocol import Protocol
+    from intertrain_jax.config.ranking import RankConfig
 
     engine, rows = _engine(), []
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:

@@ -49,8 +49,8 @@ def write_checkpoints(
     import numpy as np
 
     from intertrain_jax.data.text import TOKENIZER_FILES
-    from intertrain_jax.models.export import export_checkpoint
-    from intertrain_jax.models.references import resolve_reference
+    from intertrain_jax.models.hf.export import export_checkpoint
+    from intertrain_jax.models.hf.references import resolve_reference
     from intertrain_jax.models.zoo import family_of
 
     content = SHAPES[shape](words)

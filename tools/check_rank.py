@@ -28,7 +28,7 @@ import pandas as pd
 from bench_common import versions
 from safetensors.numpy import load_file, save_file
 
-from intertrain_jax.models.references import resolve_reference
+from intertrain_jax.models.hf.references import resolve_reference
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 TIMES = ("seconds",)

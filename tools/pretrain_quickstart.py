@@ -4,8 +4,8 @@ The encoder is trained by masked language modelling, the T5 by span corruption. 
 directory that this package and `transformers` both load. Everything is seeded; the encoder takes
 about five minutes on one CPU core, the T5 about fifteen on two:
 
-    python tools/pretrain_quickstart.py --out intertrain_jax/data/quickstart_model
-    python tools/pretrain_quickstart.py --family t5 --out intertrain_jax/data/quickstart_t5
+    python tools/pretrain_quickstart.py --out intertrain_jax/data/quickstart/encoder
+    python tools/pretrain_quickstart.py --family t5 --out intertrain_jax/data/quickstart/t5
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import numpy as np
 import optax
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from intertrain_jax.data import grammar as gr
-from intertrain_jax.data import lexicon as lx
-from intertrain_jax.data import statements as st
-from intertrain_jax.models import t5, t5_texts
-from intertrain_jax.models.bert import EncoderConfig, hidden_states
+from intertrain_jax.data.quickstart import grammar as gr
+from intertrain_jax.data.quickstart import lexicon as lx
+from intertrain_jax.data.quickstart import statements as st
 from intertrain_jax.models.block import TokenBlock
-from intertrain_jax.models.export import export_checkpoint
+from intertrain_jax.models.families import t5, t5_texts
+from intertrain_jax.models.families.bert import EncoderConfig, hidden_states
+from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.zoo import FAMILIES, AnyConfig, family_of
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.rank_config import RANKING_FILE
+from intertrain_jax.config.ranking import RANKING_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from intertrain_jax.stats.inputs import Study
+    from intertrain_jax.study.inputs import Study
 
 
 @click.command()
@@ -122,9 +122,9 @@ def command(
     from intertrain_jax.report.analysis import write_result
     from intertrain_jax.report.closing import closing_lines, leaderboard_lines, print_closing
     from intertrain_jax.report.terminal import make_console, print_matrix
-    from intertrain_jax.stats.files import write_analysis
-    from intertrain_jax.stats.result import Options
-    from intertrain_jax.stats.study import analyse_study
+    from intertrain_jax.study.analyse import analyse_study
+    from intertrain_jax.study.files import write_analysis
+    from intertrain_jax.study.result import Options
 
     console = make_console()
     experiment = None
@@ -177,7 +177,7 @@ def _analyse_pairs(path: Path, x: str | None, y: str | None, folder: Path) -> No
     from intertrain_jax.report.analysis import write_pairs
     from intertrain_jax.report.closing import pairs_lines, print_closing
     from intertrain_jax.report.terminal import make_console
-    from intertrain_jax.stats.pairs import analyse_pairs, read_pairs
+    from intertrain_jax.study.pairs import analyse_pairs, read_pairs
 
     found = analyse_pairs(read_pairs(path, x, y))
     write_pairs(folder, found)
@@ -195,8 +195,8 @@ def _read_file(
 ) -> Study:
     from intertrain_jax.cli.studies import published_sizes, task_groups
     from intertrain_jax.grid.plan import PRETRAINED
-    from intertrain_jax.stats.inputs import read_matrix, read_scores, study_of_leaderboard
-    from intertrain_jax.stats.leaderboard import read_leaderboard
+    from intertrain_jax.readers.leaderboard import read_leaderboard
+    from intertrain_jax.study.inputs import read_matrix, read_scores, study_of_leaderboard
 
     groups, sizes = task_groups(), published_sizes()
     if matrix is not None:
@@ -211,7 +211,7 @@ def _read_file(
 def _read_probe(path: Path, study: Study) -> pd.Series[float]:
     """Returns the probes of a study's base models."""
     from intertrain_jax.cli.studies import read_results
-    from intertrain_jax.stats.inputs import probe_of_results, read_probe
+    from intertrain_jax.study.inputs import probe_of_results, read_probe
 
     if (path / RANKING_FILE).is_file():
         path = path / RANKING_FILE
@@ -228,7 +228,7 @@ def _read_probe(path: Path, study: Study) -> pd.Series[float]:
 def _read_other(path: Path) -> Study:
     """Returns the study of a second architecture: a results directory, or a matrix of gains."""
     from intertrain_jax.cli.studies import read_results
-    from intertrain_jax.stats.inputs import read_matrix
+    from intertrain_jax.study.inputs import read_matrix
 
     return read_results(path).study if path.is_dir() else read_matrix(path, {}, {})
 
@@ -242,7 +242,7 @@ def _refuse(options: dict[str, tuple[object, str]]) -> None:
 
 def _folder(out: str | None, file: str) -> Path:
     """Returns where the files of a file's analysis go."""
-    from intertrain_jax.records import safe_name
+    from intertrain_jax.records.store import safe_name
 
     return (
         Path(out) if out is not None else Path("results") / f"{safe_name(Path(file).stem)}-analysis"

@@ -14,19 +14,25 @@ from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.inputs import find_tasks
 from intertrain_jax.cli.progress import ProgressDisplay, duration
 from intertrain_jax.cli.studies import experiment_of
-from intertrain_jax.config import EngineConfig, ExperimentConfig, Precision, Protocol
+from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig
+from intertrain_jax.config.protocol import Precision, Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
 from intertrain_jax.data.text import tokenizer_fingerprint
-from intertrain_jax.grid.experiment import check_out_dir, exclusive, write_experiment
-from intertrain_jax.grid.plan import PRETRAINED, Plan, Resolution, Run, build_plan, record_of
+from intertrain_jax.grid.plan import PRETRAINED, Plan, Run, build_plan, record_of
 from intertrain_jax.grid.status import done_and_failed
-from intertrain_jax.records import Records, RecordStore, RunResult
+from intertrain_jax.records.results_dir import (
+    Resolution,
+    check_out_dir,
+    exclusive,
+    write_experiment,
+)
+from intertrain_jax.records.runs import Records, RecordStore, RunResult
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.report.closing import closing_lines, print_closing
 from intertrain_jax.report.terminal import make_console, print_matrix
-from intertrain_jax.stats.files import Analysis, write_analysis
-from intertrain_jax.stats.study import analyse_study
+from intertrain_jax.study.analyse import analyse_study
+from intertrain_jax.study.files import Analysis, write_analysis
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.progress import GridProgress

@@ -21,13 +21,14 @@ from intertrain_jax.cli.rank_directory import (
     write_table,
     write_top,
 )
-from intertrain_jax.config import Precision, Protocol
+from intertrain_jax.config.protocol import Precision, Protocol
+from intertrain_jax.config.ranking import RANKING_FILE, RankConfig
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.tasks import get_task
-from intertrain_jax.grid.experiment import exclusive
-from intertrain_jax.models.references import files_hash
-from intertrain_jax.probe_records import (
+from intertrain_jax.models.hf.references import files_hash
+from intertrain_jax.records.probes import (
     HeadScore,
     ProbeRecord,
     ProbeStore,
@@ -35,11 +36,11 @@ from intertrain_jax.probe_records import (
     pack_answers,
     probe_id,
 )
-from intertrain_jax.rank_config import RANKING_FILE, ModelRef, RankConfig
-from intertrain_jax.records import BaseRef, DataStamp, RunResult
+from intertrain_jax.records.results_dir import exclusive
+from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
 from intertrain_jax.report.ranking import print_correlations, print_ranking
 from intertrain_jax.report.terminal import make_console
-from intertrain_jax.stats.model_ranking import Ranking, gain_correlations, rank_models
+from intertrain_jax.study.model_ranking import Ranking, gain_correlations, rank_models
 
 if TYPE_CHECKING:
     from intertrain_jax.probe.ranker import Outcome, RankProgress

@@ -52,7 +52,7 @@ def _engine() -> Engine:
         resolve_precision,
     )
     from intertrain_jax.engine.loop import run_grid
-    from intertrain_jax.models.hf_weights import load_checkpoint
+    from intertrain_jax.models.hf.weights import load_checkpoint
 
     prepare_process()
     return Engine(load_checkpoint, check_inputs, resolve_precision, environment, run_grid)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intertrain_jax.config import ExperimentConfig
+from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.load import TaskData, is_local, load_task
 from intertrain_jax.data.task import Task
 from intertrain_jax.data.tasks import expand
 from intertrain_jax.grid.estimates import TASK_SIZES, TaskSize
-from intertrain_jax.grid.experiment import read_resolution
 from intertrain_jax.grid.plan import Plan, build_plan
+from intertrain_jax.records.results_dir import read_resolution
 
 # Of running text, special tokens aside; for tasks whose lengths nobody measured.
 _TOKENS_PER_WORD = 1.3

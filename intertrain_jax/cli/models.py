@@ -21,7 +21,7 @@ def command() -> None:
 @click.pass_context
 def check(ctx: click.Context, ref: str, revision: str | None) -> None:
     """Print what became of every tensor and, with torch, how far results differ from PyTorch's."""
-    from intertrain_jax.models.check import check_model
+    from intertrain_jax.models.hf.check import check_model
 
     report = check_model(ref, revision)
     for line in report.lines():
@@ -35,8 +35,8 @@ def check(ctx: click.Context, ref: str, revision: str | None) -> None:
 @click.option("--revision", metavar="REV", help="Hub revision.")
 def export(ref: str, directory: Path, revision: str | None) -> None:
     """Write a model as safetensors to a new DIRECTORY that transformers loads."""
-    from intertrain_jax.models.export import export_checkpoint
-    from intertrain_jax.models.hf_weights import load_checkpoint
+    from intertrain_jax.models.hf.export import export_checkpoint
+    from intertrain_jax.models.hf.weights import load_checkpoint
 
     checkpoint = load_checkpoint(ref, revision)
     names = checkpoint.hf_config.get("id2label") or {}
@@ -64,9 +64,9 @@ def sources(out: Path, directory: Path, seed: int) -> None:
     can be ranked, and are loaded by transformers.
     """
     from intertrain_jax.cli.inputs import find_tasks, plan_offline
-    from intertrain_jax.config import EXPERIMENT_FILE, load_config
+    from intertrain_jax.config.experiment import EXPERIMENT_FILE, load_config
     from intertrain_jax.engine.kept import export_sources
-    from intertrain_jax.models.hf_weights import load_checkpoint
+    from intertrain_jax.models.hf.weights import load_checkpoint
 
     config = load_config(str(out / EXPERIMENT_FILE))
     pretrained = load_checkpoint(config.model.pretrained, config.model.revision)

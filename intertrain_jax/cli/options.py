@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import EXPERIMENT_FILE, ExperimentConfig, load_config
+from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig, load_config
 
 DEFAULT_CONFIG = "quickstart"
 

@@ -9,7 +9,7 @@ import click
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
-    from intertrain_jax.config import ExperimentConfig
+    from intertrain_jax.config.experiment import ExperimentConfig
     from intertrain_jax.grid.estimates import Estimate
     from intertrain_jax.grid.plan import Plan
 
@@ -29,7 +29,7 @@ def command(options: ExperimentOptions, explain: str | None) -> None:
         return
     from intertrain_jax.cli.inputs import plan_offline
     from intertrain_jax.grid.status import explain as explain_runs
-    from intertrain_jax.records import RecordStore
+    from intertrain_jax.records.runs import RecordStore
 
     records = RecordStore(config.out_dir).read_all()
     for line in explain_runs(plan_offline(config), records.by_id, explain):
@@ -41,7 +41,7 @@ def print_plan(config: ExperimentConfig) -> None:
     from intertrain_jax.cli.inputs import offline_sizes, plan_offline
     from intertrain_jax.grid.estimates import encoder_parameters, estimate
     from intertrain_jax.grid.status import done_and_failed
-    from intertrain_jax.records import RecordStore
+    from intertrain_jax.records.runs import RecordStore
 
     plan = plan_offline(config)
     done, failed = done_and_failed(plan, RecordStore(config.out_dir).read_all().by_id)

@@ -66,7 +66,7 @@ def command(
     and learning rates. Finished models are kept in the results directory: the same command goes on
     where it was stopped, and ranking.csv there is renewed as it goes.
     """
-    from intertrain_jax.rank_config import load_rank_config
+    from intertrain_jax.config.ranking import load_rank_config
 
     given = _given(lists, refs, query, limit, from_file=config is not None, **options)
     ranking = load_rank_config(config, given, overrides)
@@ -86,7 +86,7 @@ def _given(
 ) -> dict[str, Any]:
     """Returns the keys of a configuration that options give."""
     from intertrain_jax.base import IntertrainError
-    from intertrain_jax.rank_config import read_model_list
+    from intertrain_jax.config.refs import read_model_list
 
     found = [read_model_list(name) for name in lists]
     models = [model for one in found for model in one.models] + list(refs)
@@ -94,7 +94,7 @@ def _given(
     if pretrained is None:
         pretrained = next((one.pretrained for one in found if one.pretrained), None)
     if query is not None:
-        from intertrain_jax.models.hub import base_of, hub_api, hub_models
+        from intertrain_jax.models.hf.hub import base_of, hub_api, hub_models
 
         models += hub_models(query, limit, hub_api())
         pretrained = pretrained or base_of(query)

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import EXPERIMENT_FILE, to_yaml
-from intertrain_jax.grid.experiment import check_ours, check_writable, unwritable
-from intertrain_jax.rank_config import RANK_FILE, RANKING_FILE, RankConfig, load_rank_config
-from intertrain_jax.records import write_atomic
-from intertrain_jax.stats.model_ranking import Ranking
+from intertrain_jax.config.experiment import EXPERIMENT_FILE
+from intertrain_jax.config.files import to_yaml
+from intertrain_jax.config.ranking import RANK_FILE, RANKING_FILE, RankConfig, load_rank_config
+from intertrain_jax.records.results_dir import check_ours, check_writable, unwritable
+from intertrain_jax.records.store import write_atomic
+from intertrain_jax.study.model_ranking import Ranking
 
 CORRELATIONS_FILE = "gain_correlations.csv"
 

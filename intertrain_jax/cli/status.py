@@ -16,7 +16,7 @@ def command(options: ExperimentOptions) -> None:
     from intertrain_jax.cli.inputs import plan_offline
     from intertrain_jax.cli.progress import duration
     from intertrain_jax.grid.status import read_heartbeat, states
-    from intertrain_jax.records import RecordStore
+    from intertrain_jax.records.runs import RecordStore
 
     config = options.load(resume=True)
     plan, records = plan_offline(config), RecordStore(config.out_dir).read_all()

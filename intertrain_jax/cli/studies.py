@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import ExperimentConfig
+from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.tasks import list_tasks
 from intertrain_jax.grid.estimates import TASK_SIZES
-from intertrain_jax.grid.experiment import read_experiment, read_resolution
 from intertrain_jax.grid.plan import PRETRAINED, Plan, build_plan
-from intertrain_jax.records import Records, RecordStore
-from intertrain_jax.stats.files import Analysis, analyse
+from intertrain_jax.records.results_dir import read_experiment, read_resolution
+from intertrain_jax.records.runs import Records, RecordStore
 from intertrain_jax.stats.gains import Expected
 from intertrain_jax.stats.groups import disjoint
-from intertrain_jax.stats.inputs import Study, study_of_results
+from intertrain_jax.study.files import Analysis, analyse
+from intertrain_jax.study.inputs import Study, study_of_results
 
 # Groups that others are made of, or that say nothing of what tasks have in common.
 _NOT_COMPARED = ("GLUE", "SuperGLUE", "Site36")

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from intertrain_jax.config import DataConfig
+from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.data.load import load_task
 from intertrain_jax.data.task import Task
 

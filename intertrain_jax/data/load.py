@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError, cache_root, nearest
-from intertrain_jax.config import DataConfig, TextProtocol
+from intertrain_jax.config.experiment import DataConfig
+from intertrain_jax.config.protocol import TextProtocol
 from intertrain_jax.data import sources
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.sources import RawSplit

@@ -76,7 +76,7 @@ def read_splits(
             found = {name: _from_folder(task, folder, name) for name in names}
             return found, {"kind": "data_dir", "name": task.name}
     if "quickstart" in task.groups:
-        from intertrain_jax.data.quickstart import generate
+        from intertrain_jax.data.quickstart.tasks import generate
 
         generated = {
             name: RawSplit(_as_rows(columns), f"{task.name}/{name}")

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.strict import build
 from intertrain_jax.data.registry import TASKS
 from intertrain_jax.data.task import Task
-from intertrain_jax.strict import build
 
 UserTasks = Sequence[Mapping[str, Any]]
 _WILD = frozenset("*?[")
@@ -25,7 +25,7 @@ def list_tasks(user_tasks: UserTasks = ()) -> tuple[Task, ...]:
     Raises:
         IntertrainError: an entry is not a task, or takes a name that is taken.
     """
-    from intertrain_jax.data.quickstart import quickstart_tasks
+    from intertrain_jax.data.quickstart.tasks import quickstart_tasks
 
     own = tuple(_parse(entry) for entry in user_tasks)
     tasks = (*own, *quickstart_tasks(), *TASKS)

@@ -12,10 +12,11 @@ from importlib.util import find_spec
 import jax
 
 from intertrain_jax.base import IntertrainError, cache_root
-from intertrain_jax.config import EngineConfig, Precision, Protocol
+from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.config.protocol import Precision, Protocol
 from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.engine.starts import shared_config
-from intertrain_jax.models.hf_weights import Checkpoint
+from intertrain_jax.models.hf.weights import Checkpoint
 
 _PACKAGES = (
     "intertrain_jax",

@@ -14,10 +14,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from intertrain_jax.base import cache_root, content_hash
-from intertrain_jax.config import EngineConfig
+from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.records import write_atomic
+from intertrain_jax.records.store import write_atomic
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.step import DTYPES, Segments
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import EngineConfig
+from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.data.batches import Schedule, schedule_of
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine import inflight
@@ -31,8 +31,8 @@ from intertrain_jax.engine.refill import ReadyRun, next_run
 from intertrain_jax.engine.sharding import lane_mesh, replicated
 from intertrain_jax.engine.starts import Starts
 from intertrain_jax.grid.plan import Plan, Run
-from intertrain_jax.models.hf_weights import Checkpoint
-from intertrain_jax.records import RunResult
+from intertrain_jax.models.hf.weights import Checkpoint
+from intertrain_jax.records.runs import RunResult
 from intertrain_jax.train.arena import SplitView, backend_of, build_arena
 from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.metrics import answered, score_predictions

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.config import ExperimentConfig, Precision, Protocol
-from intertrain_jax.records import BaseRef, DataStamp, Kind, Record, RunResult, run_id
+from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.records.results_dir import Resolution
+from intertrain_jax.records.runs import BaseRef, DataStamp, Kind, Record, RunResult, run_id
 
 PRETRAINED = "PT"
 
@@ -43,21 +45,6 @@ class Run:
     def name(self) -> str:
         """What people call it: BASE:TARGET:SEED."""
         return f"{self.base.label}:{self.target}:{self.seed}"
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """What turns an experiment's names into content; whatever is not known yet is None.
-
-    Attributes:
-        model_fingerprints: model reference → fingerprint of its weights.
-        data_fingerprints: task name → fingerprint of its data.
-        precision: "float32" or "bfloat16" where the protocol says "auto".
-    """
-
-    model_fingerprints: dict[str, str | None] = field(default_factory=dict)
-    data_fingerprints: dict[str, str | None] = field(default_factory=dict)
-    precision: Precision | None = None
 
 
 @dataclass(frozen=True)

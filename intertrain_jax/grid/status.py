@@ -12,7 +12,8 @@ from typing import Literal
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.grid.plan import Plan, Run
-from intertrain_jax.records import Record, write_atomic
+from intertrain_jax.records.runs import Record
+from intertrain_jax.records.store import write_atomic
 
 State = Literal["done", "failed", "ready", "waiting", "blocked"]
 HEARTBEAT_FILE = "heartbeat.json"

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models import bert, t5, t5_texts
-from intertrain_jax.models.bert import EncoderConfig, word_embeddings
 from intertrain_jax.models.block import Params
+from intertrain_jax.models.families import bert, t5, t5_texts
+from intertrain_jax.models.families.bert import EncoderConfig, word_embeddings
+from intertrain_jax.models.families.t5 import T5Config
 from intertrain_jax.models.heads import inherit_head
-from intertrain_jax.models.hf_weights import LoadReport, load_checkpoint
+from intertrain_jax.models.hf.weights import LoadReport, load_checkpoint
 from intertrain_jax.models.layers import Array
 from intertrain_jax.models.padded import PaddedBlock, check_range, padded_block
-from intertrain_jax.models.t5 import T5Config
 
 
 @dataclass(frozen=True)

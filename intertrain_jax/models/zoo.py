@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from intertrain_jax.base import IntertrainError, content_hash, nearest
-from intertrain_jax.models import bert, t5
-from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.block import Params
-from intertrain_jax.models.hf_config import encoder_config, t5_config
-from intertrain_jax.models.key_tables import BERT_KEYS, ROBERTA_KEYS, KeyTable, t5_keys
-from intertrain_jax.models.t5 import T5Config
+from intertrain_jax.models.families import bert, t5
+from intertrain_jax.models.families.bert import EncoderConfig
+from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.hf.config import encoder_config, t5_config
+from intertrain_jax.models.hf.keys import BERT_KEYS, ROBERTA_KEYS, KeyTable, t5_keys
 
 AnyConfig = EncoderConfig | T5Config
 

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import Batch, batches_from, schedule_of
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.models.layers import Dropout, mix_bits

@@ -14,7 +14,9 @@ from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.ranking import RankConfig
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.models.zoo import architecture_hash
@@ -23,8 +25,7 @@ from intertrain_jax.probe.features import FeatureProgram, Features
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
 from intertrain_jax.probe.table import RESIDENT_BYTES, Probed
-from intertrain_jax.rank_config import ModelRef, RankConfig
-from intertrain_jax.records import RunResult
+from intertrain_jax.records.runs import RunResult
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import DTYPES
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from intertrain_jax.report.figures import write_figures, write_pairs_figure
 from intertrain_jax.report.tables import tables_of, tables_of_pairs, write_tables
-from intertrain_jax.stats.files import write_summary
-from intertrain_jax.stats.pairs import PairsResult
-from intertrain_jax.stats.result import Result
-from intertrain_jax.stats.summary import summarise, summarise_pairs
+from intertrain_jax.study.files import write_summary
+from intertrain_jax.study.pairs import PairsResult
+from intertrain_jax.study.result import Result
+from intertrain_jax.study.summary import summarise, summarise_pairs
 
 
 def write_result(folder: Path, result: Result) -> None:

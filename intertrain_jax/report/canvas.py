@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertrain_jax.records import write_atomic
+from intertrain_jax.records.store import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from intertrain_jax.report.canvas import short
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
-from intertrain_jax.stats.pairs import PairsResult
-from intertrain_jax.stats.result import Result
+from intertrain_jax.study.pairs import PairsResult
+from intertrain_jax.study.result import Result
 
 _PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
 # More names than this are counted instead.

@@ -19,8 +19,8 @@ from intertrain_jax.report.canvas import (
     room_for,
     short,
 )
-from intertrain_jax.stats.curves import NamedCurve
 from intertrain_jax.stats.lines import Line, predict
+from intertrain_jax.study.curves import NamedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,8 @@ from intertrain_jax.report.canvas import drawing, save
 from intertrain_jax.report.figure_matrix import MatrixPicture, draw_matrix
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.stats.lines import Line
-from intertrain_jax.stats.pairs import PairsResult
-from intertrain_jax.stats.result import Result
+from intertrain_jax.study.pairs import PairsResult
+from intertrain_jax.study.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from intertrain_jax.stats.correlation import CONFIDENCE
-from intertrain_jax.stats.model_ranking import Ranking
+from intertrain_jax.study.model_ranking import Ranking
 
 # Rows of the best and of the worst that are shown; the file has all.
 _TOP, _BOTTOM = 30, 5

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.records import write_atomic
+from intertrain_jax.records.store import write_atomic
 from intertrain_jax.stats.correlation import CONFIDENCE
-from intertrain_jax.stats.pairs import PairsResult
-from intertrain_jax.stats.result import Result
-from intertrain_jax.stats.summary import pretrained_scores
+from intertrain_jax.study.pairs import PairsResult
+from intertrain_jax.study.result import Result
+from intertrain_jax.study.summary import pretrained_scores
 
 _PERCENT = f"{CONFIDENCE:.0%}"
 # Columns that are probabilities of a test: small numbers that two decimals would make zero.

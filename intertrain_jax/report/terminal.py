@@ -12,8 +12,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from intertrain_jax.stats.files import Analysis
 from intertrain_jax.stats.gains import GainMatrices
+from intertrain_jax.study.files import Analysis
 
 FALSE_DISCOVERY_RATE = 0.05
 _PLAIN_WIDTH = 120

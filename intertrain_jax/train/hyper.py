@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import Schedule
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.models.zoo import AnyConfig

@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from intertrain_jax.models import bert, t5, t5_classifier, t5_texts
-from intertrain_jax.models.bert import EncoderConfig
 from intertrain_jax.models.block import TokenBlock
+from intertrain_jax.models.families import bert, t5, t5_classifier, t5_texts
+from intertrain_jax.models.families.bert import EncoderConfig
+from intertrain_jax.models.families.t5 import T5Config
 from intertrain_jax.models.heads import inherit_head, init_head
 from intertrain_jax.models.layers import Dropout, mix_bits
-from intertrain_jax.models.t5 import T5Config
 from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.train.optim import Hyper
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
 
 
 @dataclass(frozen=True)

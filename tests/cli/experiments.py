@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.cli.execute import Engine
-from intertrain_jax.config import ExperimentConfig, config_from_mapping
+from intertrain_jax.config.experiment import ExperimentConfig, config_from_mapping
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.grid.plan import Plan, Run
 from tests.runs import made_up_score, make_result

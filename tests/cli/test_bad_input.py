@@ -185,7 +185,7 @@ def test_unwritable_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_unchanged_experiment_passes_every_check(folder: Path) -> None:
     from intertrain_jax.cli.execute import prepare
     from intertrain_jax.cli.grid import _engine
-    from intertrain_jax.config import config_from_mapping
+    from intertrain_jax.config.experiment import config_from_mapping
 
     config = config_from_mapping(raw_config(folder, protocol={"max_length": 12}))
     prepared = prepare(config, _engine(), lambda text: None)

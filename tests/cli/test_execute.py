@@ -11,11 +11,11 @@ import pytest
 
 from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.execute import execute
-from intertrain_jax.config import ExperimentConfig
+from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.grid.experiment import exclusive
-from intertrain_jax.records import RecordStore
+from intertrain_jax.records.results_dir import exclusive
+from intertrain_jax.records.runs import RecordStore
 from tests.cli.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
 
 RUNS = 2 * 2 + 2 * 2 * 2

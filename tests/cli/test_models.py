@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
-from intertrain_jax.models.hf_weights import flatten, load_checkpoint
+from intertrain_jax.models.hf.weights import flatten, load_checkpoint
 from tests.models.tiny_models import ModelFactory
 
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
-from intertrain_jax.config import ExperimentConfig, load_config, to_yaml
+from intertrain_jax.config.experiment import ExperimentConfig, load_config
+from intertrain_jax.config.files import to_yaml
 
 
 def parse(*arguments: str) -> ExperimentConfig:

@@ -18,12 +18,14 @@ from safetensors.numpy import load_file, save_file
 from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.cli import main
 from intertrain_jax.cli.execute_rank import RankEngine, execute_rank
-from intertrain_jax.config import DataConfig, Protocol
+from intertrain_jax.config.experiment import DataConfig
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.ranking import RankConfig
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import encode_task
 from intertrain_jax.probe.heads import HeadRun
 from intertrain_jax.probe.ranker import Outcome, RankProgress, result_of
-from intertrain_jax.probe_records import ProbeStore
-from intertrain_jax.rank_config import ModelRef, RankConfig
+from intertrain_jax.records.probes import ProbeStore
 from intertrain_jax.train.stopping import Progress
 from tests.cli.experiments import write_task, write_tokenizer
 from tests.models.tiny_models import ModelFactory

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import epoch_order, schedule_of, steps_from
 from intertrain_jax.data.packing import EMPTY, BlockShape
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import DataConfig
+from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.data.load import is_local, load_task
 from intertrain_jax.data.registry import TASKS
 from intertrain_jax.data.splits import cut_ends, held_out_size, train_subset

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import DataConfig
+from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.data.check import check_task
 from intertrain_jax.data.registry import TASKS
 from intertrain_jax.data.tasks import expand, get_task, groups_of, list_tasks

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import Protocol, TextProtocol
+from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.data.load import Rows, TaskData, encode_task
 from intertrain_jax.data.task import Task
 from tests.engine.tiny_grid import tiny_plan, tiny_protocol

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import EngineConfig, Protocol, TextProtocol
+from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import lane_count
 from intertrain_jax.engine.blocks import cheapest_rows, choose_shapes, row_lengths_of

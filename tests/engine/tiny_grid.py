@@ -10,23 +10,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from intertrain_jax.config import (
-    EngineConfig,
-    ExperimentConfig,
-    ModelConfig,
-    Protocol,
-    TextProtocol,
-)
+from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, ModelConfig
+from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.grid.plan import Plan, Resolution, Run, build_plan
-from intertrain_jax.models.bert import EncoderConfig
-from intertrain_jax.models.hf_weights import Checkpoint, LoadReport
-from intertrain_jax.models.t5 import T5Config
+from intertrain_jax.grid.plan import Plan, Run, build_plan
+from intertrain_jax.models.families.bert import EncoderConfig
+from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.hf.weights import Checkpoint, LoadReport
 from intertrain_jax.models.zoo import FAMILIES as MODELS
 from intertrain_jax.models.zoo import AnyConfig
-from intertrain_jax.records import RunResult
+from intertrain_jax.records.results_dir import Resolution
+from intertrain_jax.records.runs import RunResult
 
 # Every architecture that the engine carries: what its rules are tested over.
 FAMILIES = ("bert", "roberta", "t5", "t5-v1.1")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.registry import TASKS
 from intertrain_jax.data.tasks import expand
 from intertrain_jax.grid.estimates import (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_models import SIZES
 
-from intertrain_jax.models.bert import EncoderConfig
+from intertrain_jax.models.families.bert import EncoderConfig
 from intertrain_jax.models.heads import inherit_head, init_head, init_pooler
-from intertrain_jax.models.hf_weights import flatten
+from intertrain_jax.models.hf.weights import flatten
 from intertrain_jax.models.zoo import FAMILIES
 
 ENCODERS = ("bert", "roberta")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from intertrain_jax.models.hf_weights import tensors_from_params
+from intertrain_jax.models.hf.weights import tensors_from_params
 from intertrain_jax.models.zoo import family_of
 
 Tensors = dict[str, NDArray[Any]]

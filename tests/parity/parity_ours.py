@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from parity_cases import BATCH_LENGTHS, Case
 
-from intertrain_jax.models.bert import (
+from intertrain_jax.models.block import Params, TokenBlock
+from intertrain_jax.models.families.bert import (
     EncoderConfig,
     bind,
     classify,
     hidden_states,
     word_embeddings,
 )
-from intertrain_jax.models.block import Params, TokenBlock
-from intertrain_jax.models.hf_weights import params_from_tensors, tensors_from_params
+from intertrain_jax.models.hf.weights import params_from_tensors, tensors_from_params
 from intertrain_jax.models.zoo import family_of
 
 LAYER_TOLERANCE = 1e-5

@@ -12,7 +12,7 @@ from parity_cases import CASES, random_case
 from parity_ours import PACKED, PADDED, Loaded, compute, differences, load, part
 from t5_cases import CASES as T5_CASES
 
-from intertrain_jax.models.hf_weights import flatten
+from intertrain_jax.models.hf.weights import flatten
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 

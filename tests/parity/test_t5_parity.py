@@ -24,10 +24,10 @@ from parity_ours import (
 from t5_cases import CASES, TEXT_LENGTHS, random_case
 
 from intertrain_jax.data.packing import BlockShape, pack
-from intertrain_jax.models import t5, t5_texts
-from intertrain_jax.models.hf_weights import flatten, params_from_tensors, tensors_from_params
+from intertrain_jax.models.families import t5, t5_texts
+from intertrain_jax.models.families.t5 import T5Config, relative_buckets
+from intertrain_jax.models.hf.weights import flatten, params_from_tensors, tensors_from_params
 from intertrain_jax.models.padded import padded_block
-from intertrain_jax.models.t5 import T5Config, relative_buckets
 from intertrain_jax.models.zoo import family_of
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import blank_hyper

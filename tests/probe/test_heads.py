@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import EngineConfig, Protocol
+from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.sharding import lane_mesh
-from intertrain_jax.models.hf_weights import Checkpoint
+from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.models.zoo import FAMILIES
 from intertrain_jax.probe import features as features_module
 from intertrain_jax.probe import table as table_module

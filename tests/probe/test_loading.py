@@ -11,16 +11,17 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config import DataConfig, Protocol, TextProtocol
+from intertrain_jax.config.experiment import DataConfig
+from intertrain_jax.config.protocol import Protocol, TextProtocol
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
 from intertrain_jax.data.task import Splits, Task
 from intertrain_jax.engine.sharding import lane_mesh
-from intertrain_jax.models.hf_weights import load_checkpoint
-from intertrain_jax.models.references import files_hash
+from intertrain_jax.models.hf.references import files_hash
+from intertrain_jax.models.hf.weights import load_checkpoint
 from intertrain_jax.models.zoo import architecture_hash
 from intertrain_jax.probe import loading
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
-from intertrain_jax.rank_config import ModelRef
 from tests.cli.experiments import write_task, write_tokenizer
 from tests.models.tiny_models import CONFIGS, ModelFactory
 

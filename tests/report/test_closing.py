@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from intertrain_jax.report.closing import closing_lines, pairs_lines, print_closing
-from intertrain_jax.stats.pairs import Pairs, analyse_pairs
-from intertrain_jax.stats.study import analyse_study
+from intertrain_jax.study.analyse import analyse_study
+from intertrain_jax.study.pairs import Pairs, analyse_pairs
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
 
@@ -73,7 +73,7 @@ def test_one_seed_has_no_significance(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["common", "additive"])
 def test_how_averages_are_taken_is_said(tmp_path: Path, how: str) -> None:
-    from intertrain_jax.stats.result import Options
+    from intertrain_jax.study.result import Options
 
     scores = planted_scores()
     lost = (scores["base"] == "m4") & (scores["target"] == "t0")

@@ -13,9 +13,9 @@ import pytest
 from intertrain_jax.report.canvas import drawing, short
 from intertrain_jax.report.figure_matrix import MOST_ROWS, MatrixPicture, draw_matrix
 from intertrain_jax.report.figures import write_figures
-from intertrain_jax.stats.inputs import Study, single_scores
-from intertrain_jax.stats.result import Result
-from intertrain_jax.stats.study import analyse_study
+from intertrain_jax.study.analyse import analyse_study
+from intertrain_jax.study.inputs import Study, single_scores
+from intertrain_jax.study.result import Result
 from tests.stats.studies import study_of_runs
 
 GROUPS = {"one": ("a", "b", "c"), "two": ("d", "e")}

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from intertrain_jax.report.ranking import print_correlations, print_ranking
-from intertrain_jax.stats.model_ranking import gain_correlations, rank_models
+from intertrain_jax.study.model_ranking import gain_correlations, rank_models
 from tests.probe_runs import failed_record, probe_record
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.report.tables import Table, markdown, tables_of, write_tables
-from intertrain_jax.stats.study import analyse_study
+from intertrain_jax.study.analyse import analyse_study
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
 

@@ -8,10 +8,10 @@ import re
 import pytest
 from rich.console import Console
 
-from intertrain_jax.records import Record
+from intertrain_jax.records.runs import Record
 from intertrain_jax.report.terminal import make_console, print_matrix
-from intertrain_jax.stats.files import analyse
 from intertrain_jax.stats.gains import Expected
+from intertrain_jax.study.files import analyse
 from tests.runs import make_config, make_plan, make_record
 
 

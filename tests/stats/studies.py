@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.records import Record
-from intertrain_jax.stats.files import analyse
+from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import Expected
-from intertrain_jax.stats.inputs import Study, read_scores, study_of_results
+from intertrain_jax.study.files import analyse
+from intertrain_jax.study.inputs import Study, read_scores, study_of_results
 from tests.runs import make_config, make_plan, make_record
 
 

@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from intertrain_jax.records import Record
+from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import (
     Expected,
     GainMatrices,
     benjamini_hochberg,
     gain_matrices,
     paired_p_value,
-    score_table,
     summarise_scores,
     two_std_sign,
 )
+from intertrain_jax.study.scores import score_table
 from tests.runs import make_config, make_plan, make_record
 
 BASES = ("PT", "alpha", "beta")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.config import Protocol
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.train.metrics import answered, score_predictions
 from intertrain_jax.train.stopping import Progress, diverged, validated
 

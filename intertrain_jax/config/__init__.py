@@ -1,0 +1,1 @@
+"""Configuration as frozen, strict dataclasses, and how models are named."""

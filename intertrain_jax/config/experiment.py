@@ -1,0 +1,178 @@
+"""An experiment: which base models meet which targets, with how many seeds, and how it is executed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.files import find_config, read_mapping
+from intertrain_jax.config.protocol import Auto, Protocol
+from intertrain_jax.config.strict import (
+    apply_override,
+    build,
+    check_no_repeats,
+    check_ranges,
+    check_types,
+)
+
+EXPERIMENT_FILE = "experiment.yaml"  # the resolved configuration, in a results directory
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The pretrained model, and further base models to compare with it.
+
+    Attributes:
+        pretrained: hub id, directory, or `package:MODULE/FOLDER` of the pretrained model (PT).
+        revision: hub revision of `pretrained`.
+        bases: further base models of the same architecture: rows of the matrix beside the sources.
+    """
+
+    pretrained: str
+    revision: str | None = None
+    bases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_types(self, "model")
+        check_no_repeats("model.bases", self.bases)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where data comes from.
+
+    Attributes:
+        data_dir: folder with one folder per task, looked at before the hub.
+        limit: rows per split; marks the results as test-only.
+        validation_size: use the first n of one seeded shuffle of every validation split; None uses
+            all. Large validation splits cost more time than they are worth to early stopping.
+        cache_dir: tokenised data; None is $INTERTRAIN_CACHE or ~/.cache/intertrain_jax.
+    """
+
+    data_dir: str | None = None
+    limit: int | None = None
+    validation_size: int | None = None
+    cache_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self, "data")
+        at_least_one = (lambda x: x >= 1, ">= 1")
+        check_ranges(self, "data", {"limit": at_least_one, "validation_size": at_least_one})
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How runs are executed; nothing here changes what a run is.
+
+    Attributes:
+        lanes: runs trained at once, over all devices; "auto" measures.
+        devices: how many devices to use; "auto" is all of them.
+        checkpoint_minutes: minutes between checkpoints of the runs in flight.
+        keep_checkpoints: keep source models after their last dependant is done.
+        row_length: tokens of a packed row; "auto" chooses per task.
+        block_rows: rows of a micro-step per lane; "auto" chooses.
+        fuse: lanes per device that one call of the program advances together; "auto" fuses all of
+            them on accelerators, and none on a CPU, which one lane keeps busy.
+    """
+
+    lanes: int | Auto = "auto"
+    devices: int | Auto = "auto"
+    checkpoint_minutes: float = 5.0
+    keep_checkpoints: bool = False
+    row_length: int | Auto = "auto"
+    block_rows: int | Auto = "auto"
+    fuse: int | Auto = "auto"
+
+    def __post_init__(self) -> None:
+        check_types(self, "engine")
+        at_least_one = (lambda x: x == "auto" or x >= 1, ">= 1 or 'auto'")
+        check_ranges(
+            self,
+            "engine",
+            {
+                "lanes": at_least_one,
+                "devices": at_least_one,
+                "checkpoint_minutes": (lambda x: x > 0, "> 0"),
+                "row_length": (lambda x: x == "auto" or x >= 16, ">= 16 or 'auto'"),
+                "block_rows": at_least_one,
+                "fuse": at_least_one,
+            },
+        )
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """A grid: which base models are trained on which targets, with how many seeds and how.
+
+    Attributes:
+        name: of the experiment; its results go to `results/<name>` unless `out` says otherwise.
+        model: the pretrained model and further base models.
+        sources, targets: task or group names.
+        seeds: their number; they are 0 … seeds − 1.
+        protocol: what a run is.
+        data: where data comes from.
+        engine: how runs are executed.
+        out: results directory.
+        tasks: tasks of the user's own, as `data.tasks` reads them.
+    """
+
+    name: str
+    model: ModelConfig
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    seeds: int = 5
+    protocol: Protocol = field(default_factory=Protocol)
+    data: DataConfig = field(default_factory=DataConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    out: str | None = None
+    tasks: tuple[dict[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_types(self, "")
+        check_ranges(self, "", {"seeds": (lambda x: x >= 1, ">= 1")})
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", self.name):
+            raise IntertrainError(
+                "config key 'name' must be letters, digits, '.', '_' and '-', as it names the"
+                f" results directory, got {self.name!r}. Rename the experiment."
+            )
+        if not self.targets:
+            raise IntertrainError(
+                "config key 'targets' must name at least one task or group, got []."
+                " See `intertrain-jax tasks list`."
+            )
+        check_no_repeats("sources", self.sources)
+        check_no_repeats("targets", self.targets)
+
+    @property
+    def out_dir(self) -> Path:
+        """The results directory."""
+        return Path(self.out) if self.out is not None else Path("results") / self.name
+
+
+def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Reads a configuration and applies overrides to it.
+
+    Args:
+        name_or_path: name of a bundled configuration ("quickstart", "paper/inhouse-roberta"), or
+            the path of a `.yaml` file.
+        overrides: "key.sub=value" each, the value as YAML.
+
+    Raises:
+        IntertrainError: no such configuration, not YAML, an unknown key, a wrong type or range.
+    """
+    raw = read_mapping(
+        find_config(name_or_path), "Start from a bundled file such as configs/quickstart.yaml."
+    )
+    for override in overrides:
+        apply_override(raw, override)
+    return config_from_mapping(raw)
+
+
+def config_from_mapping(raw: Mapping[str, Any]) -> ExperimentConfig:
+    """Builds a configuration from plain values, as YAML gives them."""
+    config: ExperimentConfig = build(ExperimentConfig, raw, "")
+    return config

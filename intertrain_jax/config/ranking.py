@@ -1,0 +1,126 @@
+"""A ranking: which models are probed on which task, and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.experiment import DataConfig
+from intertrain_jax.config.files import read_mapping
+from intertrain_jax.config.protocol import Auto, Protocol
+from intertrain_jax.config.refs import ModelRef, parse_ref
+from intertrain_jax.config.strict import (
+    apply_override,
+    build,
+    check_no_repeats,
+    check_ranges,
+    check_types,
+)
+
+RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
+RANKING_FILE = "ranking.csv"
+# Names of what can be computed from one set of features; "lp" is the paper's linear probe.
+ESTIMATOR_NAMES = ("lp", "logme", "hscore", "knn", "leep", "nce")
+
+
+@dataclass(frozen=True)
+class RankConfig:
+    """A ranking of base models of one architecture by their probe on one task.
+
+    Attributes:
+        task: the representative task; the paper's is mnli.
+        models: references, each with "@revision" where one is meant.
+        pretrained: the pretrained model (PT), over which gains are; None leaves gains out.
+        seeds: of every head, 0 … seeds − 1.
+        learning_rates: tried for every model; the best by mean validation score is chosen.
+        estimators: what is computed from the features; "lp", the first one, ranks.
+        protocol: of the probe. Its learning rate is not used, and its method is always "probe".
+        data: where data comes from.
+        tasks: tasks of the user's own.
+        devices: how many devices to use; "auto" is all of them.
+        group: models whose heads are trained together; "auto" chooses by the features' size.
+        delete_downloads: delete every model off the hub once it is probed.
+        out: results directory.
+    """
+
+    task: str
+    models: tuple[str, ...]
+    pretrained: str | None = None
+    seeds: int = 5
+    learning_rates: tuple[float, ...] = (5e-5, 5e-4, 5e-3)
+    estimators: tuple[str, ...] = ("lp",)
+    protocol: Protocol = field(default_factory=lambda: Protocol(method="probe"))
+    data: DataConfig = field(default_factory=DataConfig)
+    tasks: tuple[dict[str, Any], ...] = ()
+    devices: int | Auto = "auto"
+    group: int | Auto = "auto"
+    delete_downloads: bool = False
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self, "")
+        at_least_one = (lambda x: x == "auto" or x >= 1, ">= 1")
+        check_ranges(
+            self, "", {"seeds": at_least_one, "devices": at_least_one, "group": at_least_one}
+        )
+        if not self.models and self.pretrained is None:
+            raise IntertrainError(
+                "config key 'models' must name at least one model, got []. Give --models FILE."
+            )
+        check_no_repeats("models", self.models)
+        check_no_repeats("estimators", self.estimators)
+        check_no_repeats("learning_rates", [str(rate) for rate in self.learning_rates])
+        for name in self.estimators:
+            if name not in ESTIMATOR_NAMES:
+                raise IntertrainError(
+                    f"config key 'estimators' must name some of {', '.join(ESTIMATOR_NAMES)}, got"
+                    f" {name!r}.{nearest(name, ESTIMATOR_NAMES)} Correct it."
+                )
+        if self.estimators[:1] != ("lp",):
+            raise IntertrainError(
+                "config key 'estimators' must begin with 'lp', which ranks, got"
+                f" {list(self.estimators)}. Put it first."
+            )
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise IntertrainError(
+                "config key 'learning_rates' must not be empty, and rates be > 0, got"
+                f" {list(self.learning_rates)}. Correct it."
+            )
+        object.__setattr__(self, "protocol", replace(self.protocol, method="probe"))
+
+    @property
+    def out_dir(self) -> Path:
+        """The results directory."""
+        return Path(self.out) if self.out is not None else Path("results") / f"rank-{self.task}"
+
+    @property
+    def refs(self) -> tuple[ModelRef, ...]:
+        """The models to probe, the pretrained one first, each once."""
+        names = [self.pretrained] if self.pretrained is not None else []
+        return tuple(parse_ref(name) for name in dict.fromkeys([*names, *self.models]))
+
+
+def load_rank_config(
+    path: str | None, given: Mapping[str, Any], overrides: Sequence[str]
+) -> RankConfig:
+    """Reads a ranking's configuration.
+
+    Args:
+        path: a YAML file; None starts from nothing.
+        given: dotted key → value, which override the file's.
+        overrides: "key.sub=value" each, the value as YAML; they come last.
+
+    Raises:
+        IntertrainError: no such file, not YAML, an unknown key, a wrong type or range.
+    """
+    raw = {} if path is None else read_mapping(Path(path), "Give keys of a ranking.")
+    # JSON is YAML: paths with blanks or colons stay what they are.
+    options = [f"{key}={json.dumps(value)}" for key, value in given.items()]
+    for override in (*options, *overrides):
+        apply_override(raw, override)
+    config: RankConfig = build(RankConfig, raw, "")
+    return config

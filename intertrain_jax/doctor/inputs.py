@@ -1,0 +1,251 @@
+"""What doctor examines: a CSV table of any of three shapes, or the records of a results directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.doctor.examine import Finding, Findings, TableKind, repair
+from intertrain_jax.readers.csv import (
+    FEWEST_MODELS,
+    RUN_COLUMNS,
+    check_percent,
+    check_unique,
+    number_table,
+    read_csv,
+    run_scores,
+    run_table,
+)
+from intertrain_jax.readers.leaderboard import is_leaderboard, read_leaderboard
+from intertrain_jax.records.runs import Record, RecordStore
+
+_AVERAGES = ("avg", "average")
+# A wide table with at least this share of negative cells holds gains.
+_NEGATIVE = 0.1
+# Counts of right answers are whole up to this, of one.
+_WHOLE = 1e-3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A table to examine.
+
+    Attributes:
+        what: a line that says how it was read.
+        scores: [M, T], NaN where missing, rows by an id from 0.
+        names: [M] model names as given.
+        average: [M] the table's own averages, if it has any.
+        kind: whether cells are scores or gains.
+        found: what reading it showed already.
+        file: of a wide table, the file's own text, to write a repaired copy from.
+    """
+
+    what: str
+    scores: pd.DataFrame
+    names: pd.Series[str]
+    average: pd.Series[float] | None = None
+    kind: TableKind = "scores"
+    found: tuple[Finding, ...] = ()
+    file: WideFile | None = None
+
+
+@dataclass(frozen=True)
+class WideFile:
+    """The cells of a wide CSV file as text.
+
+    Attributes:
+        header: column names.
+        rows: cells of each row, as many as the header has.
+        average: the column of averages, if there is one.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    average: str | None
+
+    def repaired(self, scores: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+        """Returns the file with the repairs of findings, and those rows' averages anew.
+
+        Args:
+            scores: the table that was examined.
+            findings: of its examination; all other cells stay as they are written.
+        """
+        rows = [list(row) for row in self.rows]
+        average = repair(scores, findings).mean(axis=1).to_numpy(float)
+        for finding in findings.findings:
+            for column, value in finding.repaired.items():
+                text = "" if np.isnan(value) else repr(value)
+                rows[finding.row][self.header.index(column)] = text
+            if finding.repaired and self.average is not None:
+                rows[finding.row][self.header.index(self.average)] = repr(
+                    float(average[finding.row])
+                )
+        return pd.DataFrame(rows, columns=list(self.header), dtype=str)
+
+
+def read_subject(path: Path, pretrained: str | None = None) -> Subject:
+    """Reads a results directory, or a CSV file whose header tells its shape.
+
+    A leaderboard has a column model_name; scores in long form have base, target, seed and score;
+    any other table is a matrix with a row per model, its first column naming them.
+
+    Args:
+        path: directory or file.
+        pretrained: name of a leaderboard's pretrained model.
+
+    Raises:
+        IntertrainError: there is nothing to read, or the file is no such table.
+    """
+    if path.is_dir():
+        return _read_records(path)
+    header, rows = read_csv(path)
+    if is_leaderboard(header):
+        board = read_leaderboard(path, pretrained)
+        file = WideFile(tuple(header), tuple(map(tuple, rows)), "avg")
+        return _checked(path, "leaderboard", board.scores, board.names, board.average, file)
+    check_unique(path, "column", header)
+    if set(RUN_COLUMNS) <= set(header):
+        return _read_long(path, header, rows)
+    names = pd.Series([row[0] for row in rows], dtype=str)
+    table = number_table(path, header, rows)
+    own = next((column for column in header[1:] if column.casefold() in _AVERAGES), None)
+    average = None if own is None else table.pop(own)
+    file = WideFile(tuple(header), tuple(map(tuple, rows)), own)
+    return _checked(path, "matrix", table, names, average, file)
+
+
+def _read_long(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Subject:
+    """Reads one row per run; the table's rows are base models at one seed."""
+    runs = run_table(path, header, rows)
+    runs["score"] = run_scores(path, runs)
+    names, scores = _by_seed(runs)
+    return _checked(path, "scores", scores, names, None, None)
+
+
+def _by_seed(runs: pd.DataFrame) -> tuple[pd.Series[str], pd.DataFrame]:
+    """Returns names and scores, one row per base model and seed, in the order in which they come."""
+    keys = list(dict.fromkeys(zip(runs["base"], runs["seed"], strict=True)))
+    targets = list(dict.fromkeys(runs["target"]))
+    wide = runs.set_index(["base", "seed", "target"])["score"].unstack("target")
+    scores = wide.reindex(index=pd.MultiIndex.from_tuples(keys), columns=targets)
+    scores = scores.reset_index(drop=True).rename_axis(columns=None)
+    return pd.Series([f"{base}, seed {seed}" for base, seed in keys], dtype=str), scores
+
+
+def _checked(
+    path: Path,
+    shape: str,
+    scores: pd.DataFrame,
+    names: pd.Series[str],
+    average: pd.Series[float] | None,
+    file: WideFile | None,
+) -> Subject:
+    """Checks that there is enough to examine, and decides between scores and gains."""
+    if len(scores) < FEWEST_MODELS:
+        raise IntertrainError(
+            f"file {str(path)!r} must have at least {FEWEST_MODELS} models, has {len(scores)}."
+            " Add more."
+        )
+    values = scores.to_numpy(float)
+    known = np.isfinite(values)
+    if not known.any():
+        raise IntertrainError(
+            f"file {str(path)!r} must have a number in at least one cell, but all {values.size} are"
+            " missing. Fill them in."
+        )
+    gains = bool(shape == "matrix" and (values[known] < 0.0).mean() >= _NEGATIVE)
+    if not gains:
+        check_percent(path, values.ravel())
+    kind: TableKind = "gains" if gains else "scores"
+    what = (
+        f"{path.name}: a {shape} of {kind},"
+        if shape == "matrix"
+        else f"{path.name}: a {shape} table,"
+    )
+    untested = int((~known.any(axis=1)).sum())
+    what += f" {len(scores):,} rows × {scores.shape[1]} columns"
+    what += f", {int((~known).sum()):,} of {values.size:,} cells empty"
+    what += f" ({untested:,} rows without any score)." if untested else "."
+    return Subject(what, scores, names, average, kind, (), file)
+
+
+def _read_records(out: Path) -> Subject:
+    """Reads a results directory's records; the table's rows are base models at one seed."""
+    store = RecordStore(out)
+    records = store.read_all()
+    if not records.by_id and not records.problems:
+        raise IntertrainError(
+            f"directory {str(out)!r} must hold the records of a grid in records/, but has none."
+            " Name a results directory, or a CSV file."
+        )
+    runs = list(records.by_id.values())
+    found = [
+        Finding(-1, "", "unreadable", "error", f"{p.path.relative_to(out)}: {p.reason}")
+        for p in records.problems
+    ]
+    found += _failed(runs)
+    found += _repeated(store, runs)
+    found += _not_counts(runs)
+    done = [(_row_name(run), run.seed, run.target, run.result.test) for run in runs if run.result]
+    table = pd.DataFrame(done, columns=["base", "seed", "target", "score"])
+    names, scores = _by_seed(table.drop_duplicates(["base", "seed", "target"]))
+    failed = sum(run.status == "failed" for run in runs)
+    what = (
+        f"{out.name}: records of {len(runs):,} runs, {len(done):,} done, {failed:,} failed;"
+        f" {len(names):,} models and seeds × {scores.shape[1]} targets."
+    )
+    return Subject(what, scores, names, found=tuple(found))
+
+
+def _row_name(run: Record) -> str:
+    """The base model, and the train size where it was limited."""
+    size = run.protocol.train_size
+    return run.base.label if size is None else f"{run.base.label}, {size} examples"
+
+
+def _failed(runs: Sequence[Record]) -> Iterator[Finding]:
+    for run in runs:
+        if run.status == "failed":
+            text = f"Run {run.id} on {run.target}, seed {run.seed}, failed: {run.reason}"
+            yield Finding(-1, _row_name(run), "failed", "warning", text)
+
+
+def _repeated(store: RecordStore, runs: Sequence[Record]) -> Iterator[Finding]:
+    """Finds runs in several files, and cells that several runs claim."""
+    files: dict[str, list[str]] = {}
+    for path in sorted(store.root.rglob("*.json")):
+        identity = path.stem.rpartition("--")[2]
+        files.setdefault(identity, []).append(str(path.relative_to(store.root)))
+    cells: dict[tuple[str, str, int], list[Record]] = {}
+    for run in runs:
+        if len(files.get(run.id, ())) > 1:
+            text = f"Run {run.id} is in {len(files[run.id])} files: {', '.join(files[run.id])}."
+            yield Finding(-1, _row_name(run), "repeated run", "warning", text)
+        if run.status == "done":
+            cells.setdefault((_row_name(run), run.target, run.seed), []).append(run)
+    for (name, target, seed), claims in cells.items():
+        if len(claims) > 1:
+            text = (
+                f"{len(claims)} different runs on {target} with seed {seed}:"
+                f" {', '.join(run.id for run in claims)}. Only the first is examined."
+            )
+            yield Finding(-1, name, "repeated run", "warning", text)
+
+
+def _not_counts(runs: Sequence[Record]) -> Iterator[Finding]:
+    """Finds accuracies that no number of right answers out of the test examples gives."""
+    for run in runs:
+        if run.result is None or run.result.metric != "accuracy":
+            continue
+        right = run.result.test * run.result.n_test / 100.0
+        if abs(right - round(right)) > _WHOLE:
+            text = (
+                f"Run {run.id} on {run.target}, seed {run.seed}: {run.result.test:.6g} % of"
+                f" {run.result.n_test:,} test examples is no whole number of right answers."
+            )
+            yield Finding(-1, _row_name(run), "out of range", "error", text)

@@ -1,0 +1,1 @@
+"""One module per architecture: its shape, its network, and what is special about it."""

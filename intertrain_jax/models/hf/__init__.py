@@ -1,0 +1,1 @@
+"""Hugging Face files and the hub: configurations, tensors, downloads, export, checks."""

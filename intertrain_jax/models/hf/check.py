@@ -1,0 +1,212 @@
+"""Checks a model before it is used: what was loaded, and whether torch computes the same."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from intertrain_jax.models.api import Model, TextModel, load_model
+from intertrain_jax.models.hf.references import resolve_reference
+from intertrain_jax.models.hf.weights import LoadReport, flatten, params_from_tensors
+from intertrain_jax.models.zoo import AnyConfig
+
+# Whole models agree to this, relative to the largest number compared (design, rule 1).
+TOLERANCE = 1e-4
+_SMALLEST_SCALE = 0.01
+_BATCH, _LENGTH = 4, 24
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest absolute difference between two arrays, and the largest number in them."""
+
+    largest: float
+    scale: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether they are equal to the tolerance of whole models (never so for NaN)."""
+        return self.largest <= TOLERANCE * max(self.scale, _SMALLEST_SCALE)
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """What is to be known about a model before it is used.
+
+    Attributes:
+        reference: what was asked for.
+        directory: where its files are.
+        config: the model's shape.
+        fingerprint: hash of configuration and weights.
+        num_parameters: numbers in the model and its head, if it has one.
+        load: what became of every tensor.
+        parity: by what is compared ("hidden states" and "logits"); empty where it was not.
+        parity_note: what was compared, or why nothing was.
+    """
+
+    reference: str
+    directory: Path
+    config: AnyConfig
+    fingerprint: str
+    num_parameters: int
+    load: LoadReport
+    parity: dict[str, Difference]
+    parity_note: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing that could be compared differs."""
+        return all(difference.ok for difference in self.parity.values())
+
+    def lines(self) -> list[str]:
+        """Returns the report as lines of text."""
+        config, load = self.config, self.load
+        lines = [
+            f"model         {self.reference}",
+            f"directory     {self.directory}",
+            f"architecture  {config.family}: {config.num_layers} layers, width "
+            f"{config.hidden_size}, {config.num_heads} heads, {config.vocab_size} words, "
+            + (f"at most {config.max_length} tokens" if config.max_length else "any length"),
+            f"parameters    {self.num_parameters:,}",
+            f"fingerprint   {self.fingerprint}",
+            f"tensors       {len(load.used)} used, {len(load.ignored)} ignored, "
+            f"{len(load.initialised)} initialised",
+        ]
+        lines += [f"  ignored     {name}: {why}" for name, why in load.ignored]
+        lines += [f"  initialised {path}: {why}" for path, why in load.initialised]
+        lines.append(f"parity        {self.parity_note}")
+        for name, difference in self.parity.items():
+            verdict = "ok" if difference.ok else f"DIFFERS (tolerance {TOLERANCE:g})"
+            lines.append(
+                f"  {name:<13} largest difference {difference.largest:.1e} of numbers up to "
+                f"{difference.scale:.3g}: {verdict}"
+            )
+        return lines
+
+
+def check_model(ref: str, revision: str | None = None) -> ModelReport:
+    """Loads a model and, where torch is installed, compares it with transformers on random input.
+
+    Raises:
+        IntertrainError: the model cannot be loaded.
+    """
+    model = load_model(ref, revision)
+    directory = resolve_reference(ref, revision)
+    parity: dict[str, Difference] = {}
+    missing = [name for name in ("torch", "transformers") if not importlib.util.find_spec(name)]
+    if missing:
+        note = f"not compared, as {' and '.join(missing)} is not installed"
+    else:
+        note = f"against transformers, {_BATCH} padded rows of random tokens, float32"
+        if isinstance(model, TextModel):
+            parity = _text_parity(model, directory)
+        else:
+            parity = _parity(model, directory)
+    count = sum(leaf.size for _, leaf in flatten(model.params))
+    return ModelReport(
+        ref, directory, model.config, model.fingerprint, count, model.report, parity, note
+    )
+
+
+def random_batch(
+    config: AnyConfig, seed: int = 0, batch: int = _BATCH, length: int = _LENGTH
+) -> dict[str, NDArray[np.int64]]:
+    """Returns random token ids, their mask and their types [B, L], rows of different lengths.
+
+    Args:
+        config: bounds the ids and the length.
+        seed: of the generator.
+        batch: B.
+        length: of the longest row, if there are as many positions.
+    """
+    generator = np.random.default_rng(seed)
+    length = min(length, config.max_length or length)
+    shape = (batch, length)
+    ids = generator.integers(0, config.vocab_size - 1, shape)
+    ids += ids >= config.pad_token_id  # any token but padding
+    mask = np.arange(length) < np.linspace(length, 1, batch).astype(int)[:, None]
+    types = np.sort(generator.integers(0, config.type_vocab_size, shape), axis=1)
+    return {
+        "input_ids": np.where(mask, ids, config.pad_token_id),
+        "attention_mask": mask.astype(np.int64),
+        "token_type_ids": np.where(mask, types, 0),
+    }
+
+
+def _theirs(auto: Any, directory: Path) -> Any:
+    """Returns transformers' own model."""
+    import torch
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # it would warn of the head that it initialises
+    logging.disable_progress_bar()
+    try:
+        return auto.from_pretrained(
+            directory, dtype=torch.float32, attn_implementation="eager"
+        ).eval()
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _parity(model: Model, directory: Path) -> dict[str, Difference]:
+    """Compares an encoder with transformers, from which comes what the file lacks for logits."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    theirs = _theirs(AutoModelForSequenceClassification, directory)
+    tensors = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
+    params, head, _ = params_from_tensors(model.config, tensors, model.reference)
+    lacking = {path: params[path] for path, _ in model.report.initialised}
+    if "head" not in model.params:
+        lacking["head"] = head
+    ours = replace(model, params={**model.params, **jax.tree.map(jnp.asarray, lacking)})
+
+    batch = random_batch(model.config)
+    with torch.no_grad():
+        output = theirs(
+            **{name: torch.from_numpy(array) for name, array in batch.items()},
+            output_hidden_states=True,
+        )
+    return {
+        "hidden states": _difference(ours.hidden_states(**batch), output.hidden_states[-1]),
+        "logits": _difference(ours.logits(**batch), output.logits),
+    }
+
+
+def _text_parity(model: TextModel, directory: Path) -> dict[str, Difference]:
+    """Compares a text-to-text model with transformers."""
+    import torch
+    from transformers import AutoModelForSeq2SeqLM
+
+    theirs = _theirs(AutoModelForSeq2SeqLM, directory)
+    inputs = random_batch(model.config)
+    del inputs["token_type_ids"]
+    answers = random_batch(model.config, seed=1, length=5)["input_ids"]
+    answers[:, 0] = model.config.start_token_id
+    with torch.no_grad():
+        output = theirs(
+            **{name: torch.from_numpy(array) for name, array in inputs.items()},
+            decoder_input_ids=torch.from_numpy(answers),
+        )
+    real = inputs["attention_mask"].astype(bool)
+    encoded = np.asarray(model.encode(**inputs))
+    logits = model.logits(**inputs, decoder_input_ids=answers)
+    return {
+        "hidden states": _difference(encoded[real], output.encoder_last_hidden_state[real]),
+        "logits": _difference(logits, output.logits),
+    }
+
+
+def _difference(ours: Any, theirs: Any) -> Difference:
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    return Difference(float(np.abs(ours - theirs).max()), float(np.abs(theirs).max()))

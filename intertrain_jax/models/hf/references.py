@@ -1,0 +1,162 @@
+"""Resolves what a user calls a model (directory, packaged model, hub id) to a local directory."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path, PurePosixPath
+
+from intertrain_jax.base import IntertrainError
+
+PACKAGE_PREFIX = "package:"
+CONFIG_FILE = "config.json"
+SAFETENSORS_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*-of-*.safetensors",
+)
+TORCH_FILES = (
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "pytorch_model-*-of-*.bin",
+)
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+)
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_QUICKSTART = Path(__file__).resolve().parents[2] / "data" / "quickstart"
+# The models that come with the package, by reference.
+_EMBEDDED = {"quickstart": _QUICKSTART / "encoder", "quickstart-t5": _QUICKSTART / "t5"}
+
+
+def is_local(reference: str) -> bool:
+    """Whether a model needs no network."""
+    packaged = reference in _EMBEDDED or reference.startswith(PACKAGE_PREFIX)
+    return packaged or (bool(reference) and Path(reference).expanduser().is_dir())
+
+
+def files_hash(reference: str) -> str | None:
+    """Returns a hash of a local model's files: whether it is still the same without loading it.
+
+    None for what may be on the hub, and for a directory that cannot be read.
+    """
+    if not is_local(reference):
+        return None
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(p for p in resolve_reference(reference).iterdir() if p.is_file()):
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    except (IntertrainError, OSError):
+        return None
+    return digest.hexdigest()[:16]
+
+
+def resolve_reference(
+    reference: str, revision: str | None = None, cache_dir: Path | None = None
+) -> Path:
+    """Returns the local directory that holds a model's config, weights and tokenizer.
+
+    Args:
+        reference: `quickstart` or `quickstart-t5` (the embedded models), `package:<import
+            name>/<folder>` (files inside an installed Python package, which is not imported), a
+            directory, or a hub id, tried in that order; a directory called like one of the others
+            is written `./name`.
+        revision: branch, tag or commit, for hub ids only.
+        cache_dir: where downloads go; None is the hub client's own cache.
+
+    Raises:
+        IntertrainError: the model is not there, has no config.json, or cannot be downloaded.
+    """
+    if reference in _EMBEDDED:
+        directory = _EMBEDDED[reference]
+    elif reference.startswith(PACKAGE_PREFIX):
+        directory = _packaged(reference)
+    elif reference and Path(reference).expanduser().is_dir():
+        directory = Path(reference).expanduser()
+    elif _HUB_ID.fullmatch(reference) and ".." not in reference:
+        return _with_config(reference, _downloaded(reference, revision, cache_dir))
+    else:
+        raise IntertrainError(
+            f"Model '{reference}' is neither an existing directory nor a hub id such as "
+            "'FacebookAI/roberta-base'; check the path."
+        )
+    if revision is not None:
+        raise IntertrainError(
+            f"A revision applies to hub models only, but model '{reference}' is local and got "
+            f"revision '{revision}'; remove the revision."
+        )
+    return _with_config(reference, directory)
+
+
+def _with_config(reference: str, directory: Path) -> Path:
+    if not (directory / CONFIG_FILE).is_file():
+        raise IntertrainError(
+            f"Model '{reference}' must have a config.json, but {directory} has none; give the "
+            "directory that the model was saved to."
+        )
+    return directory
+
+
+def _packaged(reference: str) -> Path:
+    name, _, folder = reference.removeprefix(PACKAGE_PREFIX).partition("/")
+    parts = PurePosixPath(folder).parts
+    if not name.isidentifier() or ".." in parts or folder.startswith("/"):
+        raise IntertrainError(
+            f"Model '{reference}' must have the form 'package:<import name>/<folder>', without "
+            "'..'; correct it."
+        )
+    # A top-level name is found without importing (and so without running) the package.
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise IntertrainError(
+            f"Model '{reference}' needs the Python package '{name}', which is not installed; "
+            f"run: pip install {name.replace('_', '-')}"
+        )
+    for location in spec.submodule_search_locations:
+        directory = Path(location).joinpath(*parts)
+        if directory.is_dir():
+            return directory
+    raise IntertrainError(
+        f"Model '{reference}': the installed package '{name}' has no folder '{folder}'; check the "
+        "name or its version."
+    )
+
+
+def _downloaded(reference: str, revision: str | None, cache_dir: Path | None) -> Path:
+    """Downloads only the files that are read; `.bin` weights only if there is nothing safer."""
+    from huggingface_hub import snapshot_download
+
+    def fetch(patterns: tuple[str, ...]) -> Path:
+        return Path(
+            snapshot_download(
+                reference,
+                revision=revision,
+                cache_dir=cache_dir,
+                allow_patterns=[CONFIG_FILE, *patterns],
+            )
+        )
+
+    try:
+        directory = fetch((*TOKENIZER_FILES, *SAFETENSORS_FILES))
+        if not any((directory / name).exists() for name in SAFETENSORS_FILES[:2]):
+            directory = fetch((*TOKENIZER_FILES, *TORCH_FILES))
+    except Exception as error:  # the hub client raises its own errors and those of its HTTP stack
+        at = "" if revision is None else f" at revision '{revision}'"
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise IntertrainError(
+            f"Model '{reference}'{at} is not a local directory and could not be had from the "
+            f"Hugging Face hub ({reason}); check its name and the network, or give a directory."
+        ) from error
+    return directory

@@ -1,0 +1,1 @@
+"""What runs and probes leave behind: records, their stores, the results directory."""

@@ -1,0 +1,215 @@
+"""Records of probed models: one file for each, whole or not there, also for those that failed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intertrain_jax.base import SCHEMA_VERSION, IntertrainError, content_hash
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.config.strict import build, to_plain
+from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult, Status
+from intertrain_jax.records.store import Problem, read_each, read_json, safe_name, write_atomic
+
+FOLDER = "probes"
+
+
+def probe_id(
+    model: ModelRef, files: str | None, target: str, data: str | None, protocol: Protocol
+) -> str:
+    """Returns the id of a model's probe: a hash of what decides its scores, known before it is loaded.
+
+    Args:
+        model: whose identity is its reference and revision on the hub,
+        files: but the content of its files where they lie on disk.
+        target: the task.
+        data: fingerprint of its data.
+        protocol: of the probe, precision resolved; its learning rate does not count.
+    """
+    identity = {key: x for key, x in protocol.identity.items() if key != "learning_rate"}
+    known: dict[str, str | None] = {"reference": model.reference, "revision": model.revision}
+    if files is not None:
+        known = {"files": files}
+    return content_hash({"model": known, "target": target, "data": data, "protocol": identity})
+
+
+@dataclass(frozen=True)
+class HeadScore:
+    """What came of one head.
+
+    Attributes:
+        seed: of its initial values, its data order and its dropout.
+        learning_rate: peak of its schedule.
+        result: scores and counts; the history is kept for the chosen learning rate only.
+        reason: why there is no result.
+    """
+
+    seed: int
+    learning_rate: float
+    result: RunResult | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """A probed model, or one that could not be probed, as it is stored.
+
+    Attributes:
+        id: of `probe_id`.
+        model: label, reference, revision (of a hub model: the commit) and weights' fingerprint.
+        target: the task.
+        data: that were used.
+        protocol: of the probe, precision resolved.
+        seeds: heads per learning rate.
+        learning_rates: that were tried.
+        estimators: names of what was asked for.
+        status: "done" has heads, "failed" a reason.
+        reason: why it failed, one line.
+        architecture: hash of the model's shape, which all models of a ranking share.
+        tokenizer: hash of its tokenizer's words; where it has none, whose it read.
+        learning_rate: the chosen one.
+        heads: of all seeds and learning rates.
+        answers: per test example, of the chosen learning rate's heads in the order of their seeds:
+            whether they were right, or for a regression their outputs; see `pack_answers`.
+        labels: for a regression, the test labels.
+        estimates: by estimator, beside "lp"; None where it is not defined.
+        notes: further things to know, one line each.
+        seconds: of loading, features, heads and estimators.
+        tokens: of one forward pass over all splits.
+        environment: versions and device.
+    """
+
+    id: str
+    model: BaseRef
+    target: str
+    data: DataStamp
+    protocol: Protocol
+    seeds: int
+    learning_rates: tuple[float, ...]
+    estimators: tuple[str, ...]
+    status: Status
+    reason: str | None = None
+    architecture: str | None = None
+    tokenizer: str | None = None
+    learning_rate: float | None = None
+    heads: tuple[HeadScore, ...] = ()
+    answers: str | None = None
+    labels: str | None = None
+    estimates: dict[str, float | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    tokens: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> tuple[HeadScore, ...]:
+        """The heads with a result at the chosen learning rate, by seed."""
+        found = [h for h in self.heads if h.learning_rate == self.learning_rate and h.result]
+        return tuple(sorted(found, key=lambda head: head.seed))
+
+    def covers(self, seeds: int, rates: tuple[float, ...], estimators: tuple[str, ...]) -> bool:
+        """Whether it has all that is asked for; a failed one has whatever is asked for."""
+        if self.status == "failed":
+            return True
+        same = self.seeds == seeds and set(rates) == set(self.learning_rates)
+        return same and set(estimators) <= set(self.estimators)
+
+
+@dataclass(frozen=True)
+class ProbeRecords:
+    """What a directory of probe records holds.
+
+    Attributes:
+        by_key: (label, id) → record.
+        problems: files that are not whole, valid records; their models count as not done.
+    """
+
+    by_key: Mapping[tuple[str, str], ProbeRecord]
+    problems: tuple[Problem, ...] = ()
+
+
+class ProbeStore:
+    """The probe records of one results directory, below its `probes/`."""
+
+    def __init__(self, out: Path) -> None:
+        self.root = out / FOLDER
+
+    def path(self, record: ProbeRecord) -> Path:
+        """Returns the file of a record; it always lies inside the store."""
+        # Names that only differ where they are no harmless part of a path get different files.
+        name = safe_name(record.model.label)
+        own = "" if name == record.model.label else f"--{content_hash(record.model.label, 8)}"
+        return self.root / safe_name(record.target) / f"{name}{own}--{record.id}.json"
+
+    def write(self, record: ProbeRecord) -> Path:
+        """Writes a record: after a crash the file is either whole or not there."""
+        path = self.path(record)
+        plain = {"schema": SCHEMA_VERSION, **to_plain(asdict(record))}
+        write_atomic(path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
+        return path
+
+    def read_all(self) -> ProbeRecords:
+        """Reads every record; files that are none become problems."""
+        found: dict[tuple[str, str], ProbeRecord] = {}
+        records, problems = read_each(self.root, read_probe)
+        for record in records:
+            key = (record.model.label, record.id)
+            if key not in found or found[key].status == "failed":
+                found[key] = record
+        return ProbeRecords(found, problems)
+
+
+def read_probe(path: Path) -> ProbeRecord:
+    """Reads one record file.
+
+    Raises:
+        IntertrainError: it is truncated, not JSON, or not a probe's record.
+    """
+    raw = read_json(path)
+    if not isinstance(raw, Mapping) or raw.get("schema") != SCHEMA_VERSION:
+        raise IntertrainError(f"not a probe's record of schema {SCHEMA_VERSION}")
+    content = {key: value for key, value in raw.items() if key != "schema"}
+    record: ProbeRecord = build(ProbeRecord, content, "", "key")
+    if not path.name.endswith(f"--{record.id}.json"):
+        raise IntertrainError(f"its name does not end in its id, --{record.id}.json")
+    if (record.status == "done") != (bool(record.chosen) and record.reason is None):
+        raise IntertrainError("a record has scores if it is done, else a reason")
+    return record
+
+
+def choose_rate(heads: Sequence[HeadScore]) -> float | None:
+    """Returns the learning rate with the best mean validation score; None where none has a result.
+
+    A rate at which a head diverged comes after those at which none did; of equals, the lower wins.
+    """
+    by_rate: dict[float, list[float]] = {}
+    for head in heads:
+        if head.result is not None:
+            by_rate.setdefault(head.learning_rate, []).append(head.result.validation)
+    if not by_rate:
+        return None
+    return min(by_rate, key=lambda rate: (-len(by_rate[rate]), -np.mean(by_rate[rate]), rate))
+
+
+def pack_answers(answers_SxN: NDArray[Any]) -> str:
+    """Packs right-or-wrong [S, N] as bits, or float32 outputs, into compressed base64."""
+    data = answers_SxN.astype("<f4") if answers_SxN.dtype.kind == "f" else np.packbits(answers_SxN)
+    return base64.b64encode(zlib.compress(data.tobytes(), 9)).decode("ascii")
+
+
+def unpack_answers(text: str, heads: int, examples: int, outputs: bool) -> NDArray[Any]:
+    """Returns what `pack_answers` packed: bool [S, N], or float32 where `outputs` is true."""
+    data = zlib.decompress(base64.b64decode(text))
+    if outputs:
+        return np.frombuffer(data, "<f4").reshape(heads, examples)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=heads * examples)
+    return bits.reshape(heads, examples).astype(np.bool_)

@@ -1,0 +1,1 @@
+"""A study of gains: what is analysed, its statistics, and its result."""

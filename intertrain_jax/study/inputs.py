@@ -1,0 +1,380 @@
+"""What is analysed: a results directory, a matrix, scores or a leaderboard, as one frozen study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.doctor.examine import Finding, examine
+from intertrain_jax.readers.csv import (
+    FEWEST_MODELS,
+    RUN_COLUMNS,
+    check_enough,
+    check_percent,
+    check_unique,
+    no_pretrained,
+    number,
+    number_table,
+    read_csv,
+    run_scores,
+    run_table,
+)
+from intertrain_jax.readers.leaderboard import Leaderboard
+from intertrain_jax.records.runs import Record
+from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
+from intertrain_jax.study.files import Analysis
+
+Kind = Literal["results", "matrix", "scores", "leaderboard"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Gains of M base models on T targets, and whatever else is known of them.
+
+    Attributes:
+        name: what it is called, from its directory or file.
+        kind: where it comes from.
+        pretrained: what the pretrained model is called.
+        gains: the matrices, [M, T]; without seeds every count is 0 or 1.
+        runs: base, target, seed, status, score, reason of every run; None where only means are known.
+        records: run id → record; empty but for a results directory.
+        pretrained_scores: [T] the pretrained model's scores in percent; empty where unknown.
+        probe: base model → score of its linear probe in percent; empty where there is none.
+        groups: name of a group → its tasks, each in one group only; those of the study.
+        sources: base model → the task that it was trained on, where it is known.
+        train_sizes, test_sizes: task → examples, where known.
+        left_out: rows of a leaderboard that are left out as suspicious, with all that was found.
+        with_suspicious: base model → average gain, and its probe, of all rows; None but for a
+            leaderboard.
+        notes: what the reader must know of the input, one sentence each.
+    """
+
+    name: str
+    kind: Kind
+    pretrained: str
+    gains: GainMatrices
+    runs: pd.DataFrame | None = None
+    records: Mapping[str, Record] = field(default_factory=dict)
+    pretrained_scores: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=float))
+    probe: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=float))
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    train_sizes: Mapping[str, int] = field(default_factory=dict)
+    test_sizes: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[Finding, ...] = ()
+    with_suspicious: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def cells(self) -> int:
+        """Cells of the matrix."""
+        return int(self.gains.n.size)
+
+    @property
+    def missing(self) -> int:
+        """Cells without a gain."""
+        return int(self.gains.mean.isna().to_numpy().sum())
+
+    @property
+    def thin(self) -> int:
+        """Cells with a gain, but from fewer seeds than were asked for."""
+        n = self.gains.n.to_numpy()
+        return int(((n > 0) & (n < self.gains.asked)).sum())
+
+
+def study_of_results(
+    name: str,
+    analysis: Analysis,
+    records: Mapping[str, Record],
+    pretrained: str,
+    groups: Mapping[str, tuple[str, ...]],
+) -> Study:
+    """Returns the study of an experiment.
+
+    Args:
+        name: of the experiment.
+        analysis: of its records.
+        records: run id → record.
+        pretrained: label of the pretrained model's row.
+        groups: name → tasks, disjoint.
+    """
+    in_matrix = [records[run] for run in analysis.runs["id"] if run in records]
+    # Runs on tasks that are sources only are not of the matrix; other records are another grid's.
+    sources = {record.base.source_run for record in in_matrix} & set(records)
+    done = [
+        (record, record.result)
+        for record in (*in_matrix, *(records[run] for run in sources if run))
+        if record.result is not None
+    ]
+    baseline = analysis.scores[analysis.scores["base"] == pretrained].set_index("target")["mean"]
+    names = [*analysis.gains.mean.index, *analysis.gains.mean.columns]
+    return Study(
+        name=name,
+        kind="results",
+        pretrained=pretrained,
+        gains=analysis.gains,
+        runs=analysis.runs,
+        records=records,
+        pretrained_scores=baseline,
+        groups=_of_study(groups, names),
+        sources={r.base.label: r.base.source_task for r in in_matrix if r.base.source_task},
+        train_sizes={record.target: result.n_train for record, result in done},
+        # A correlation of ranks has no sampling error of a proportion.
+        test_sizes={r.target: result.n_test for r, result in done if result.metric == "accuracy"},
+        notes=_metric_notes(in_matrix),
+    )
+
+
+def read_matrix(
+    path: Path,
+    groups: Mapping[str, tuple[str, ...]],
+    train_sizes: Mapping[str, int],
+    pretrained: str | None = None,
+) -> Study:
+    """Reads a matrix of gains: the first column names base models, the others are targets.
+
+    Args:
+        path: CSV file such as an experiment's `gains.csv`.
+        groups: name → tasks, disjoint.
+        train_sizes: task → training examples, where known.
+        pretrained: if given, the file holds scores, and this row's are taken away from the others'.
+
+    Raises:
+        IntertrainError: it is no such matrix, or has fewer than three models or no gains at all.
+    """
+    header, rows = read_csv(path)
+    names = [row[0] for row in rows]
+    check_unique(path, "row", names)
+    check_unique(path, "column", header)
+    table = number_table(path, header, rows).set_axis(pd.Index(names, name="base"))
+    baseline = pd.Series(dtype=float)
+    if pretrained is not None:
+        if pretrained not in names:
+            raise no_pretrained(path, pretrained, names)
+        baseline = table.T[pretrained]
+        check_percent(path, table.to_numpy().ravel())
+        table = (table - baseline).drop(index=pretrained)
+    check_enough(path, table)
+    return Study(
+        name=path.stem,
+        kind="matrix",
+        pretrained=pretrained or "PT",
+        gains=single_scores(table),
+        pretrained_scores=baseline,
+        groups=_of_study(groups, [*names, *header[1:]]),
+        sources=_tasks_among(table.index, train_sizes),
+        train_sizes=train_sizes,
+        notes=("The file has one number per cell: nothing is known of seeds.",),
+    )
+
+
+def read_scores(
+    path: Path,
+    groups: Mapping[str, tuple[str, ...]],
+    train_sizes: Mapping[str, int],
+    pretrained: str,
+) -> Study:
+    """Reads scores in long form: columns base, target, seed and score, one row per run.
+
+    A row without a score is a run that is known to be missing.
+
+    Raises:
+        IntertrainError: it is no such table, a run has two rows, the pretrained model has none, or
+            there are fewer than three other models or no gains at all.
+    """
+    header, rows = read_csv(path)
+    for column in RUN_COLUMNS:
+        if column not in header:
+            raise IntertrainError(
+                f"scores {str(path)!r} must have the columns {', '.join(RUN_COLUMNS)}, but"
+                f" {column!r} is missing.{nearest(column, header)} Rename or add it."
+            )
+    table = run_table(path, header, rows)
+    names = list(dict.fromkeys(table["base"]))
+    if pretrained not in names:
+        raise no_pretrained(path, pretrained, names)
+    table["score"] = run_scores(path, table)
+    check_percent(path, table["score"].to_numpy())
+    table["status"] = np.where(table["score"].notna(), "done", "missing")
+    table["reason"] = ""
+    targets = list(dict.fromkeys(table["target"]))
+    gains = gain_matrices(table, pretrained, names, targets, table["seed"].nunique())
+    check_enough(path, gains.mean)
+    baseline = table[table["base"] == pretrained].groupby("target", sort=False)["score"].mean()
+    return Study(
+        name=path.stem,
+        kind="scores",
+        pretrained=pretrained,
+        gains=gains,
+        runs=table,
+        pretrained_scores=baseline,
+        groups=_of_study(groups, [*names, *targets]),
+        sources=_tasks_among(gains.mean.index, train_sizes),
+        train_sizes=train_sizes,
+    )
+
+
+def study_of_leaderboard(
+    name: str,
+    board: Leaderboard,
+    groups: Mapping[str, tuple[str, ...]],
+    train_sizes: Mapping[str, int],
+    test_sizes: Mapping[str, int],
+    keep_suspicious: bool = False,
+) -> Study:
+    """Returns the study of a published table; suspicious rows are left out unless told otherwise.
+
+    Args:
+        name: of the file.
+        board: the table.
+        groups: name → columns, disjoint.
+        train_sizes, test_sizes: column → examples, where known.
+        keep_suspicious: whether to analyse the suspicious rows too.
+
+    Raises:
+        IntertrainError: the pretrained model's row cannot be trusted, or fewer than three others can.
+    """
+    findings = examine(board.scores, board.names, board.average)
+    if board.pretrained in findings.suspicious and not keep_suspicious:
+        reasons = [f.evidence for f in findings.findings if f.row == board.pretrained]
+        raise IntertrainError(
+            f"leaderboard {name!r}: the row of the pretrained model"
+            f" {board.names[board.pretrained]!r} is suspicious ({reasons[0]}). Mend it, or keep such"
+            " rows with --keep-suspicious."
+        )
+    baseline = board.scores.T[board.pretrained]
+    gains = (board.scores - baseline).drop(index=board.pretrained)
+    tested = gains[gains.notna().any(axis=1)]
+    labels = _labels(board.names)
+    everything = pd.DataFrame(
+        {
+            "average": tested.mean(axis=1).where(tested.notna().all(axis=1)),
+            "probe": board.probe.reindex(tested.index),
+            "suspicious": [row in findings.suspicious for row in tested.index],
+        }
+    )
+    kept = tested if keep_suspicious else tested.drop(index=tested.index[everything["suspicious"]])
+    if len(kept) < FEWEST_MODELS:
+        raise IntertrainError(
+            f"leaderboard {name!r} must have at least {FEWEST_MODELS} tested models besides the"
+            f" pretrained one that can be trusted, has {len(kept)}. See `intertrain-jax doctor`."
+        )
+    out = tuple(f for f in findings.findings if f.row in tested.index and f.row not in kept.index)
+    probe = board.probe.reindex(kept.index)
+    probe.index = pd.Index(labels.loc[kept.index])
+    untested = len(gains) - len(tested)
+    kept = kept.set_axis(pd.Index(labels.loc[kept.index], name="base"))
+    notes = ["The table has one score per cell: nothing is known of seeds."]
+    if untested:
+        notes.append(f"{untested:,} rows have no score on any target, and do not count.")
+    return Study(
+        name=name,
+        kind="leaderboard",
+        pretrained=str(board.names[board.pretrained]),
+        gains=single_scores(kept),
+        pretrained_scores=baseline,
+        probe=probe.dropna(),
+        groups=_of_study(groups, [str(column) for column in kept.columns]),
+        train_sizes=train_sizes,
+        test_sizes=test_sizes,
+        left_out=out,
+        with_suspicious=everything,
+        notes=(*notes, *findings.notes),
+    )
+
+
+def read_probe(path: Path) -> pd.Series[float]:
+    """Reads the linear probe's score of every base model.
+
+    From a ranking's columns "model" and "score", or from the first two columns of another CSV file.
+
+    Raises:
+        IntertrainError: it is no such table, or a model has two rows.
+    """
+    header, rows = read_csv(path)
+    ranked = {"model", "score"} <= set(header)
+    name, score = (header.index("model"), header.index("score")) if ranked else (0, 1)
+    check_unique(path, "row", [row[name] for row in rows])
+    return pd.Series(
+        {row[name]: number(path, row[score], row[name], header[score]) for row in rows}, dtype=float
+    )
+
+
+def probe_of_results(study: Study) -> pd.Series[float]:
+    """Returns the linear probe's scores from a grid of probes: each base model's mean score on MNLI.
+
+    Args:
+        study: of a results directory; where it has one target only, that target takes MNLI's place.
+
+    Raises:
+        IntertrainError: its runs trained more than the head, or it has several targets without MNLI.
+    """
+    runs, targets = study.runs, [str(target) for target in study.gains.mean.columns]
+    assert runs is not None
+    methods = {study.records[run].protocol.method for run in runs["id"] if run in study.records}
+    if methods != {"probe"}:
+        raise IntertrainError(
+            f"probes of {study.name!r} must come from runs with protocol.method 'probe', but the"
+            f" runs there have {', '.join(sorted(map(repr, methods)))}. Name a grid of probes."
+        )
+    target = "mnli" if "mnli" in targets else targets[0]
+    if target != "mnli" and len(targets) > 1:
+        raise IntertrainError(
+            f"probes of {study.name!r} must be of one target, or of mnli among others, but are of"
+            f" {', '.join(targets)}. Set targets to one of them."
+        )
+    found = runs[(runs["target"] == target) & (runs["status"] == "done")]
+    return found.groupby("base", sort=False)["score"].mean()
+
+
+def single_scores(gains: pd.DataFrame) -> GainMatrices:
+    """Returns matrices for gains of which one number per cell is known: no spread, nothing tested."""
+    unknown = pd.DataFrame(np.nan, index=gains.index, columns=gains.columns)
+    return GainMatrices(
+        mean=gains,
+        std=unknown,
+        n=gains.notna().astype(int),
+        asked=1,
+        significant=unknown,
+        p=unknown,
+        q=benjamini_hochberg(unknown),
+    )
+
+
+def _of_study(
+    groups: Mapping[str, tuple[str, ...]], names: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the groups cut to a study's names; those without any are left out."""
+    known = set(names)
+    cut = {group: tuple(n for n in members if n in known) for group, members in groups.items()}
+    return {group: members for group, members in cut.items() if members}
+
+
+def _tasks_among(rows: Iterable[str], tasks: Mapping[str, int]) -> dict[str, str]:
+    """Returns the rows that bear the name of a known task: they are taken to be trained on it."""
+    return {str(row): str(row) for row in rows if row in tasks}
+
+
+def _labels(names: pd.Series[str]) -> pd.Series[str]:
+    """Returns names that are unique: models in several rows get the row's number."""
+    repeated = names.duplicated(keep=False)
+    numbered = names.astype(str) + [f" (row {row})" for row in names.index]
+    return names.astype(str).where(~repeated, numbered)
+
+
+def _metric_notes(records: Sequence[Record]) -> tuple[str, ...]:
+    """Says which targets are not scored by accuracy, and whether rows were cut."""
+    others = sorted({r.target for r in records if r.result and r.result.metric != "accuracy"})
+    notes = []
+    if others:
+        notes.append(f"Scored by rank correlation, not accuracy: {', '.join(others)}.")
+    limits = sorted({str(r.data.source.get("limit")) for r in records} - {"None"})
+    if limits:
+        notes.append(f"Test only: every split was cut to {', '.join(limits)} rows.")
+    return tuple(notes)

@@ -1,0 +1,43 @@
+"""Scores of an experiment out of its records, joined by (base model, target, seed)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from intertrain_jax.records.runs import Record
+from intertrain_jax.stats.gains import Expected
+
+
+def score_table(expected: Iterable[Expected], records: Mapping[str, Record]) -> pd.DataFrame:
+    """Returns one row per expected run: base, target, seed, status, score, reason, id.
+
+    Args:
+        expected: the runs that the matrix needs.
+        records: run id → record.
+
+    Returns:
+        `status` is "done", "failed" or "missing"; only done runs have a score (percent on test).
+    """
+    rows = []
+    for run in expected:
+        record = records.get(run.id)
+        done = record is not None and record.result is not None
+        rows.append(
+            {
+                "base": run.base,
+                "target": run.target,
+                "seed": run.seed,
+                "status": "missing" if record is None else record.status,
+                "score": record.result.test if done and record and record.result else np.nan,
+                "reason": "" if record is None else record.reason or "",
+                "id": run.id,
+            }
+        )
+    columns = ["base", "target", "seed", "status", "score", "reason", "id"]
+    table = pd.DataFrame(rows, columns=columns)
+    if table.duplicated(["base", "target", "seed"]).any():
+        raise ValueError("two expected runs have the same base, target and seed")
+    return table.astype({"score": float})

@@ -1,0 +1,153 @@
+"""Configurations: bundled files, overrides, strictness, ranges, round trip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.experiment import (
+    DataConfig,
+    EngineConfig,
+    ExperimentConfig,
+    ModelConfig,
+    load_config,
+)
+from intertrain_jax.config.files import bundled_configs, to_yaml
+from intertrain_jax.config.protocol import Protocol
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def test_every_file_in_configs_is_bundled() -> None:
+    files = {
+        path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml")
+    }
+    assert set(bundled_configs()) == files >= {"quickstart", "real-small", "paper/inhouse-roberta"}
+
+
+@pytest.mark.parametrize("name", sorted(bundled_configs()))
+def test_every_file_in_configs_parses(name: str) -> None:
+    config = load_config(name, [])
+    assert config.name == name.rpartition("/")[2]
+    text = bundled_configs()[name].read_text("utf-8")
+    assert text.startswith("# ")
+    assert "intertrain-jax grid" in text
+
+
+@pytest.mark.parametrize("name", sorted(bundled_configs()))
+def test_resolved_yaml_reads_back_equal(name: str, tmp_path: Path) -> None:
+    config = load_config(
+        name, ["protocol.learning_rate=3e-5", "tasks=[{name: own, labels: [a, b]}]"]
+    )
+    path = tmp_path / "experiment.yaml"
+    path.write_text(to_yaml(config), "utf-8")
+    assert load_config(str(path), []) == config
+
+
+def test_resolved_yaml_has_the_defaults() -> None:
+    text = to_yaml(load_config("quickstart", []))
+    assert "adam_beta2: 0.999" in text
+    assert "keep_checkpoints: false" in text
+
+
+def test_the_papers_protocol_is_the_default() -> None:
+    roberta, bert = load_config("paper/inhouse-roberta"), load_config("paper/inhouse-bert")
+    assert roberta.protocol == Protocol()
+    assert bert.protocol == replace(Protocol(), learning_rate=2e-5, weight_decay=0.0)
+
+
+def test_overrides_win_in_order() -> None:
+    config = load_config("quickstart", ["seeds=2", "seeds=3", "protocol.epochs=7", "out=/x"])
+    assert (config.seeds, config.protocol.epochs, config.out_dir) == (3, 7.0, Path("/x"))
+
+
+def test_default_results_directory() -> None:
+    assert load_config("quickstart").out_dir == Path("results/quickstart")
+
+
+def test_whole_numbers_are_the_same_protocol_as_floats() -> None:
+    assert type(Protocol(epochs=3).epochs) is float
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("protocl.epochs=3", "unknown config key 'protocl'. Did you mean 'protocol'"),
+        ("protocol.epoch=3", "unknown config key 'protocol.epoch'. Did you mean 'epochs'"),
+        ("seeds=0", "config key 'seeds' must be >= 1, got 0"),
+        ("seeds=two", "config key 'seeds' must be a whole number, got 'two'"),
+        ("protocol.learning_rate=0", "'protocol.learning_rate' must be > 0, got 0.0"),
+        ("protocol.learning_rate=.nan", "'protocol.learning_rate' must be a number, got nan"),
+        ("protocol.batch_size=0", "'protocol.batch_size' must be >= 1"),
+        ("protocol.warmup_fraction=1.5", r"'protocol.warmup_fraction' must be in \[0, 1\]"),
+        ("protocol.dropout=1", r"'protocol.dropout' must be in \[0, 1\)"),
+        ("protocol.max_length=4", "'protocol.max_length' must be >= 8"),
+        ("protocol.method=lora", "'protocol.method' must be 'finetune' or 'probe' or 'lp_then_ft'"),
+        ("protocol.epochs=null", "may be null only where 'protocol.max_examples' bounds"),
+        ("engine.lanes=0", "'engine.lanes' must be >= 1 or 'auto', got 0"),
+        ("engine.lanes=many", "'engine.lanes' must be a whole number or 'auto', got 'many'"),
+        ("engine.checkpoint_minutes=0", "'engine.checkpoint_minutes' must be > 0"),
+        ("data.limit=0", "'data.limit' must be >= 1"),
+        ("targets=[]", "'targets' must name at least one task"),
+        ("targets=mnli", "'targets' must be a list"),
+        ("sources=[a, a]", "'sources' must name each entry once"),
+        ("model.bases=[a, a]", "'model.bases' must name each entry once"),
+        ("name=../up", "'name' must be letters, digits"),
+        ("model=roberta", "'model' must be a mapping"),
+    ],
+)
+def test_bad_values_are_named(override: str, message: str) -> None:
+    with pytest.raises(IntertrainError, match=message) as caught:
+        load_config("quickstart", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_lp_then_ft_needs_room_for_finetuning() -> None:
+    Protocol(method="lp_then_ft", epochs=3)
+    with pytest.raises(IntertrainError, match=r"probe_epochs.*less than protocol.epochs \(2\)"):
+        Protocol(method="lp_then_ft", epochs=2)
+
+
+def test_examples_alone_may_bound_a_run() -> None:
+    assert Protocol(epochs=None, max_examples=100).max_examples == 100
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ModelConfig(pretrained=3), "'model.pretrained' must be text"),  # type: ignore[arg-type]
+        (lambda: DataConfig(limit=-1), "'data.limit'"),
+        (lambda: EngineConfig(row_length=8), "'engine.row_length' must be >= 16 or 'auto'"),
+        (lambda: ExperimentConfig("x", ModelConfig("m"), (), ()), "'targets'"),
+    ],
+)
+def test_values_are_checked_in_python_too(make: Any, message: str) -> None:
+    with pytest.raises(IntertrainError, match=message):
+        make()
+
+
+def test_unknown_name_lists_the_bundled_ones(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match=r"quickstart.*Did you mean 'quickstart'"):
+        load_config("quikstart")
+    with pytest.raises(IntertrainError, match="neither a file nor a bundled"):
+        load_config(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- a\n", "must be a mapping of keys, got a list"),
+        (b"", "must be a mapping of keys, got nothing"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"name: x\nmodel: {pretrained: m}\ntargets: [t]\n", "config key 'sources' is missing"),
+    ],
+)
+def test_broken_files(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(content)
+    with pytest.raises(IntertrainError, match=message):
+        load_config(str(path))

@@ -1,0 +1,163 @@
+"""Doctor's rules, and what they find in the published leaderboards."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from intertrain_jax.doctor.examine import Findings, examine, repair
+from intertrain_jax.readers.leaderboard import Leaderboard, read_leaderboard
+
+
+def sound(rows: int = 20, columns: int = 6) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    centre = np.linspace(50, 90, columns)
+    return pd.DataFrame(centre + rng.normal(size=(rows, columns)), columns=list("abcdef")[:columns])
+
+
+def named(scores: pd.DataFrame) -> pd.Series:
+    return pd.Series([f"m{row}" for row in scores.index])
+
+
+def rules(found: Findings) -> list[tuple[int, str, str]]:
+    return [(f.row, f.rule, f.severity) for f in found.findings]
+
+
+def test_a_sound_table_has_no_findings() -> None:
+    scores = sound()
+    found = examine(scores, named(scores), scores.mean(axis=1))
+    assert rules(found) == [] and found.suspicious == frozenset() and found.notes == ()
+    assert repair(scores, found).equals(scores)
+
+
+def test_the_second_row_of_a_model_is_an_error() -> None:
+    scores, names = sound(), named(sound())
+    names[7] = " M3"
+    found = examine(scores, names)
+    assert rules(found) == [(7, "same name", "error")]
+    assert "as row 3; 6 of 6 scores differ: rank" in found.findings[0].evidence
+
+
+def test_equal_scores_under_another_name_are_an_error_and_untested_rows_are_not() -> None:
+    scores = sound()
+    scores.loc[9] = scores.loc[2]
+    scores.loc[9, "b"] = scores.loc[2, "b"] = np.nan
+    scores.loc[[4, 5]] = np.nan
+    assert rules(examine(scores, named(scores))) == [(9, "same scores", "error")]
+
+
+@pytest.mark.parametrize("value", [-1.0, 100.5])
+def test_impossible_scores_are_errors(value: float) -> None:
+    scores = sound()
+    scores.loc[3, "c"] = value
+    assert rules(examine(scores, named(scores))) == [(3, "out of range", "error")]
+
+
+def test_gains_and_rank_correlations_may_be_negative() -> None:
+    gains = sound() - sound().median()
+    assert rules(examine(gains, named(gains), kind="gains")) == []
+    scores = sound().rename(columns={"c": "stsb"})
+    scores.loc[3, "stsb"] = -4.0
+    assert [rule for _, rule, _ in rules(examine(scores, named(scores)))] == ["outlier"]
+
+
+def test_wrong_averages_are_seen_beyond_their_rounding() -> None:
+    scores = sound().round(2)
+    average = scores.mean(axis=1).round(1)
+    assert rules(examine(scores, named(scores), average)) == []
+    average[3] += 0.3
+    assert rules(examine(scores, named(scores), average)) == [(3, "average", "warning")]
+    scores.loc[4] = np.nan
+    found = examine(scores, named(scores), average)
+    assert "the row has no scores" in found.findings[-1].evidence
+
+
+def test_one_odd_cell_is_a_warning_and_several_are_an_error() -> None:
+    scores = sound()
+    scores.loc[3, "a"] = 5.0
+    scores.loc[8, ["a", "c", "e"]] = [3.0, 11.0, 2.0]
+    found = examine(scores, named(scores))
+    assert rules(found) == [(3, "outlier", "warning"), (8, "outlier", "error")]
+    assert found.suspicious == {8}
+
+
+def test_swapped_cells_are_named_and_put_back() -> None:
+    scores = sound()
+    truth = scores.copy()
+    scores.loc[3, ["a", "e"]] = truth.loc[3, ["e", "a"]].to_numpy()
+    found = examine(scores, named(scores))
+    assert rules(found) == [(3, "swapped", "error")]
+    assert found.findings[0].confidence > 0.9
+    assert repair(scores, found).equals(truth)
+
+
+def test_thin_columns_are_not_compared_and_named() -> None:
+    scores = sound(rows=7)
+    assert "fewer than 8 models have scores there: a, b" in examine(scores, named(scores)).notes[0]
+
+
+def test_the_table_of_findings_has_a_row_each() -> None:
+    scores = sound()
+    scores.loc[3, ["a", "e"]] = scores.loc[3, ["e", "a"]].to_numpy()
+    table = examine(scores, named(scores)).table
+    assert table["rule"].tolist() == ["swapped"]
+    assert table["repaired"][0].startswith("a=") and "; e=" in table["repaired"][0]
+
+
+@pytest.fixture(scope="module")
+def board(published: Path) -> Leaderboard:
+    return read_leaderboard(published / "model-recycling" / "roberta-base_table.csv")
+
+
+@pytest.fixture(scope="module")
+def found(board: Leaderboard) -> Findings:
+    return examine(board.scores, board.names, board.average)
+
+
+def test_shifted_rows_of_the_published_table_are_found_and_sound_ones_are_not(
+    board: Leaderboard, found: Findings
+) -> None:
+    full = board.scores[board.scores.notna().all(axis=1)]
+    shifted = full.index[full["sst_5bins"] > 75]
+    assert len(shifted) == 38 and set(shifted) <= found.suspicious
+    distance = (full - full.median()).abs()
+    within = (distance <= 5 * 1.4826 * distance.median()).all(axis=1)
+    clean = set(full.index[within])
+    assert len(clean) > 150
+    # One of them is the pretrained model in a second row.
+    alarms = {f.row for f in found.findings if f.row in clean}
+    assert len(alarms) <= 0.02 * len(clean)
+
+
+def test_the_order_is_the_one_in_which_the_site_s_pipeline_lists_its_runs(
+    published: Path, found: Findings
+) -> None:
+    runs = pd.read_csv(
+        published / "model-recycling" / "models_results_roberta_base_pretrain.csv", sep="\t"
+    )
+    assert list(found.order) == list(dict.fromkeys(runs["dataset name"]))
+    assert found.order_rows >= 30
+
+
+def test_muppet_lacks_dbpedia(board: Leaderboard, found: Findings) -> None:
+    row = board.names.tolist().index("facebook/muppet-roberta-base")
+    (finding,) = [f for f in found.findings if f.row == row]
+    assert finding.rule == "shifted" and finding.missing == ("dbpedia",)
+    assert finding.confidence > 0.95
+    for column, value in {"sst2": 94.8, "sst_5bins": 58.1, "mnli": 87.1, "qnli": 93.0}.items():
+        assert finding.repaired[column] == pytest.approx(value, abs=0.06)
+
+
+def test_repaired_rows_pass(board: Leaderboard, found: Findings) -> None:
+    again = examine(repair(board.scores, found), board.names)
+    assert sum(f.rule in ("shifted", "swapped", "permuted") for f in again.findings) <= 3
+
+
+def test_the_published_table_takes_seconds(board: Leaderboard) -> None:
+    start = time.process_time()
+    examine(board.scores, board.names, board.average)
+    assert time.process_time() - start < 8.0

@@ -1,0 +1,60 @@
+"""Two measurements of the same models, from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.study.pairs import analyse_pairs, read_pairs
+
+TEXT = "model,lp,avg\na,1,2\nb,2,\nc,3,5\nd,4,4\ne,6,1\n"
+
+
+def test_pairs_with_a_gap(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(TEXT, "utf-8")
+    pairs = read_pairs(file, "lp", "avg")
+    assert pairs.models == ("a", "b", "c", "d", "e")
+    found = analyse_pairs(pairs)
+    expected = stats.linregress([1, 3, 4, 6], [2, 5, 4, 1])
+    assert found.pearson.n == found.line.n == 4
+    assert found.pearson.value == pytest.approx(expected.rvalue)
+    assert (found.line.slope, found.line.intercept) == pytest.approx(
+        (expected.slope, expected.intercept)
+    )
+    assert found.spearman.value == pytest.approx(stats.spearmanr([1, 3, 4, 6], [2, 5, 4, 1])[0])
+
+
+def test_the_published_table(published: Path) -> None:
+    pairs = read_pairs(published / "paper_table4_roberta.csv", "lp_gain_mnli", "avg_gain_general")
+    found = analyse_pairs(pairs)
+    assert found.pearson.n == 66
+    assert round(found.pearson.value, 2) == 0.66
+    assert round(found.spearman.value, 2) == 0.51
+    assert (round(found.line.slope, 3), round(found.line.intercept, 2)) == (0.126, -1.83)
+    # The line of App. F is outside both intervals.
+    assert not found.line.slope_low < 0.0822 < found.line.slope_high
+    assert not found.line.intercept_low < -0.940 < found.line.intercept_high
+    assert np.isfinite([found.pearson.low, found.spearman.low]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "message"),
+    [
+        (TEXT, "LP", r"must have the column 'LP', but has model, lp, avg\. Did you mean 'lp'"),
+        (TEXT.replace("c,3", "c,three"), "lp", "row 'c', column 'lp' must be a number or empty"),
+        (TEXT.replace("c,3", "c,"), "model", "row 'a', column 'model' must be a number"),
+        ("lp,avg\n1,2\n2,\n3,4\n", "lp", "at least 3 rows with both 'lp' and 'avg', has 2"),
+        ("lp,avg\n1,2\nx,\n3,4\n", "lp", "row 'line 3', column 'lp'"),
+    ],
+)
+def test_bad_pairs_are_one_line(tmp_path: Path, text: str, x: str, message: str) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(text, "utf-8")
+    with pytest.raises(IntertrainError, match=message) as raised:
+        read_pairs(file, x, "avg")
+    assert "\n" not in str(raised.value)
