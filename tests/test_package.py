@@ -85,7 +85,7 @@ def test_help_is_quick() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("cli.execute", "cli.inputs", "cli.studies", "cli.tasks", "grid.status"),
+        *("cli.execute", "cli.inputs", "cli.studies", "cli.tasks", "planning.status"),
         *("report.analysis", "report.terminal", "study.files", "study.analyse"),
     ],
 )

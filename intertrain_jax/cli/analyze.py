@@ -194,7 +194,7 @@ def _read_file(
     keep_suspicious: bool,
 ) -> Study:
     from intertrain_jax.cli.studies import published_sizes, task_groups
-    from intertrain_jax.grid.plan import PRETRAINED
+    from intertrain_jax.planning.plan import PRETRAINED
     from intertrain_jax.readers.leaderboard import read_leaderboard
     from intertrain_jax.study.inputs import read_matrix, read_scores, study_of_leaderboard
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from intertrain_jax.doctor.examine import Findings
+    from intertrain_jax.diagnosis.examine import Findings
 
 FOUND = 1
 
@@ -49,8 +49,8 @@ def command(
 
     Exit codes: 0 nothing found, 1 something found, 2 bad input.
     """
-    from intertrain_jax.doctor.examine import Findings, examine
-    from intertrain_jax.doctor.inputs import read_subject
+    from intertrain_jax.diagnosis.examine import Findings, examine
+    from intertrain_jax.diagnosis.inputs import read_subject
     from intertrain_jax.records.store import write_atomic
     from intertrain_jax.report.terminal import make_console
 

@@ -19,8 +19,8 @@ from intertrain_jax.config.protocol import Precision, Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
 from intertrain_jax.data.text import tokenizer_fingerprint
-from intertrain_jax.grid.plan import PRETRAINED, Plan, Run, build_plan, record_of
-from intertrain_jax.grid.status import done_and_failed
+from intertrain_jax.planning.plan import PRETRAINED, Plan, Run, build_plan, record_of
+from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.records.results_dir import (
     Resolution,
     check_out_dir,

@@ -8,8 +8,8 @@ from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.load import TaskData, is_local, load_task
 from intertrain_jax.data.task import Task
 from intertrain_jax.data.tasks import expand
-from intertrain_jax.grid.estimates import TASK_SIZES, TaskSize
-from intertrain_jax.grid.plan import Plan, build_plan
+from intertrain_jax.planning.estimates import TASK_SIZES, TaskSize
+from intertrain_jax.planning.plan import Plan, build_plan
 from intertrain_jax.records.results_dir import read_resolution
 
 # Of running text, special tokens aside; for tasks whose lengths nobody measured.

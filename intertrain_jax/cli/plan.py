@@ -10,8 +10,8 @@ from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
     from intertrain_jax.config.experiment import ExperimentConfig
-    from intertrain_jax.grid.estimates import Estimate
-    from intertrain_jax.grid.plan import Plan
+    from intertrain_jax.planning.estimates import Estimate
+    from intertrain_jax.planning.plan import Plan
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command(options: ExperimentOptions, explain: str | None) -> None:
         print_plan(config)
         return
     from intertrain_jax.cli.inputs import plan_offline
-    from intertrain_jax.grid.status import explain as explain_runs
+    from intertrain_jax.planning.status import explain as explain_runs
     from intertrain_jax.records.runs import RecordStore
 
     records = RecordStore(config.out_dir).read_all()
@@ -39,8 +39,8 @@ def command(options: ExperimentOptions, explain: str | None) -> None:
 def print_plan(config: ExperimentConfig) -> None:
     """Prints counts, tokens and hours of an experiment."""
     from intertrain_jax.cli.inputs import offline_sizes, plan_offline
-    from intertrain_jax.grid.estimates import encoder_parameters, estimate
-    from intertrain_jax.grid.status import done_and_failed
+    from intertrain_jax.planning.estimates import encoder_parameters, estimate
+    from intertrain_jax.planning.status import done_and_failed
     from intertrain_jax.records.runs import RecordStore
 
     plan = plan_offline(config)
@@ -79,7 +79,7 @@ def describe_runs(plan: Plan) -> list[str]:
 
 def describe_cost(cost: Estimate) -> list[str]:
     """Returns tokens and hours in words, and what they rest on."""
-    from intertrain_jax.grid.estimates import CPU_FLOPS, PEAK_FLOPS, UTILISATION
+    from intertrain_jax.planning.estimates import CPU_FLOPS, PEAK_FLOPS, UTILISATION
 
     lines = [
         f"tokens: {_short(cost.train_tokens)} trained on,"

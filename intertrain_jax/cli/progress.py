@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from intertrain_jax.grid.status import HEARTBEAT_FILE, Heartbeat, write_heartbeat
+from intertrain_jax.planning.status import HEARTBEAT_FILE, Heartbeat, write_heartbeat
 from intertrain_jax.report.terminal import make_console
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ def command(options: ExperimentOptions) -> None:
     """Print how many runs are done, failed, running and pending, and which failed and why."""
     from intertrain_jax.cli.inputs import plan_offline
     from intertrain_jax.cli.progress import duration
-    from intertrain_jax.grid.status import read_heartbeat, states
+    from intertrain_jax.planning.status import read_heartbeat, states
     from intertrain_jax.records.runs import RecordStore
 
     config = options.load(resume=True)

@@ -10,8 +10,8 @@ from typing import Any
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.tasks import list_tasks
-from intertrain_jax.grid.estimates import TASK_SIZES
-from intertrain_jax.grid.plan import PRETRAINED, Plan, build_plan
+from intertrain_jax.planning.estimates import TASK_SIZES
+from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.records.results_dir import read_experiment, read_resolution
 from intertrain_jax.records.runs import Records, RecordStore
 from intertrain_jax.stats.gains import Expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from intertrain_jax.grid.plan import Run
+from intertrain_jax.planning.plan import Run
 
 
 class Books:

@@ -8,10 +8,10 @@ from pathlib import Path
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.grid.plan import Plan
 from intertrain_jax.models.families.bert import EncoderConfig
 from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.hf.weights import Checkpoint
+from intertrain_jax.planning.plan import Plan
 from intertrain_jax.train.objectives import Classification
 
 

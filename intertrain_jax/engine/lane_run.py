@@ -11,7 +11,7 @@ import numpy as np
 
 from intertrain_jax.data.batches import Schedule, steps_from
 from intertrain_jax.data.packing import Block, BlockShape
-from intertrain_jax.grid.plan import Run
+from intertrain_jax.planning.plan import Run
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.stopping import Progress
 

@@ -30,8 +30,8 @@ from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.engine.refill import ReadyRun, next_run
 from intertrain_jax.engine.sharding import lane_mesh, replicated
 from intertrain_jax.engine.starts import Starts
-from intertrain_jax.grid.plan import Plan, Run
 from intertrain_jax.models.hf.weights import Checkpoint
+from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.records.runs import RunResult
 from intertrain_jax.train.arena import SplitView, backend_of, build_arena
 from intertrain_jax.train.hyper import hyper_of

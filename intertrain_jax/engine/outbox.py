@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 
 from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.grid.plan import Run
+from intertrain_jax.planning.plan import Run
 from intertrain_jax.records.runs import RunResult
 
 # A run's result, or None and the reason why there is none.

@@ -12,10 +12,10 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.grid.plan import Plan, Run
 from intertrain_jax.models.families.bert import EncoderConfig
 from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.train.objectives import Classification, Objective, TextToText
 
 Tree = Any

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.doctor.examine import Finding, examine
+from intertrain_jax.diagnosis.examine import Finding, examine
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     RUN_COLUMNS,

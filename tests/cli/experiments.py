@@ -11,7 +11,7 @@ from typing import Any
 from intertrain_jax.cli.execute import Engine
 from intertrain_jax.config.experiment import ExperimentConfig, config_from_mapping
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.grid.plan import Plan, Run
+from intertrain_jax.planning.plan import Plan, Run
 from tests.runs import made_up_score, make_result
 
 TASKS = ("alpha", "beta")

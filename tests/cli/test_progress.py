@@ -10,7 +10,7 @@ import pytest
 from intertrain_jax.cli import progress as module
 from intertrain_jax.cli.progress import ProgressDisplay, describe, duration, seconds_left
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.grid.status import read_heartbeat
+from intertrain_jax.planning.status import read_heartbeat
 
 HALF = GridProgress(done=4, failed=1, total=10, active=3, lanes=4, examples=5000, seconds=50.0)
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from intertrain_jax.cli import main
 from intertrain_jax.cli.execute import execute
-from intertrain_jax.grid.status import Heartbeat, write_heartbeat
+from intertrain_jax.planning.status import Heartbeat, write_heartbeat
 from tests.cli.experiments import FakeEngine, write_experiment
 
 

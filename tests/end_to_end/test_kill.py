@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from intertrain_jax.grid.status import HEARTBEAT_FILE
+from intertrain_jax.planning.status import HEARTBEAT_FILE
 
 KILLS = 10
 LONGEST_SECONDS = 8.0

@@ -14,8 +14,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.kept import export_sources
-from intertrain_jax.grid.plan import Plan
 from intertrain_jax.models.hf.weights import load_checkpoint
+from intertrain_jax.planning.plan import Plan
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_plan
 from tests.models.tiny_models import ModelFactory

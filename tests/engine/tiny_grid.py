@@ -15,12 +15,12 @@ from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.grid.plan import Plan, Run, build_plan
 from intertrain_jax.models.families.bert import EncoderConfig
 from intertrain_jax.models.families.t5 import T5Config
 from intertrain_jax.models.hf.weights import Checkpoint, LoadReport
 from intertrain_jax.models.zoo import FAMILIES as MODELS
 from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.planning.plan import Plan, Run, build_plan
 from intertrain_jax.records.results_dir import Resolution
 from intertrain_jax.records.runs import RunResult
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertrain_jax.doctor.examine import Findings, examine, repair
+from intertrain_jax.diagnosis.examine import Findings, examine, repair
 
 TABLES, ROWS, COLUMNS = 200, 60, 20
 SHIFTS, SWAPS, DUPLICATES = 8, 3, 3

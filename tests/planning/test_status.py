@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.grid.status import (
+from intertrain_jax.planning.status import (
     HEARTBEAT_FILE,
     Heartbeat,
     counts,

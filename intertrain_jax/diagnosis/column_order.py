@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from scipy import special
 
-from intertrain_jax.doctor.shifts import Columns, Floats, Ints, best_gains, find_offsets
+from intertrain_jax.diagnosis.shifts import Columns, Floats, Ints, best_gains, find_offsets
 
 # A row speaks about the order if this many cells are farther than this from their columns.
 _FAR, _CELLS = 6.0, 3

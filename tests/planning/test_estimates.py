@@ -12,7 +12,7 @@ import pytest
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.registry import TASKS
 from intertrain_jax.data.tasks import expand
-from intertrain_jax.grid.estimates import (
+from intertrain_jax.planning.estimates import (
     TASK_SIZES,
     TaskSize,
     encoder_parameters,

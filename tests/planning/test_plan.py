@@ -11,7 +11,7 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ModelConfig
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.grid.plan import PRETRAINED, Plan, Run, build_plan, record_of, sort_runs
+from intertrain_jax.planning.plan import PRETRAINED, Plan, Run, build_plan, record_of, sort_runs
 from intertrain_jax.records.results_dir import Resolution
 from intertrain_jax.records.runs import from_json, to_json
 from tests.runs import TASKS, make_config, make_plan, make_result

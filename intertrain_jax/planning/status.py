@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.grid.plan import Plan, Run
+from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.records.runs import Record
 from intertrain_jax.records.store import write_atomic
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.grid.plan import Plan, Run
 from intertrain_jax.models.hf.references import CONFIG_FILE, is_local, resolve_reference
+from intertrain_jax.planning.plan import Plan, Run
 
 # Assumed of the accelerator: dense bfloat16 peak of an H100 or H200, and the share of it that
 # finetuning reaches on non-padding tokens.

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special
 
-from intertrain_jax.doctor.column_order import ColumnOrder, infer_order
-from intertrain_jax.doctor.shifts import (
+from intertrain_jax.diagnosis.column_order import ColumnOrder, infer_order
+from intertrain_jax.diagnosis.shifts import (
     Columns,
     Floats,
     Ints,

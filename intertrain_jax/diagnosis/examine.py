@@ -9,8 +9,8 @@ from typing import Literal, cast
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.doctor.misplaced import Examined, Misplaced, find_misplaced
-from intertrain_jax.doctor.shifts import Columns, Floats
+from intertrain_jax.diagnosis.misplaced import Examined, Misplaced, find_misplaced
+from intertrain_jax.diagnosis.shifts import Columns, Floats
 
 Rule = Literal[
     "same name",

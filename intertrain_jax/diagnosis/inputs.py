@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.doctor.examine import Finding, Findings, TableKind, repair
+from intertrain_jax.diagnosis.examine import Finding, Findings, TableKind, repair
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     RUN_COLUMNS,

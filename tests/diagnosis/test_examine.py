@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertrain_jax.doctor.examine import Findings, examine, repair
+from intertrain_jax.diagnosis.examine import Findings, examine, repair
 from intertrain_jax.readers.leaderboard import Leaderboard, read_leaderboard
 
 
