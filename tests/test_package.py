@@ -6,7 +6,6 @@ import configparser
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -71,15 +70,14 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
-def test_help_is_quick() -> None:
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "intertrain_jax", "--help"], capture_output=True, check=True
-        )
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.5
+def test_help_imports_little() -> None:
+    """What help imports is counted, as its time depends on the machine."""
+    code = (
+        "import sys, click; before = len(sys.modules); from intertrain_jax.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: print('MODULES', len(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout.splitlines()[-1].split()[1]) < 150
 
 
 @pytest.mark.parametrize(
