@@ -83,7 +83,13 @@ def test_help_imports_little() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("cli.execute", "cli.inputs", "cli.studies", "cli.tasks", "planning.status"),
+        *(
+            "workflows.grid",
+            "workflows.inputs",
+            "workflows.studies",
+            "cli.tasks",
+            "planning.status",
+        ),
         *("report.analysis", "report.terminal", "study.files", "study.analyse"),
     ],
 )

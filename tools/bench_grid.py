@@ -215,6 +215,7 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     from intertrain_jax.models.hf.weights import load_checkpoint
     from intertrain_jax.models.zoo import family_of
     from intertrain_jax.planning.plan import build_plan
+    from intertrain_jax.planning.work import GridWork
     from intertrain_jax.records.results_dir import Resolution
 
     prepare_process()
@@ -247,16 +248,16 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     rows = work.rows if work.rows == "auto" else int(work.rows)
     options = EngineConfig(lanes=setting.lanes, devices=1, fuse=fuse, block_rows=rows)
     plan = build_plan(experiment, (), (task.name,), Resolution({}, {}, setting.precision))
-    loop = GridLoop(
+    grid = GridWork(
         plan,
         set(),
         {task.name: task},
-        {work.model: checkpoint},
-        lambda run, result, reason: None,
+        work.model,
+        lambda reference: checkpoint,
         options,
         Path(work.out) / "engine",
-        lambda progress: None,
     )
+    loop = GridLoop(grid, lambda run, result, reason: None, lambda progress: None)
     parameters = sum(x.size for x in jax.tree.leaves(checkpoint.params))
     pays = fusing_pays(jax.default_backend(), parameters)
     loop.open_lanes(laid_out(setting.lanes, fuse, 1, pays))

@@ -260,11 +260,11 @@ def many_models(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Ranks many checkpoints; returns models per hour and how busy the device was."""
     from dataclasses import replace
 
-    from intertrain_jax.cli.execute_rank import execute_rank
     from intertrain_jax.cli.rank import _engine
     from intertrain_jax.config.experiment import DataConfig
     from intertrain_jax.config.protocol import Protocol
     from intertrain_jax.config.ranking import RankConfig
+    from intertrain_jax.workflows.rank import execute_rank
 
     engine, rows = _engine(), []
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:

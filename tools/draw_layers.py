@@ -3,8 +3,8 @@
     python tools/draw_layers.py            # writes docs/layers.svg
     python tools/draw_layers.py --check    # says whether it is up to date
 
-A row is a layer; imports go downwards only. Packages on one row do not import each other. What may import
-JAX is shaded. The words in a box are the first sentence of the package's docstring.
+A row is a layer; imports go downwards only. Packages on one row do not import each other. What may
+import JAX is shaded. The words in a box are the first sentence of the package's docstring.
 """
 
 from __future__ import annotations

@@ -49,16 +49,10 @@ def command(
 
     Exit codes: 0 nothing found, 1 something found, 2 bad input.
     """
-    from intertrain_jax.diagnosis.examine import Findings, examine
-    from intertrain_jax.diagnosis.inputs import read_subject
     from intertrain_jax.records.store import write_atomic
     from intertrain_jax.report.terminal import make_console
+    from intertrain_jax.workflows.doctor import doctor
 
-    if not path.exists():
-        raise IntertrainError(
-            f"PATH {str(path)!r} must be a CSV file or a results directory, but there is none."
-            " Correct it."
-        )
     if out is not None and out.resolve() == path.resolve():
         raise IntertrainError(f"--out {str(out)!r} must not be the examined file. Name another.")
     if repaired_path is not None and (repaired_path.exists() or repaired_path == out):
@@ -66,16 +60,13 @@ def command(
             f"--repair {str(repaired_path)!r} must name a new file, but that one is taken."
             " Name another: nothing is repaired in place."
         )
-    subject = read_subject(path, pretrained)
+    diagnosis = doctor(path, pretrained=pretrained)
+    subject, findings = diagnosis.subject, diagnosis.found
     if repaired_path is not None and subject.file is None:
         raise IntertrainError(
             f"--repair mends tables with a row per model, but {str(path)!r} is none."
             " Leave --repair out."
         )
-    examined = examine(subject.scores, subject.names, subject.average, subject.kind)
-    findings = Findings(
-        (*subject.found, *examined.findings), examined.order, examined.order_rows, examined.notes
-    )
     console = make_console()
     console.print(_plain(subject.what), markup=False)
     _print(console, findings)
@@ -83,8 +74,7 @@ def command(
         write_atomic(out, findings.table.to_csv(index=False, lineterminator="\n"))
         console.print(f"Findings written to {out}.", markup=False)
     if repaired_path is not None and subject.file is not None:
-        table = subject.file.repaired(subject.scores, findings)
-        write_atomic(repaired_path, table.to_csv(index=False, lineterminator="\n"))
+        write_atomic(repaired_path, diagnosis.repaired.to_csv(index=False, lineterminator="\n"))
         rows = sum(bool(finding.repaired) for finding in findings.findings)
         console.print(f"A copy with {rows} rows repaired is {repaired_path}.", markup=False)
     if findings.findings:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
-
-if TYPE_CHECKING:
-    from intertrain_jax.cli.execute import Engine
 
 
 @click.command()
@@ -33,26 +28,21 @@ def command(
     """
     config = options.load()
     if dry_run:
-        from intertrain_jax.cli.plan import print_plan
+        from intertrain_jax.workflows.plan import plan
 
-        print_plan(config)
+        click.echo("\n".join(plan(config).lines))
         return
-    from intertrain_jax.cli.execute import execute
+    from intertrain_jax.report.terminal import make_console
+    from intertrain_jax.workflows.grid import grid
+    from intertrain_jax.workflows.watch import Terminal
 
-    ctx.exit(execute(config, _engine(), retry_failed, quiet))
+    result = grid(config, retry_failed=retry_failed, progress=Terminal(quiet))
+    console = make_console()
+    if not quiet:
+        from intertrain_jax.cli.show import show_grid
 
+        show_grid(console, result)
+    from intertrain_jax.cli.show import grid_summary
 
-def _engine() -> Engine:
-    """Imports what computes, and with it JAX."""
-    from intertrain_jax.cli.execute import Engine
-    from intertrain_jax.engine.environment import (
-        check_inputs,
-        environment,
-        prepare_process,
-        resolve_precision,
-    )
-    from intertrain_jax.engine.loop import run_grid
-    from intertrain_jax.models.hf.weights import load_checkpoint
-
-    prepare_process()
-    return Engine(load_checkpoint, check_inputs, resolve_precision, environment, run_grid)
+    console.print(grid_summary(result), soft_wrap=True, markup=False)
+    ctx.exit(1 if result.counts[1] else 0)

@@ -11,7 +11,8 @@ import click
 def command() -> None:
     """Check models and export them.
 
-    REF is a hub id, a directory, package:MODULE/FOLDER, quickstart, or quickstart-t5.
+    REF is a hub id, id@revision, an address on the hub, a directory, package:MODULE/FOLDER, quickstart,
+    or quickstart-t5.
     """
 
 
@@ -21,7 +22,7 @@ def command() -> None:
 @click.pass_context
 def check(ctx: click.Context, ref: str, revision: str | None) -> None:
     """Print what became of every tensor and, with torch, how far results differ from PyTorch's."""
-    from intertrain_jax.models.hf.check import check_model
+    from intertrain_jax.workflows.export import check as check_model
 
     report = check_model(ref, revision)
     for line in report.lines():
@@ -35,22 +36,9 @@ def check(ctx: click.Context, ref: str, revision: str | None) -> None:
 @click.option("--revision", metavar="REV", help="Hub revision.")
 def export(ref: str, directory: Path, revision: str | None) -> None:
     """Write a model as safetensors to a new DIRECTORY that transformers loads."""
-    from intertrain_jax.models.hf.export import export_checkpoint
-    from intertrain_jax.models.hf.weights import load_checkpoint
+    from intertrain_jax.workflows.export import export as export_model
 
-    checkpoint = load_checkpoint(ref, revision)
-    names = checkpoint.hf_config.get("id2label") or {}
-    labels = [names[key] for key in sorted(names, key=int)] if checkpoint.head else None
-    export_checkpoint(
-        directory,
-        checkpoint.config,
-        checkpoint.params,
-        checkpoint.head,
-        checkpoint.hf_config,
-        labels,
-        tokenizer_from=checkpoint.directory,
-    )
-    click.echo(f"{ref} is in {directory}")
+    click.echo(f"{ref} is in {export_model(ref, directory, revision)}")
 
 
 @command.command()
@@ -63,13 +51,7 @@ def sources(out: Path, directory: Path, seed: int) -> None:
     A grid keeps them with engine.keep_checkpoints. The folders can be base models of another grid,
     can be ranked, and are loaded by transformers.
     """
-    from intertrain_jax.cli.inputs import find_tasks, plan_offline
-    from intertrain_jax.config.experiment import EXPERIMENT_FILE, load_config
-    from intertrain_jax.engine.kept import export_sources
-    from intertrain_jax.models.hf.weights import load_checkpoint
+    from intertrain_jax.workflows.export import export_sources
 
-    config = load_config(str(out / EXPERIMENT_FILE))
-    pretrained = load_checkpoint(config.model.pretrained, config.model.revision)
-    plan, tasks = plan_offline(config), find_tasks(config).by_name
-    for path in export_sources(plan, pretrained, tasks, out, directory, seed):
+    for path in export_sources(out, directory, seed):
         click.echo(path)

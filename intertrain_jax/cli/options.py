@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any
 import click
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config import experiment
 from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig, load_config
+from intertrain_jax.config.refs import read_model_list
 
 DEFAULT_CONFIG = "quickstart"
 
@@ -24,12 +25,12 @@ class ExperimentOptions:
     Attributes:
         config: file or bundled name; None if not given.
         overrides: "key.sub=value" each.
-        out: results directory, if given.
+        short: what was given by options of its own.
     """
 
     config: str | None
     overrides: tuple[str, ...]
-    out: str | None
+    short: experiment.ExperimentOptions
 
     def load(self, resume: bool = False) -> ExperimentConfig:
         """Returns the configuration.
@@ -40,15 +41,16 @@ class ExperimentOptions:
         Raises:
             IntertrainError: there is none, or the configuration is not valid.
         """
-        if not resume or self.config is not None or self.out is None:
-            return load_config(self.config or DEFAULT_CONFIG, self.overrides)
-        stored = Path(self.out) / EXPERIMENT_FILE
+        out = self.short.get("out")
+        if not resume or self.config is not None or out is None:
+            return load_config(self.config or DEFAULT_CONFIG, self.overrides, **self.short)
+        stored = Path(out) / EXPERIMENT_FILE
         if not stored.is_file():
             raise IntertrainError(
-                f"results directory {self.out!r} must hold an {EXPERIMENT_FILE}, but has none."
+                f"results directory {str(out)!r} must hold an {EXPERIMENT_FILE}, but has none."
                 " Correct --out, or name the --config of a grid that is still to be started."
             )
-        return load_config(str(stored), self.overrides)
+        return load_config(stored, self.overrides, **self.short)
 
 
 def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,6 +60,13 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--set", "overrides", metavar="KEY.SUB=VALUE", multiple=True, help="Repeatable.")
     @click.option("--seeds", type=int, metavar="N", help="Seeds 0 to N-1.")
     @click.option("--out", metavar="DIR", help="Results directory. [default: results/NAME]")
+    @click.option(
+        "--bases",
+        "lists",
+        metavar="FILE|NAME",
+        multiple=True,
+        help="List of further base models, such as `rank --top` writes.",
+    )
     @click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
     @click.option("--limit", type=int, metavar="N", help="Rows per split; marks a mere test.")
     @click.option("--lanes", metavar="auto|N", help="Runs trained at once.")
@@ -65,23 +74,18 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(
         config: str | None,
         overrides: tuple[str, ...],
-        seeds: int | None,
-        out: str | None,
-        data_dir: str | None,
-        limit: int | None,
+        lists: tuple[str, ...],
         lanes: str | None,
         **others: Any,
     ) -> Any:
-        short = {
-            "seeds": seeds,
-            "out": out,
-            "data.data_dir": data_dir,
-            "data.limit": limit,
-            "engine.lanes": int(lanes) if lanes and lanes.lstrip("-").isdigit() else lanes,
-        }
-        # JSON is YAML: paths with blanks or colons stay what they are.
-        given = [f"{key}={json.dumps(value)}" for key, value in short.items() if value is not None]
-        options = ExperimentOptions(config, (*overrides, *given), out)
-        return command(options=options, **others)
+        short = experiment.ExperimentOptions(
+            seeds=others.pop("seeds"),
+            out=others.pop("out"),
+            bases=[model for name in lists for model in read_model_list(name).models] or None,
+            data_dir=others.pop("data_dir"),
+            limit=others.pop("limit"),
+            lanes=int(lanes) if lanes and lanes.lstrip("-").isdigit() else lanes,
+        )
+        return command(options=ExperimentOptions(config, overrides, short), **others)
 
     return wrapped

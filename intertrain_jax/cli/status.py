@@ -13,10 +13,10 @@ _STATES = ("done", "failed", "ready", "waiting", "blocked")
 @experiment_options
 def command(options: ExperimentOptions) -> None:
     """Print how many runs are done, failed, running and pending, and which failed and why."""
-    from intertrain_jax.cli.inputs import plan_offline
-    from intertrain_jax.cli.progress import duration
     from intertrain_jax.planning.status import read_heartbeat, states
     from intertrain_jax.records.runs import RecordStore
+    from intertrain_jax.workflows.inputs import plan_offline
+    from intertrain_jax.workflows.watch import duration
 
     config = options.load(resume=True)
     plan, records = plan_offline(config), RecordStore(config.out_dir).read_all()

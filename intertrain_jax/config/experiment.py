@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.files import find_config, read_mapping
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.files import as_overrides, find_config, read_mapping
 from intertrain_jax.config.protocol import Auto, Protocol
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.config.strict import (
     apply_override,
     build,
     check_no_repeats,
     check_ranges,
     check_types,
+    to_plain,
 )
 
 EXPERIMENT_FILE = "experiment.yaml"  # the resolved configuration, in a results directory
@@ -27,8 +29,9 @@ class ModelConfig:
     """The pretrained model, and further base models to compare with it.
 
     Attributes:
-        pretrained: hub id, directory, or `package:MODULE/FOLDER` of the pretrained model (PT).
-        revision: hub revision of `pretrained`.
+        pretrained: the pretrained model (PT), as `config.refs.ModelRef` reads it: hub id, "id@revision",
+            an address on the hub, directory, or `package:MODULE/FOLDER`.
+        revision: hub revision of `pretrained`, where it is not part of the name.
         bases: further base models of the same architecture: rows of the matrix beside the sources.
     """
 
@@ -39,6 +42,24 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_types(self, "model")
         check_no_repeats("model.bases", self.bases)
+        pinned = ModelRef.parse(self.pretrained).revision
+        if None not in (pinned, self.revision) and pinned != self.revision:
+            raise IntertrainError(
+                f"config key 'model.revision' must be that of 'model.pretrained', which says"
+                f" {pinned!r}, got {self.revision!r}. Remove one of them."
+            )
+        check_no_repeats("model.bases", [ref.label for ref in self.base_refs])
+
+    @property
+    def ref(self) -> ModelRef:
+        """The pretrained model."""
+        found = ModelRef.parse(self.pretrained)
+        return found if self.revision is None else replace(found, revision=self.revision)
+
+    @property
+    def base_refs(self) -> tuple[ModelRef, ...]:
+        """The further base models."""
+        return tuple(ModelRef.parse(text) for text in self.bases)
 
 
 @dataclass(frozen=True)
@@ -153,21 +174,66 @@ class ExperimentConfig:
         return Path(self.out) if self.out is not None else Path("results") / self.name
 
 
-def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> ExperimentConfig:
+class ExperimentOptions(TypedDict, total=False):
+    """What of an experiment is most often given apart, on the command line and in Python.
+
+    Attributes:
+        seeds: their number.
+        out: results directory.
+        bases: further base models, instead of those of the configuration.
+        data_dir: folder with one folder per task.
+        limit: rows per split; marks the results as test-only.
+        lanes: runs trained at once.
+    """
+
+    seeds: int | None
+    out: str | Path | None
+    bases: Sequence[str] | None
+    data_dir: str | Path | None
+    limit: int | None
+    lanes: int | str | None
+
+
+_OPTION_KEYS = {
+    "seeds": "seeds",
+    "out": "out",
+    "bases": "model.bases",
+    "data_dir": "data.data_dir",
+    "limit": "data.limit",
+    "lanes": "engine.lanes",
+}
+
+
+def load_config(
+    config: str | Path | ExperimentConfig,
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    **options: Unpack[ExperimentOptions],
+) -> ExperimentConfig:
     """Reads a configuration and applies overrides to it.
 
     Args:
-        name_or_path: name of a bundled configuration ("quickstart", "paper/inhouse-roberta"), or
-            the path of a `.yaml` file.
-        overrides: "key.sub=value" each, the value as YAML.
+        config: name of a bundled configuration ("quickstart", "paper/inhouse-roberta"), the path of a
+            `.yaml` file, or a configuration to change.
+        overrides: dotted key → value, or "key.sub=value" each, the value as YAML.
+        options: the keys most often given; they come last.
 
     Raises:
         IntertrainError: no such configuration, not YAML, an unknown key, a wrong type or range.
     """
-    raw = read_mapping(
-        find_config(name_or_path), "Start from a bundled file such as configs/quickstart.yaml."
-    )
-    for override in overrides:
+    if isinstance(config, ExperimentConfig):
+        raw = to_plain(asdict(config))
+    else:
+        raw = read_mapping(
+            find_config(str(config)), "Start from a bundled file such as configs/quickstart.yaml."
+        )
+    unknown = next((name for name in options if name not in _OPTION_KEYS), None)
+    if unknown is not None:
+        raise IntertrainError(
+            f"{unknown!r} is no option of an experiment.{nearest(unknown, _OPTION_KEYS)} Other keys go"
+            " into overrides, such as {'protocol.epochs': 3}."
+        )
+    given = {_OPTION_KEYS[key]: value for key, value in options.items() if value is not None}
+    for override in (*as_overrides(overrides), *as_overrides(given)):
         apply_override(raw, override)
     return config_from_mapping(raw)
 

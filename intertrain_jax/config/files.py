@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,19 @@ def read_mapping(path: Path, next_step: str) -> dict[str, Any]:
             f"config {str(path)!r} must be a mapping of keys, got {kind(raw)}. {next_step}"
         )
     return raw
+
+
+def as_overrides(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Returns "key.sub=value" for every dotted key; JSON is YAML, so values stay what they are."""
+    if not isinstance(given, Mapping):
+        return list(given)
+    return [f"{key}={json.dumps(_jsonable(value))}" for key, value in given.items()]
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def to_yaml(config: Any) -> str:

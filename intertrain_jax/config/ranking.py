@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.experiment import DataConfig
-from intertrain_jax.config.files import read_mapping
-from intertrain_jax.config.protocol import Auto, Protocol
-from intertrain_jax.config.refs import ModelRef, parse_ref
+from intertrain_jax.config.files import as_overrides, read_mapping
+from intertrain_jax.config.protocol import Auto, Head, Protocol
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.config.strict import (
     apply_override,
     build,
@@ -23,6 +22,7 @@ from intertrain_jax.config.strict import (
 
 RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
 RANKING_FILE = "ranking.csv"
+DEFAULT_TASK = "mnli"
 # Names of what can be computed from one set of features; "lp" is the paper's linear probe.
 ESTIMATOR_NAMES = ("lp", "logme", "hscore", "knn", "leep", "nce")
 
@@ -101,11 +101,58 @@ class RankConfig:
     def refs(self) -> tuple[ModelRef, ...]:
         """The models to probe, the pretrained one first, each once."""
         names = [self.pretrained] if self.pretrained is not None else []
-        return tuple(parse_ref(name) for name in dict.fromkeys([*names, *self.models]))
+        return tuple(ModelRef.parse(name) for name in dict.fromkeys([*names, *self.models]))
+
+
+class RankOptions(TypedDict, total=False):
+    """What of a ranking is most often given apart, on the command line and in Python.
+
+    Attributes:
+        config: YAML file with further keys.
+        task: the representative task.
+        pretrained: the model that gains are over.
+        seeds: of every head.
+        estimators: names of what is computed.
+        out: results directory.
+        data_dir: folder with one folder per task.
+        head: where heads start.
+        delete_downloads: delete every model off the hub once it is probed.
+    """
+
+    config: str | Path | None
+    task: str | None
+    pretrained: str | None
+    seeds: int | None
+    estimators: Sequence[str] | None
+    out: str | Path | None
+    data_dir: str | Path | None
+    head: Head | None
+    delete_downloads: bool | None
+
+
+_OPTION_KEYS = {"data_dir": "data.data_dir", "head": "protocol.head"}
+
+
+def rank_keys(options: RankOptions) -> dict[str, Any]:
+    """Returns dotted key → value of the options that are given; without a file the task is mnli."""
+    unknown = next((name for name in options if name not in RankOptions.__annotations__), None)
+    if unknown is not None:
+        raise IntertrainError(
+            f"{unknown!r} is no option of a ranking.{nearest(unknown, RankOptions.__annotations__)}"
+            " Other keys go into overrides, such as {'protocol.epochs': 3}."
+        )
+    given = {
+        _OPTION_KEYS.get(key, key): value
+        for key, value in options.items()
+        if value is not None and key != "config"
+    }
+    return given if "config" in options else {"task": DEFAULT_TASK, **given}
 
 
 def load_rank_config(
-    path: str | None, given: Mapping[str, Any], overrides: Sequence[str]
+    path: str | None,
+    given: Mapping[str, Any],
+    overrides: Mapping[str, Any] | Sequence[str] = (),
 ) -> RankConfig:
     """Reads a ranking's configuration.
 
@@ -118,9 +165,7 @@ def load_rank_config(
         IntertrainError: no such file, not YAML, an unknown key, a wrong type or range.
     """
     raw = {} if path is None else read_mapping(Path(path), "Give keys of a ranking.")
-    # JSON is YAML: paths with blanks or colons stay what they are.
-    options = [f"{key}={json.dumps(value)}" for key, value in given.items()]
-    for override in (*options, *overrides):
+    for override in (*as_overrides(given), *as_overrides(overrides)):
         apply_override(raw, override)
     config: RankConfig = build(RankConfig, raw, "")
     return config

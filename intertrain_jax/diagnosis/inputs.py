@@ -14,6 +14,7 @@ from intertrain_jax.diagnosis.examine import Finding, Findings, TableKind, repai
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     RUN_COLUMNS,
+    Source,
     check_percent,
     check_unique,
     number_table,
@@ -88,7 +89,7 @@ class WideFile:
         return pd.DataFrame(rows, columns=list(self.header), dtype=str)
 
 
-def read_subject(path: Path, pretrained: str | None = None) -> Subject:
+def read_subject(path: Source, pretrained: str | None = None) -> Subject:
     """Reads a results directory, or a CSV file whose header tells its shape.
 
     A leaderboard has a column model_name; scores in long form have base, target, seed and score;
@@ -101,7 +102,7 @@ def read_subject(path: Path, pretrained: str | None = None) -> Subject:
     Raises:
         IntertrainError: there is nothing to read, or the file is no such table.
     """
-    if path.is_dir():
+    if isinstance(path, Path) and path.is_dir():
         return _read_records(path)
     header, rows = read_csv(path)
     if is_leaderboard(header):
@@ -119,7 +120,7 @@ def read_subject(path: Path, pretrained: str | None = None) -> Subject:
     return _checked(path, "matrix", table, names, average, file)
 
 
-def _read_long(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Subject:
+def _read_long(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Subject:
     """Reads one row per run; the table's rows are base models at one seed."""
     runs = run_table(path, header, rows)
     runs["score"] = run_scores(path, runs)
@@ -138,7 +139,7 @@ def _by_seed(runs: pd.DataFrame) -> tuple[pd.Series[str], pd.DataFrame]:
 
 
 def _checked(
-    path: Path,
+    path: Source,
     shape: str,
     scores: pd.DataFrame,
     names: pd.Series[str],

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import jax
+import numpy as np
 
 from intertrain_jax.base import IntertrainError, cache_root
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Precision, Protocol
+from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.sharding import lane_mesh
-from intertrain_jax.engine.starts import shared_config
 from intertrain_jax.models.hf.weights import Checkpoint
 
 _PACKAGES = (
@@ -36,16 +37,21 @@ _MALLOC_OPTIONS = {-3: 1 << 30, -1: (1 << 31) - 1, -8: 1}
 
 
 def check_inputs(
-    models: Mapping[str, Checkpoint], options: EngineConfig, protocol: Protocol
+    name: str, pretrained: Checkpoint, options: EngineConfig, protocol: Protocol
 ) -> None:
     """Checks what can be checked before anything is written or compiled.
 
+    Args:
+        name: what the user calls the pretrained model.
+        pretrained: that model, whose shape all base models have.
+        options: devices.
+        protocol: of all runs.
+
     Raises:
-        IntertrainError: base models differ in shape, the protocol is for another kind of model,
-            inputs are longer than the model's position embeddings, or there are fewer devices than
-            asked for.
+        IntertrainError: the protocol is for another kind of model, inputs are longer than the model's
+            position embeddings, or there are fewer devices than asked for.
     """
-    config, name = shared_config(models), next(iter(models))
+    config = pretrained.config
     if (config.family == "t5") != (protocol.text is not None):
         raise IntertrainError(
             f"config key 'protocol.text' must be set for text-to-text models and for no others, and"
@@ -64,6 +70,23 @@ def check_inputs(
             f" Give --set protocol.max_length={config.max_length}."
         )
     lane_mesh(options.devices)
+
+
+def check_tokens(name: str, model: Checkpoint, tasks: Iterable[EncodedTask]) -> None:
+    """Checks that a model has a word embedding for every token of some tasks.
+
+    Raises:
+        IntertrainError: its tokenizer gives tokens that it does not know.
+    """
+    for task in tasks:
+        for split in (task.train, task.validation, task.test):
+            largest = int(np.max(split.tokens, initial=0))
+            if largest >= model.config.vocab_size:
+                raise IntertrainError(
+                    f"model {name!r} must know the tokens of its tokenizer, but for task"
+                    f" {task.name!r} that gives token {largest}, and it has only"
+                    f" {model.config.vocab_size} words. Choose a model with its own tokenizer."
+                )
 
 
 def resolve_precision(precision: Precision) -> Precision:

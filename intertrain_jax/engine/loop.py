@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from intertrain_jax.base import StopReason
-from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.data.batches import Schedule, schedule_of
-from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine import inflight
+from intertrain_jax.engine.bases import BaseModels
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
-from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.environment import prepare_process
 from intertrain_jax.engine.evaluation import Evaluator
@@ -25,13 +22,13 @@ from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lane_group import LaneGroup
 from intertrain_jax.engine.lane_run import LaneRun
 from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.engine.outbox import Emit, Outbox
+from intertrain_jax.engine.outbox import Outbox
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.engine.refill import ReadyRun, next_run
+from intertrain_jax.engine.queue import Effort, RunQueue
 from intertrain_jax.engine.sharding import lane_mesh, replicated
 from intertrain_jax.engine.starts import Starts
-from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.planning.work import Emit, GridWork
 from intertrain_jax.records.runs import RunResult
 from intertrain_jax.train.arena import SplitView, backend_of, build_arena
 from intertrain_jax.train.hyper import hyper_of
@@ -45,59 +42,36 @@ TICKS = 32
 Watch = Callable[[GridProgress], None]
 
 
-def run_grid(
-    plan: Plan,
-    done: set[str],
-    tasks: Mapping[str, EncodedTask],
-    models: Mapping[str, Checkpoint],
-    emit: Emit,
-    options: EngineConfig,
-    out: Path,
-    watch: Watch = lambda progress: None,
-) -> GridProgress:
-    """Does every run of a plan that is not done.
+def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -> GridProgress:
+    """Does every run of a plan that is not done; returns when nothing is left.
 
     Args:
-        plan: all runs of the experiment, also those done before (they decide block shapes).
-        done: ids of runs that have a valid record.
-        tasks: every task of the plan, tokenised for `models`.
-        models: base models by reference.
+        work: the plan, its tasks and its base models.
         emit: called once for every run that ends, with its result, or with the reason why it failed.
-        options: lanes, devices, checkpoints.
-        out: the experiment's directory; `checkpoints/` is made in it.
         watch: called after every turn of the loop with the progress.
 
     Returns:
         The final progress.
 
     Raises:
-        IntertrainError: if base models differ in shape, or an option does not fit.
+        IntertrainError: an option does not fit.
     """
     prepare_process()
-    return GridLoop(plan, done, tasks, models, emit, options, out, watch).run()
+    return GridLoop(work, emit, watch).run()
 
 
 class GridLoop:
     """One call of `run_grid`; see there for the arguments."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        done: set[str],
-        tasks: Mapping[str, EncodedTask],
-        models: Mapping[str, Checkpoint],
-        emit: Emit,
-        options: EngineConfig,
-        out: Path,
-        watch: Watch,
-    ) -> None:
-        self._tasks, self._options, self._watch = tasks, options, watch
-        self._checkpoints = Checkpoints(out / "checkpoints")
-        self._books = Books(plan.runs, done, self._checkpoints.has_source)
+    def __init__(self, work: GridWork, emit: Emit, watch: Watch) -> None:
+        plan, options = work.plan, work.options
+        self._work, self._tasks, self._options, self._watch = work, work.tasks, options, watch
+        self._checkpoints = Checkpoints(work.out / "checkpoints")
         self._protocol = plan.runs[0].protocol
-        self._starts = Starts(models, tasks, self._protocol, self._checkpoints)
+        self._models = BaseModels(work.load, work.pretrained)
+        self._starts = Starts(self._models, work.tasks, self._protocol, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
-        self._arena = build_arena(tasks, replicated(self._mesh))
+        self._arena = build_arena(work.tasks, replicated(self._mesh))
         self.shapes = self._choose_shapes(plan)
         self._evaluator = Evaluator(self._arena, self._starts.objective.num_outputs)
         self._pretrained: Any = None
@@ -105,14 +79,18 @@ class GridLoop:
             self._pretrained = jax.device_put(
                 self._starts.pretrained_body(plan), replicated(self._mesh)
             )
-        self._outbox = Outbox(emit, self._checkpoints, self._books, options.keep_checkpoints)
+        self._efforts: dict[str, Effort] = {}
+        self._waiting = RunQueue(
+            plan.runs, work.done, self._checkpoints.has_source, self._effort_of
+        )
+        self._outbox = Outbox(emit, self._checkpoints, self._waiting, options.keep_checkpoints)
         self._started = time.monotonic()
         self.groups: list[LaneGroup] = []
-        self.progress = GridProgress(total=self._books.to_record)
+        self.progress = GridProgress(total=self._waiting.to_record)
 
     def run(self) -> GridProgress:
         """Loops until no run waits and no lane is busy."""
-        if len(self._books):
+        if len(self._waiting):
             shapes = [shape for task in self.shapes.values() for shape in task.train]
             largest = max(shapes, key=lambda shape: shape.tokens)
             self.open_lanes(
@@ -122,10 +100,10 @@ class GridLoop:
                     largest,
                     self._protocol.precision,
                     self._mesh,
-                    len(self._books),
+                    len(self._waiting),
                 )
             )
-        while len(self._books) or any(group.busy for group in self.groups):
+        while len(self._waiting) or any(group.busy for group in self.groups):
             try:
                 for group in self.groups:
                     self._turn(group)
@@ -135,6 +113,7 @@ class GridLoop:
                 self._shrink(error)
         self._write_results()
         self._checkpoints.close()
+        self._models.close()
         self._watch(self.progress)
         return self.progress
 
@@ -179,8 +158,7 @@ class GridLoop:
 
     def _turn(self, group: LaneGroup) -> None:
         """Fills a group's free lanes, takes its lanes to the next validation, and validates."""
-        for run, why in self._books.orphans():
-            self._books.take(run)
+        for run, why in self._waiting.take_orphans():
             self._finish(
                 run, None, f"Its source run {run.depends_on} ({run.base.label}) failed: {why}"
             )
@@ -261,21 +239,21 @@ class GridLoop:
     def score(self, group: LaneGroup, k: int, split: str, best: bool) -> tuple[float, int]:
         """Returns a lane's score on a split, as a fraction, and how many examples got no answer."""
         began = time.monotonic()
-        task = self._tasks[group.busy[k].run.target]
-        shapes = self.shapes[task.name].evaluate
+        key = self._work.key_of(group.busy[k].run)
+        task, shapes = self._tasks[key], self.shapes[key].evaluate
         logits_NxC = self._evaluator.logits(
-            self._programs, group.lanes, k, best, task.name, split, shapes
+            self._programs, group.lanes, k, best, key, split, shapes
         )
         spent = time.monotonic() - began
         self._count(evaluation_seconds=self.progress.evaluation_seconds + spent)
-        labels_N = self._arena.views[task.name, split].labels
+        labels_N = self._arena.views[key, split].labels
         unanswered = int(np.sum(~answered(logits_NxC, task.num_classes)))
         return score_predictions(logits_NxC, labels_N, task.num_classes, task.metric), unanswered
 
     def _end(self, group: LaneGroup, k: int, ended: Progress) -> None:
         """Scores a run that has ended, keeps its weights where runs wait for them, frees its lane."""
         lane, result, failure = group.busy[k], None, None
-        run, task = lane.run, self._tasks[lane.run.target]
+        run, task = lane.run, self._tasks[self._work.key_of(lane.run)]
         if ended.reason is StopReason.DIVERGED:
             failure = f"{ended.reason.sentence} (seen by step {lane.step})"
         else:
@@ -298,8 +276,8 @@ class GridLoop:
                 tokens=lane.tokens,
                 unanswered=unanswered,
             )
-            kept = self._options.keep_checkpoints and self._books.is_source(run.id)
-            if kept or self._books.dependants(run.id):
+            kept = self._options.keep_checkpoints and self._waiting.is_source(run.id)
+            if kept or self._waiting.dependants(run.id):
                 best = self._programs.read(group.lanes, k).best
                 self._write_results()
                 self._checkpoints.save_source(run.id, self._starts.source_params(run, best))
@@ -308,8 +286,8 @@ class GridLoop:
 
     def _finish(self, run: Run, result: RunResult | None, reason: str | None) -> None:
         """Closes a run's account; its record is written once its weights are safe."""
-        self._books.close(run, reason)
-        if run.id in self._books.silent:
+        self._waiting.close(run, reason)
+        if run.id in self._waiting.silent:
             return
         self._outbox.add(run, result, reason)
         if reason is None:
@@ -324,35 +302,35 @@ class GridLoop:
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""
-        if len(group.busy) == len(group.slots):
-            return
-        ready = {run.id: run for run in self._books.ready()}
-        offers = [self._offer(run) for run in ready.values()]
         for k in group.free:
             shape = next((lane.shapes[0] for lane in group.busy.values()), None)
-            chosen = next_run(offers, shape)
-            if chosen is None:
+            run = self._waiting.take_next(shape)
+            if run is None:
                 return
-            offers.remove(chosen)
-            run = ready[chosen.id]
-            self._books.take(run)
+            upcoming = self._waiting.peek(shape)
+            if upcoming is not None:
+                self._starts.prefetch(upcoming)
             try:
                 group.slots[k] = self._start(group, k, run)
-            except (OSError, ValueError, KeyError) as error:
+            except (IntertrainError, OSError, ValueError, KeyError) as error:
                 self._finish(run, None, f"It could not start: {error}")
 
-    def _offer(self, run: Run) -> ReadyRun:
-        schedule, train = self._schedule(run)
-        tokens = int(schedule.total_steps * run.protocol.batch_size * train.lengths.mean())
-        shape = self.shapes[run.target].train[0]
-        return ReadyRun(run.id, shape, self._books.dependants(run.id), tokens)
+    def _effort_of(self, run: Run) -> Effort:
+        """Returns what a run will take, computed once for all runs of a task: they share a protocol."""
+        key = self._work.key_of(run)
+        if key not in self._efforts:
+            schedule, train = self._schedule(run)
+            tokens = int(schedule.total_steps * run.protocol.batch_size * train.lengths.mean())
+            self._efforts[key] = Effort(self.shapes[key].train[0], tokens)
+        return self._efforts[key]
 
     def _schedule(self, run: Run) -> tuple[Schedule, SplitView]:
-        train = self._train_view(run.target, run.protocol.train_size)
+        train = self._train_view(self._work.key_of(run), run.protocol.train_size)
         return schedule_of(run.protocol, len(train)), train
 
     def _start(self, group: LaneGroup, k: int, run: Run) -> LaneRun:
-        task = self._tasks[run.target]
+        key = self._work.key_of(run)
+        task = self._tasks[key]
         schedule, train = self._schedule(run)
         hyper = hyper_of(
             run.protocol,
@@ -362,7 +340,7 @@ class GridLoop:
             task,
             self._starts.objective,
         )
-        blocks = self.shapes[run.target].train
+        blocks = self.shapes[key].train
         shapes = self._starts.objective.parameter_shapes()
         saved = inflight.load(self._checkpoints, run.id, shapes)
         if saved is None:
@@ -389,7 +367,7 @@ class GridLoop:
                     f"protocol.max_length ({str(error).splitlines()[0]})",
                 )
             else:
-                self._books.put_back(run)
+                self._waiting.put_back(run)
         self.open_lanes(fewer)
 
     def _count(self, **changes: Any) -> None:

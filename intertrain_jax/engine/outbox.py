@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
 
-from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.queue import RunQueue
 from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.work import Emit
 from intertrain_jax.records.runs import RunResult
-
-# A run's result, or None and the reason why there is none.
-Emit = Callable[[Run, RunResult | None, str | None], None]
 
 # Results wait for one another's weights at most about this long: flushing stalls the loop.
 _WAIT_SECONDS = 1.0
@@ -23,14 +21,14 @@ class Outbox:
     Args:
         emit: writes the record of a run that ended.
         checkpoints: where weights are.
-        books: which runs still wait for a source model.
+        queue: which runs still wait for a source model.
         keep_sources: whether source models stay when nothing waits for them any more.
     """
 
     def __init__(
-        self, emit: Emit, checkpoints: Checkpoints, books: Books, keep_sources: bool
+        self, emit: Emit, checkpoints: Checkpoints, queue: RunQueue, keep_sources: bool
     ) -> None:
-        self._emit, self._checkpoints, self._books = emit, checkpoints, books
+        self._emit, self._checkpoints, self._queue = emit, checkpoints, queue
         self._keep_sources = keep_sources
         self._waiting: list[tuple[Run, RunResult | None, str | None]] = []
         self._since = 0.0
@@ -63,5 +61,5 @@ class Outbox:
             return
         for source in {run.depends_on for run, _, _ in ended}:
             unused = source not in sources_in_use
-            if source is not None and unused and not self._books.dependants(source):
+            if source is not None and unused and not self._queue.dependants(source):
                 self._checkpoints.forget_source(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.engine.bases import BaseModels
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.models.families.bert import EncoderConfig
 from intertrain_jax.models.hf.weights import Checkpoint
@@ -21,21 +23,19 @@ from intertrain_jax.train.objectives import Classification, Objective, TextToTex
 Tree = Any
 
 
-def shared_config(models: Mapping[str, Checkpoint]) -> AnyConfig:
-    """Returns the configuration that all base models of a grid share.
+def check_shape(name: str, model: Checkpoint, pretrained: Checkpoint) -> None:
+    """Checks that a base model can share the programs of the pretrained one.
 
     Raises:
-        IntertrainError: if a base model has another shape than the first.
+        IntertrainError: it has another shape; says in what.
     """
-    first, *others = models
-    config = models[first].config
-    for other in others:
-        if models[other].config.shape != config.shape:
-            raise IntertrainError(
-                f"Base model {other!r} has another shape than {first!r}, and a grid has one "
-                "architecture: give it an experiment of its own."
-            )
-    return config
+    ours, theirs = asdict(model.config.shape), asdict(pretrained.config.shape)
+    if ours != theirs:
+        key = next((key for key in theirs if ours.get(key) != theirs[key]), "family")
+        raise IntertrainError(
+            f"base model {name!r} must have the shape of the pretrained model, but its {key} is"
+            f" {ours.get(key)!r}, and there {theirs.get(key)!r}. Give it an experiment of its own."
+        )
 
 
 def objective_of(
@@ -65,19 +65,19 @@ class Starts:
 
     Args:
         models: base models by reference.
-        tasks: all tasks of the grid.
+        tasks: all tasks of the grid, by key.
         protocol: that all runs share.
         checkpoints: where source models are.
     """
 
     def __init__(
         self,
-        models: Mapping[str, Checkpoint],
+        models: BaseModels,
         tasks: Mapping[str, EncodedTask],
         protocol: Protocol,
         checkpoints: Checkpoints,
     ) -> None:
-        self.objective = objective_of(shared_config(models), tasks, protocol)
+        self.objective = objective_of(models.pretrained.config, tasks, protocol)
         self._models = models
         self._tasks = tasks
         self._checkpoints = checkpoints
@@ -89,7 +89,7 @@ class Starts:
             FileNotFoundError: if the source model is not there.
         """
         if run.base.source_run is None:
-            model = self._models[run.base.reference]
+            model = self._models[run.base.model]
             body, old_head = self._body(model.params), model.head
         else:
             assert run.base.source_task is not None
@@ -102,7 +102,7 @@ class Starts:
 
     def config_of(self, run: Run) -> AnyConfig:
         """Returns the configuration, with its dropout rates, of the base model behind a run."""
-        return self._models[run.base.reference].config
+        return self._models[run.base.model].config
 
     def source_params(self, run: Run, lane_params: Tree) -> Tree:
         """Returns what to keep of a finished source run: host arrays, the head of its own width."""
@@ -112,7 +112,12 @@ class Starts:
     def pretrained_body(self, plan: Plan) -> Tree:
         """Returns θ_PT without a head, for the `l2_to_base` penalty."""
         pretrained = next(run for run in plan.runs if run.kind == "pretrained")
-        return self._body(self._models[pretrained.base.reference].params)
+        return self._body(self._models[pretrained.base.model].params)
+
+    def prefetch(self, run: Run) -> None:
+        """Begins to load the base model of a run that is likely to start next."""
+        if run.base.source_run is None:
+            self._models.prefetch(run.base.model)
 
     def _body(self, params: Tree) -> Tree:
         """Returns what a lane trains beside its head: a T5 that classifies has no decoder."""

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.results_dir import Resolution
 from intertrain_jax.records.runs import BaseRef, DataStamp, Kind, Record, RunResult, run_id
 
@@ -137,8 +138,8 @@ def build_plan(
     protocol = config.protocol
     if protocol.precision == "auto" and resolution.precision is not None:
         protocol = replace(protocol, precision=resolution.precision)
-    pretrained = _base(PRETRAINED, config.model.pretrained, config.model.revision, resolution)
-    bases = [_base(reference, reference, None, resolution) for reference in config.model.bases]
+    pretrained = _base(PRETRAINED, config.model.ref, resolution)
+    bases = [_base(ref.label, ref, resolution) for ref in config.model.base_refs]
     _check_rows(pretrained, sources, bases)
     _check_templates(protocol, (*sources, *targets))
 
@@ -166,7 +167,7 @@ def build_plan(
                 source_task=source,
             )
             runs += [make("source", model, target, seed) for target in targets]
-    rows = (PRETRAINED, *sources, *config.model.bases)
+    rows = (PRETRAINED, *sources, *(base.label for base in bases))
     return Plan(config.name, sort_runs(runs), rows, tuple(targets), config.seeds)
 
 
@@ -228,8 +229,12 @@ def record_of(
     )
 
 
-def _base(label: str, reference: str, revision: str | None, resolution: Resolution) -> BaseRef:
-    return BaseRef(label, reference, revision, resolution.model_fingerprints.get(reference))
+def _base(label: str, ref: ModelRef, resolution: Resolution) -> BaseRef:
+    fingerprint = resolution.model_fingerprints.get(ref.label)
+    if fingerprint is None and label == PRETRAINED:
+        # Where model.revision pinned it, the reference alone was noted once.
+        fingerprint = resolution.model_fingerprints.get(ref.reference)
+    return BaseRef(label, ref.reference, ref.revision, fingerprint)
 
 
 def _check_templates(protocol: Protocol, tasks: Sequence[str]) -> None:

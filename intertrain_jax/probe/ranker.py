@@ -114,11 +114,19 @@ class Ranker:
         loader: ModelLoader,
         mesh: Mesh,
     ) -> None:
-        self.loader = loader
+        self._loader = loader
         self._config, self._protocol, self._mesh = config, protocol, mesh
         self._features: FeatureProgram | None = None
         self._heads: HeadTrainer | None = None
         self.progress = RankProgress()
+
+    def require(self, ref: ModelRef) -> None:
+        """Checks that there is a model without which the ranking makes no sense.
+
+        Raises:
+            IntertrainError: it cannot be probed; says why.
+        """
+        self._loader.require(ref)
 
     def run(self, refs: Sequence[ModelRef], emit: Emit, watch: Watch) -> RankProgress:
         """Probes every model, and returns the final progress.
@@ -133,9 +141,9 @@ class Ranker:
         self.progress = RankProgress(total=len(refs))
         waiting: list[_Waiting] = []
         with ThreadPoolExecutor(1, "estimate") as pool:
-            for found in self.loader.stream(refs):
+            for found in self._loader.stream(refs):
                 if isinstance(found, NotLoaded):
-                    self.loader.forget(found.ref)
+                    self._loader.forget(found.ref)
                     self._fail(Outcome(found.ref, found.reason))
                     continue
                 ready = self._compute(found, pool)
@@ -159,7 +167,7 @@ class Ranker:
             self._features = FeatureProgram(objective, dtype, self._mesh)
         features = self._features(checkpoint.params, loaded.task)
         spent = time.monotonic() - began
-        self.loader.forget(loaded.ref)
+        self._loader.forget(loaded.ref)
         finite = features.finite
         self._count(
             passed=self.progress.passed + finite,

@@ -1,10 +1,11 @@
-"""Reads CSV files that a user gives, and says in one line what is wrong with one."""
+"""Reads tables that a user gives, CSV files or frames, and says in one line what is wrong with one."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,57 @@ FEWEST_MODELS = 3
 RUN_COLUMNS = ("base", "target", "seed", "score")
 
 
-def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A table in memory, which is read as the CSV file that it would be written to.
+
+    Attributes:
+        table: the frame; an index that names its rows is its first column.
+        name: what messages call it.
+    """
+
+    table: pd.DataFrame
+    name: str = "DataFrame"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def stem(self) -> str:
+        """What a study of it is called."""
+        return self.name
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """Returns the header and the rows as text, empty where a value is missing."""
+        table = self.table
+        if not isinstance(table.index, pd.RangeIndex):
+            names = [name or ("base" if i == 0 else "") for i, name in enumerate(table.index.names)]
+            table = table.reset_index(names=names)
+        header = [str(column) for column in table.columns]
+        rows = [
+            ["" if pd.isna(value) else str(value).strip() for value in row]
+            for row in table.itertuples(index=False)
+        ]
+        return header, rows
+
+
+Source = Path | Frame
+
+
+def read_csv(path: Source) -> tuple[list[str], list[list[str]]]:
     """Returns the header and the rows of a comma-separated file, blanks around cells taken off.
 
     Raises:
         IntertrainError: it cannot be read, or is no table of at least two columns and one row.
     """
+    if isinstance(path, Frame):
+        header, rows = path.cells()
+        if len(header) < 2 or not rows:
+            raise IntertrainError(
+                f"{path} must be a table of two columns and a row at least, but has"
+                f" {len(header)} columns and {len(rows)} rows. Give the whole of it."
+            )
+        return header, rows
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if row]
@@ -46,7 +92,7 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     return lines[0], lines[1:]
 
 
-def number(path: Path, text: str, row: str, column: str) -> float:
+def number(path: Source, text: str, row: str, column: str) -> float:
     """Returns a cell's number, NaN where it is empty.
 
     Raises:
@@ -66,7 +112,9 @@ def number(path: Path, text: str, row: str, column: str) -> float:
     return value
 
 
-def number_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
+def number_table(
+    path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> pd.DataFrame:
     """Returns the numbers of a table whose first column names its rows, rows numbered from 0.
 
     Raises:
@@ -82,7 +130,7 @@ def number_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]
     return pd.DataFrame(values, columns=list(header[1:]), dtype=float)
 
 
-def run_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
+def run_table(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Returns the columns base, target, seed and score of a table in long form, scores as text.
 
     Raises:
@@ -99,7 +147,7 @@ def run_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) 
     return table
 
 
-def run_scores(path: Path, table: pd.DataFrame) -> list[float]:
+def run_scores(path: Source, table: pd.DataFrame) -> list[float]:
     """Returns the scores of a `run_table` as numbers.
 
     Raises:
@@ -111,7 +159,7 @@ def run_scores(path: Path, table: pd.DataFrame) -> list[float]:
     ]
 
 
-def check_unique(path: Path, what: str, names: Sequence[str]) -> None:
+def check_unique(path: Source, what: str, names: Sequence[str]) -> None:
     """Checks that no name of a row or column is there twice."""
     seen: set[str] = set()
     for name in names:
@@ -123,7 +171,7 @@ def check_unique(path: Path, what: str, names: Sequence[str]) -> None:
         seen.add(name)
 
 
-def check_enough(path: Path, gains: pd.DataFrame) -> None:
+def check_enough(path: Source, gains: pd.DataFrame) -> None:
     """Checks that there are models to compare, and gains to compare them by."""
     if len(gains) < FEWEST_MODELS:
         raise IntertrainError(
@@ -137,7 +185,7 @@ def check_enough(path: Path, gains: pd.DataFrame) -> None:
         )
 
 
-def check_percent(path: Path, scores: np.ndarray) -> None:
+def check_percent(path: Source, scores: np.ndarray) -> None:
     """Checks that scores are not fractions: gains are in points of percent."""
     known = scores[np.isfinite(scores)]
     if len(known) and known.min() >= 0.0 and known.max() <= 1.0:
@@ -147,7 +195,7 @@ def check_percent(path: Path, scores: np.ndarray) -> None:
         )
 
 
-def no_pretrained(path: Path, pretrained: str, names: Sequence[str]) -> IntertrainError:
+def no_pretrained(path: Source, pretrained: str, names: Sequence[str]) -> IntertrainError:
     """Returns the error of a file that lacks the pretrained model."""
     return IntertrainError(
         f"file {str(path)!r} must have the pretrained model's scores, but has no base model"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
+    Source,
     check_percent,
     check_unique,
     no_pretrained,
@@ -51,7 +51,7 @@ def is_leaderboard(header: Sequence[str]) -> bool:
     return NAME in header
 
 
-def read_leaderboard(path: Path, pretrained: str | None = None) -> Leaderboard:
+def read_leaderboard(path: Source, pretrained: str | None = None) -> Leaderboard:
     """Reads a table with the columns model_name, avg, mnli_lp and one per target.
 
     Args:
@@ -112,7 +112,7 @@ def read_leaderboard(path: Path, pretrained: str | None = None) -> Leaderboard:
 
 
 def _pretrained_row(
-    path: Path,
+    path: Source,
     names: Sequence[str],
     scores: pd.DataFrame,
     probe: pd.Series[float],

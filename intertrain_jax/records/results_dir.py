@@ -30,11 +30,13 @@ class Resolution:
         model_fingerprints: model reference → fingerprint of its weights.
         data_fingerprints: task name → fingerprint of its data.
         precision: "float32" or "bfloat16" where the protocol says "auto".
+        revisions: model of the hub → the commit that was loaded at its first use, and is kept to.
     """
 
     model_fingerprints: dict[str, str | None] = field(default_factory=dict)
     data_fingerprints: dict[str, str | None] = field(default_factory=dict)
     precision: Precision | None = None
+    revisions: dict[str, str] = field(default_factory=dict)
 
 
 def read_experiment(out: Path) -> ExperimentConfig | None:
@@ -127,6 +129,7 @@ def write_experiment(out: Path, config: ExperimentConfig, resolution: Resolution
         {**known.model_fingerprints, **resolution.model_fingerprints},
         {**known.data_fingerprints, **resolution.data_fingerprints},
         resolution.precision,
+        {**known.revisions, **resolution.revisions},
     )
     header = (
         "# The experiment of this directory, defaults included. Written by intertrain-jax grid.\n"

@@ -39,6 +39,11 @@ class BaseRef:
     source_task: str | None = None
 
     @property
+    def model(self) -> str:
+        """The model that is loaded, as `config.refs` reads it: the reference, pinned if it is."""
+        return self.reference if self.revision is None else f"{self.reference}@{self.revision}"
+
+    @property
     def identity(self) -> dict[str, str | None]:
         """What decides the weights, as far as it is known."""
         if self.source_run is not None:

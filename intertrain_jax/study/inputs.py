@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from intertrain_jax.diagnosis.examine import Finding, examine
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     RUN_COLUMNS,
+    Source,
     check_enough,
     check_percent,
     check_unique,
@@ -132,7 +132,7 @@ def study_of_results(
 
 
 def read_matrix(
-    path: Path,
+    path: Source,
     groups: Mapping[str, tuple[str, ...]],
     train_sizes: Mapping[str, int],
     pretrained: str | None = None,
@@ -175,7 +175,7 @@ def read_matrix(
 
 
 def read_scores(
-    path: Path,
+    path: Source,
     groups: Mapping[str, tuple[str, ...]],
     train_sizes: Mapping[str, int],
     pretrained: str,
@@ -289,7 +289,7 @@ def study_of_leaderboard(
     )
 
 
-def read_probe(path: Path) -> pd.Series[float]:
+def read_probe(path: Source) -> pd.Series[float]:
     """Reads the linear probe's score of every base model.
 
     From a ranking's columns "model" and "score", or from the first two columns of another CSV file.

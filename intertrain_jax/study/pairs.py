@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.readers.csv import FEWEST_MODELS, check_unique, number, read_csv
+from intertrain_jax.readers.csv import FEWEST_MODELS, Source, check_unique, number, read_csv
 from intertrain_jax.stats.correlation import Correlation, correlation
 from intertrain_jax.stats.lines import Line, fit_line
 
@@ -48,7 +47,7 @@ class PairsResult:
     line: Line
 
 
-def read_pairs(path: Path, x: str, y: str) -> Pairs:
+def read_pairs(path: Source, x: str, y: str) -> Pairs:
     """Reads two columns of numbers of a CSV file, and the models' names if there is a column of them.
 
     Raises:

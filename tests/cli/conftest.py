@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.experiments import raw_config, write_experiment
+from tests.experiments import raw_config, write_experiment
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
-from intertrain_jax.cli.execute import execute
-from tests.cli.experiments import FakeEngine, write_experiment
+from intertrain_jax.workflows.grid import grid
+from tests.experiments import FakeEngine, write_experiment
 from tests.stats.studies import planted_scores
 
 
@@ -87,7 +87,7 @@ def test_a_published_leaderboard(published: Path, tmp_path: Path) -> None:
 
 def test_a_grid_s_directory(tmp_path: Path) -> None:
     config = write_experiment(tmp_path)
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     analysis = config.out_dir / "analysis"
     before = {path.name: path.read_bytes() for path in analysis.glob("*.*")}
     for path in before:
@@ -104,7 +104,7 @@ def test_a_grid_s_directory(tmp_path: Path) -> None:
 
 def test_a_directory_may_have_moved(tmp_path: Path) -> None:
     config = write_experiment(tmp_path)
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     moved = config.out_dir.rename(tmp_path / "moved")
     assert analyze(moved).exit_code == 0
     assert not config.out_dir.exists()
@@ -178,7 +178,7 @@ def test_probes_from_a_ranking(scores: Path, tmp_path: Path) -> None:
 
 def test_a_ranking_in_the_results_directory_is_its_probe(tmp_path: Path) -> None:
     config = write_experiment(tmp_path, targets=["alpha"], seeds=1)
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     (config.out_dir / "ranking.csv").write_text("model,score\nalpha,60\nbeta,50\n")
     assert analyze(config.out_dir, "--out", "o").exit_code == 0
     models = pd.read_csv("o/tables/table4_models.csv").set_index("base")
@@ -191,7 +191,7 @@ def test_probes_from_a_grid_of_probes(tmp_path: Path) -> None:
         config = write_experiment(
             tmp_path / method, protocol={"method": method}, targets=["alpha"], seeds=1
         )
-        execute(config, FakeEngine().engine, quiet=True)
+        grid(config, runner=FakeEngine())
         folders.append(config.out_dir)
     assert analyze(folders[0], "--probe", folders[1], "--out", "o").exit_code == 0
     models = pd.read_csv("o/tables/table4_models.csv").set_index("base")
@@ -208,7 +208,7 @@ def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
         config = write_experiment(
             tmp_path / str(size), protocol={"train_size": size}, sources=["alpha", "beta"]
         )
-        execute(config, FakeEngine().engine, quiet=True)
+        grid(config, runner=FakeEngine())
         folders.append(config.out_dir)
     result = analyze(folders[0], "--sizes", folders[1], "--out", "o")
     assert result.exit_code == 0
@@ -223,7 +223,6 @@ def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
         (["--matrix", "scores.csv", "--scores", "scores.csv"], "got --matrix and --scores"),
         (["nothing"], "results directory 'nothing' must hold an experiment"),
         (["--out", "nothing"], "results directory 'nothing' must hold an experiment"),
-        (["scores.csv"], "must be a directory, but is a file"),
         (["--matrix", "nothing.csv"], "must be a CSV table, but cannot be read"),
         (["--matrix", "scores.csv"], "row 'PT' must be there once"),
         (["--leaderboard", "scores.csv"], "model_name"),
@@ -269,3 +268,14 @@ def test_bad_input_is_one_line(scores: Path, arguments: list[str], message: str)
 def test_help_says_where_files_go() -> None:
     text = " ".join(analyze("--help").output.split())
     assert "RESULTS_DIR/analysis, or results/FILE-analysis" in text
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "gains.csv"])
+def test_a_file_that_is_named_alone_is_what_its_columns_say(scores: Path, name: str) -> None:
+    models = [f"m{k}" for k in range(4)]
+    gains = pd.DataFrame({"model": models, "t": [1.0, 2.0, 3.0, 5.0], "u": [2.0, 1.0, 4.0, 0.0]})
+    gains.to_csv("gains.csv", index=False)
+    option = {"scores.csv": "--scores", "gains.csv": "--matrix"}[name]
+    assert analyze(name, "--out", "alone").exit_code == 0
+    assert analyze(option, name, "--out", "told").exit_code == 0
+    assert summary(Path("alone")) == summary(Path("told"))

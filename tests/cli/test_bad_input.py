@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 from intertrain_jax.cli import main
-from tests.cli.experiments import TASKS, raw_config, write_task, write_tokenizer
+from tests.experiments import TASKS, raw_config, write_task, write_tokenizer
 from tests.models.tiny_models import ModelFactory
 
 Mutate = Callable[[Path, dict[str, Any]], Any]
@@ -183,11 +183,12 @@ def test_unwritable_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_unchanged_experiment_passes_every_check(folder: Path) -> None:
-    from intertrain_jax.cli.execute import prepare
-    from intertrain_jax.cli.grid import _engine
     from intertrain_jax.config.experiment import config_from_mapping
+    from intertrain_jax.workflows.grid import prepare
+    from intertrain_jax.workflows.runner import Devices
+    from intertrain_jax.workflows.watch import Silent
 
     config = config_from_mapping(raw_config(folder, protocol={"max_length": 12}))
-    prepared = prepare(config, _engine(), lambda text: None)
+    prepared = prepare(config, Devices(), Silent())
     assert len(prepared.plan.runs) == 12
     assert not config.out_dir.exists()

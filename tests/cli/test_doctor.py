@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import CommandGroup
 from intertrain_jax.cli.doctor import command
-from intertrain_jax.cli.execute import execute
-from tests.cli.experiments import FakeEngine, write_experiment
+from intertrain_jax.workflows.grid import grid
+from tests.experiments import FakeEngine, write_experiment
 
 
 def doctor(*arguments: object) -> Result:
@@ -110,7 +110,7 @@ def test_long_scores_are_compared_by_seed(tmp_path: Path) -> None:
 
 def test_a_results_directory(tmp_path: Path) -> None:
     config = write_experiment(tmp_path)
-    execute(config, FakeEngine(failures={"PT:beta:0": "diverged"}).engine, quiet=True)
+    grid(config, runner=FakeEngine(failures={"PT:beta:0": "diverged"}))
     (config.out_dir / "records" / "notes.json").write_text("{}", "utf-8")
     result = doctor(config.out_dir)
     assert result.exit_code == 1

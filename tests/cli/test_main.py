@@ -33,7 +33,7 @@ def test_usage_errors_exit_with_two(arguments: list[str]) -> None:
 
 
 def test_a_users_error_is_one_line_and_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object) -> None:
+    def fail(*args: object, **options: object) -> None:
         raise IntertrainError("the thing must be so, got this. Do that.")
 
     monkeypatch.setattr(options, "load_config", fail)
@@ -44,7 +44,7 @@ def test_a_users_error_is_one_line_and_two(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*args: object) -> None:
+    def interrupt(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(options, "load_config", interrupt)
@@ -55,7 +55,7 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def bug(*args: object) -> None:
+    def bug(*args: object, **options: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(options, "load_config", bug)

@@ -60,10 +60,10 @@ def test_bad_lanes_are_named(lanes: str, got: str) -> None:
 def test_a_results_directory_names_its_experiment(tmp_path: Path) -> None:
     stored = load_config("real-small", ["seeds=2"])
     (tmp_path / "experiment.yaml").write_text(to_yaml(stored), "utf-8")
-    override = (f"out={tmp_path}",)
-    resumed = ExperimentOptions(None, override, str(tmp_path)).load(resume=True)
+    out = {"out": str(tmp_path)}
+    resumed = ExperimentOptions(None, (), out).load(resume=True)
     assert (resumed.name, resumed.seeds) == ("real-small", 2)
-    started = ExperimentOptions(None, override, str(tmp_path)).load()
+    started = ExperimentOptions(None, (), out).load()
     assert started.name == "quickstart"
-    named = ExperimentOptions("quickstart", override, str(tmp_path)).load(resume=True)
+    named = ExperimentOptions("quickstart", (), out).load(resume=True)
     assert named.name == "quickstart"

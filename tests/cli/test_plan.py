@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
-from intertrain_jax.cli.execute import execute
-from tests.cli.experiments import FakeEngine, write_experiment
+from intertrain_jax.workflows.grid import grid
+from tests.experiments import FakeEngine, write_experiment
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_what_is_done_is_taken_off(tmp_path: Path, config_file: str) -> None:
     before = invoke("plan", "--config", config_file).output
     assert "are done" not in before
     failing = FakeEngine(failures={"PT:alpha:1": "diverged"})
-    execute(config, failing.engine, quiet=True)
+    grid(config, runner=failing)
     after = invoke("plan", "--out", str(config.out_dir)).output
     assert "of these, 9 are done and 3 failed" in after
 
@@ -80,7 +80,7 @@ def test_explain(tmp_path: Path, config_file: str) -> None:
     output = invoke("plan", "--config", config_file, "--explain", "alpha:beta").output
     assert len(output.splitlines()) == 2
     assert "waiting: it starts from the model that PT:alpha:0" in output
-    execute(write_experiment(tmp_path), FakeEngine().engine, quiet=True)
+    grid(write_experiment(tmp_path), runner=FakeEngine())
     output = invoke("plan", "--config", config_file, "--explain", "alpha:beta:1").output
     assert "alpha:beta:1 (" in output
     assert "done: test" in output

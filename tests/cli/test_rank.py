@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.cli import main
-from intertrain_jax.cli.execute_rank import RankEngine, execute_rank
+from intertrain_jax.cli.show import show_ranking
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig
@@ -26,8 +26,10 @@ from intertrain_jax.data.load import encode_task
 from intertrain_jax.probe.heads import HeadRun
 from intertrain_jax.probe.ranker import Outcome, RankProgress, result_of
 from intertrain_jax.records.probes import ProbeStore
+from intertrain_jax.report.terminal import make_console
 from intertrain_jax.train.stopping import Progress
-from tests.cli.experiments import write_task, write_tokenizer
+from intertrain_jax.workflows.rank import rank
+from tests.experiments import write_task, write_tokenizer
 from tests.models.tiny_models import ModelFactory
 
 TASK = {"name": "alpha", "texts": ["{text}"], "labels": ["bad", "good"]}
@@ -189,11 +191,6 @@ class FakeRanking:
     calls: list[str] = field(default_factory=list)
     interrupt_after: int | None = None
 
-    @property
-    def loader(self) -> Any:
-        """Loads nothing."""
-        return self
-
     def require(self, ref: ModelRef) -> None:
         """Is there, or not."""
         if ref.label in self.failures:
@@ -247,27 +244,46 @@ def config(tmp_path: Path) -> RankConfig:
     )
 
 
-def fake(config: RankConfig, **changes: Any) -> tuple[RankEngine, list[FakeRanking]]:
-    """Returns an engine that makes up scores, and the rankings that it will have prepared."""
-    made: list[FakeRanking] = []
+@dataclass
+class FakeRunner:
+    """Makes up scores, and keeps the rankings that it has prepared."""
 
-    def prepare(config: Any, protocol: Any, data: Any, out: Path, architecture: Any) -> FakeRanking:
-        made.append(FakeRanking(data, out.parent / "tokenizer", changes.get("failures", {})))
-        made[-1].interrupt_after = changes.get("interrupt_after")
-        return made[-1]
+    changes: dict[str, Any]
+    made: list[FakeRanking] = field(default_factory=list)
 
-    return RankEngine(lambda p: "float32", lambda: {"device": "made up"}, prepare, result_of), made
+    def resolve_precision(self, precision: str) -> str:
+        return "float32"
+
+    def environment(self) -> dict[str, str]:
+        return {"device": "made up"}
+
+    def ranking(
+        self, config: Any, protocol: Any, data: Any, out: Path, architecture: Any
+    ) -> FakeRanking:
+        failures = self.changes.get("failures", {})
+        self.made.append(FakeRanking(data, out.parent / "tokenizer", failures))
+        self.made[-1].interrupt_after = self.changes.get("interrupt_after")
+        return self.made[-1]
+
+    def head_result(self, *arguments: Any) -> Any:
+        return result_of(*arguments)
+
+
+def fake(config: RankConfig, **changes: Any) -> tuple[Any, list[FakeRanking]]:
+    """Returns a runner that makes up scores, and the rankings that it will have prepared."""
+    runner = FakeRunner(changes)
+    return runner, runner.made
 
 
 def test_an_interrupted_ranking_is_finished_by_the_same_call(config: RankConfig) -> None:
     engine, made = fake(config, interrupt_after=2)
     with pytest.raises(KeyboardInterrupt):
-        execute_rank(config, engine, quiet=True)
+        rank(config, runner=engine)
     engine, more = fake(config)
-    assert execute_rank(config, engine, quiet=True) == 0
+    assert not len(rank(config, runner=engine).failed)
     assert [*made[0].calls, *more[0].calls] == ["org/pt", "org/a", "org/b", "org/c"]
     engine, none = fake(config)
-    assert execute_rank(config, engine, quiet=True) == 0
+    assert not len(rank(config, runner=engine).failed)
     assert not none, "what is done is not even prepared"
 
 
@@ -275,36 +291,36 @@ def test_progress_counts_forward_passes(
     config: RankConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine, _ = fake(config)
-    execute_rank(config, engine)
+    rank(config, runner=engine, progress=True)
     assert "models 1/4, 1 ranked, 0 examples/s, 3 s left" in capsys.readouterr().err
 
 
 def test_failed_models_are_tried_again_when_asked_to(config: RankConfig) -> None:
     engine, _ = fake(config, failures={"org/b": "It is gated."})
-    assert execute_rank(config, engine, quiet=True) == 1
+    assert len(rank(config, runner=engine).failed)
     engine, made = fake(config)
-    assert execute_rank(config, engine, quiet=True) == 1 and not made
+    assert len(rank(config, runner=engine).failed) and not made
     engine, made = fake(config)
-    assert execute_rank(config, engine, retry_failed=True, quiet=True) == 0
+    assert not len(rank(config, runner=engine, retry_failed=True).failed)
     assert made[0].calls == ["org/b"]
 
 
 def test_without_its_pretrained_model_a_ranking_does_not_begin(config: RankConfig) -> None:
     engine, _ = fake(config, failures={"org/pt": "It is gated."})
     with pytest.raises(IntertrainError, match="gated"):
-        execute_rank(config, engine, quiet=True)
+        rank(config, runner=engine)
     assert not config.out_dir.exists()
 
 
 def test_further_models_seeds_and_estimators_join_the_same_directory(config: RankConfig) -> None:
     engine, _ = fake(config)
-    execute_rank(config, engine, quiet=True)
+    rank(config, runner=engine)
     engine, made = fake(config)
-    execute_rank(replace(config, models=("org/d", "org/a")), engine, quiet=True)
+    rank(replace(config, models=("org/d", "org/a")), runner=engine)
     assert made[0].calls == ["org/d"]
     assert len(ProbeStore(config.out_dir).read_all().by_key) == 5
     engine, made = fake(config)
-    execute_rank(replace(config, estimators=("lp", "logme")), engine, quiet=True)
+    rank(replace(config, estimators=("lp", "logme")), runner=engine)
     assert made[0].calls == ["org/pt", "org/a", "org/b", "org/c"]
 
 
@@ -323,13 +339,13 @@ def test_another_ranking_does_not_write_to_the_same_directory(
     config: RankConfig, change: dict[str, Any], message: str
 ) -> None:
     engine, _ = fake(config)
-    execute_rank(config, engine, quiet=True)
+    rank(config, runner=engine)
     if "data" in change:
         change = {"data": replace(config.data, **change["data"])}
     if "task" in change:
         change = {"task": "beta", "tasks": ({**TASK, "name": "beta"},)}
     with pytest.raises(IntertrainError, match=message):
-        execute_rank(replace(config, **change), engine, quiet=True)
+        rank(replace(config, **change), runner=engine)
 
 
 def test_a_directory_of_something_else_is_left_alone(config: RankConfig) -> None:
@@ -337,7 +353,7 @@ def test_a_directory_of_something_else_is_left_alone(config: RankConfig) -> None
     (config.out_dir / "thesis.tex").write_text("precious")
     engine, _ = fake(config)
     with pytest.raises(IntertrainError, match="must be empty, or hold a ranking or a grid"):
-        execute_rank(config, engine, quiet=True)
+        rank(config, runner=engine)
     assert [path.name for path in config.out_dir.iterdir()] == ["thesis.tex"]
 
 
@@ -349,7 +365,9 @@ def test_gains_of_a_grid_in_the_directory_are_set_beside_the_scores(
     gains = "base,x,y\norg/a,1,2\norg/b,2,3\norg/c,0,1\n"
     (config.out_dir / "analysis" / "gains.csv").write_text(gains)
     engine, _ = fake(config)
-    assert execute_rank(config, engine) == 0
+    result = rank(config, runner=engine)
+    assert not len(result.failed)
+    show_ranking(make_console(), result)
     assert "average finetuning gain of 3 models on 2 targets" in capsys.readouterr().out
     found = pd.read_csv(config.out_dir / "gain_correlations.csv")
     assert list(found["kind"]) == ["pearson", "spearman"]
@@ -361,7 +379,7 @@ def test_a_table_that_holds_no_gains_is_an_error(config: RankConfig, content: st
     path.write_text(content)
     engine, _ = fake(config)
     with pytest.raises(IntertrainError, match=r"gains .* must"):
-        execute_rank(config, engine, gains=path, quiet=True)
+        rank(config, runner=engine, gains=path)
     assert not config.out_dir.exists()
 
 
@@ -369,7 +387,7 @@ def test_a_table_that_holds_no_gains_is_an_error(config: RankConfig, content: st
     ("arguments", "message"),
     [
         ([], "'models' must name at least one model"),
-        (["--model", "a", "--limit", "3"], "--limit bounds what --from-hub finds"),
+        (["--model", "a", "--max-models", "3"], "--max-models bounds what --from-hub finds"),
         (["--model", "a", "--estimators", "lp,logm"], "Did you mean 'logme'"),
         (["--model", "a", "--task", "mnly"], "Did you mean 'mnli'"),
         (["--models", "roberta-67"], "Did you mean 'roberta-66'"),

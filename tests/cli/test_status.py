@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from intertrain_jax.cli import main
-from intertrain_jax.cli.execute import execute
 from intertrain_jax.planning.status import Heartbeat, write_heartbeat
-from tests.cli.experiments import FakeEngine, write_experiment
+from intertrain_jax.workflows.grid import grid
+from tests.experiments import FakeEngine, write_experiment
 
 
 def status(out: Path) -> str:
@@ -23,7 +23,7 @@ def status(out: Path) -> str:
 def test_status_of_a_grid(tmp_path: Path) -> None:
     config = write_experiment(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        execute(config, FakeEngine(interrupt_after=5).engine, quiet=True)
+        grid(config, runner=FakeEngine(interrupt_after=5))
     out = config.out_dir
     assert "12 runs, 5 done, 0 failed, 0 running, 7 pending" in status(out)
     write_heartbeat(out, Heartbeat(time.time(), 1, 0, 7, 3, 42.0, 90.0))
@@ -34,7 +34,7 @@ def test_status_of_a_grid(tmp_path: Path) -> None:
 
 def test_failures_and_foreign_files_are_listed(tmp_path: Path) -> None:
     config = write_experiment(tmp_path)
-    execute(config, FakeEngine(failures={"PT:beta:0": "diverged"}).engine, quiet=True)
+    grid(config, runner=FakeEngine(failures={"PT:beta:0": "diverged"}))
     (config.out_dir / "records" / "notes.json").write_text("{}", "utf-8")
     text = status(config.out_dir)
     assert "9 done, 3 failed" in text

@@ -10,7 +10,7 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.files import to_yaml
 from intertrain_jax.config.ranking import RankConfig, load_rank_config
-from intertrain_jax.config.refs import ModelRef, bundled_lists, parse_ref, read_model_list
+from intertrain_jax.config.refs import ModelRef, bundled_lists, read_model_list
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ from intertrain_jax.config.refs import ModelRef, bundled_lists, parse_ref, read_
     ],
 )
 def test_references(text: str, expected: ModelRef) -> None:
-    assert parse_ref(text) == expected
-    assert parse_ref(text).label == text
+    assert ModelRef.parse(text) == expected
+    assert ModelRef.parse(text).label == text
 
 
 def test_a_directory_may_have_an_at_in_its_name(
@@ -33,7 +33,7 @@ def test_a_directory_may_have_an_at_in_its_name(
 ) -> None:
     (tmp_path / "model@2").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert parse_ref("model@2") == ModelRef("model@2")
+    assert ModelRef.parse("model@2") == ModelRef("model@2")
 
 
 def test_a_list_has_comments_and_names_the_pretrained_model(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The engine's decisions that need no training: shapes, books, refilling, lanes, checkpoints."""
+"""The engine's decisions that need no training: shapes, lanes, checkpoints."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import lane_count
 from intertrain_jax.engine.blocks import cheapest_rows, choose_shapes, row_lengths_of
-from intertrain_jax.engine.books import Books
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.environment import check_inputs, environment
+from intertrain_jax.engine.environment import check_inputs, check_tokens, environment
 from intertrain_jax.engine.lane_count import (
     LaneCounts,
     choose_lanes,
@@ -27,10 +26,10 @@ from intertrain_jax.engine.lane_count import (
     lane_bytes,
     lane_candidates,
 )
-from intertrain_jax.engine.refill import ReadyRun, next_run
 from intertrain_jax.engine.sharding import lane_mesh
+from intertrain_jax.engine.starts import check_shape
 from intertrain_jax.train.objectives import Classification
-from tests.engine.tiny_grid import tiny_checkpoint, tiny_config, tiny_plan
+from tests.engine.tiny_grid import tiny_checkpoint, tiny_config, tiny_task
 
 SHORT, LONG = BlockShape(4, 32, 5), BlockShape(2, 128, 20)
 
@@ -66,42 +65,6 @@ def test_rows_are_chosen_by_cost() -> None:
     assert cheapest_rows([[12, 12]], 64, "cpu") == 12
     assert cheapest_rows([[12, 12], [3, 3]], 64, "cpu") == 3
     assert cheapest_rows([[1000]], 64, "cpu") <= 2048 // 64
-
-
-def test_what_others_wait_for_goes_first_then_the_longest() -> None:
-    ready = [
-        ReadyRun("a", SHORT, 0, 900),
-        ReadyRun("b", SHORT, 2, 10),
-        ReadyRun("c", LONG, 0, 5000),
-        ReadyRun("d", SHORT, 0, 100),
-    ]
-    assert next_run(ready, SHORT).id == "b"  # type: ignore[union-attr]
-    assert next_run(ready[:1] + ready[3:], SHORT).id == "a"  # type: ignore[union-attr]
-    assert next_run(ready, LONG).id == "c"  # type: ignore[union-attr]
-    assert next_run(ready[2:3], SHORT) is None
-    assert next_run(ready, None).id == "b"  # type: ignore[union-attr]
-    assert next_run([], None) is None
-
-
-def test_books_follow_dependencies_and_repeat_lost_sources() -> None:
-    plan = tiny_plan(["x", "y"], ["x"])
-    by_name = {run.name: run for run in plan.runs}
-    source, dependant = by_name["PT:x:0"], by_name["x:y:0"]
-    books = Books(plan.runs, (), lambda run: True)
-    assert {run.name for run in books.ready()} == {"PT:x:0", "PT:y:0"}
-    assert books.dependants(source.id) == 2
-    books.take(source)
-    books.close(source, None)
-    assert dependant.id in {run.id for run in books.ready()}
-    again = Books(plan.runs, {source.id}, lambda run: False)
-    assert again.silent == {source.id} and again.to_record == 3 and len(again) == 4
-    failed = Books(plan.runs, (), lambda run: True)
-    failed.take(source)
-    failed.close(source, "why")
-    assert [(run.name, why) for run, why in failed.orphans()] == [
-        ("x:x:0", "why"),
-        ("x:y:0", "why"),
-    ]
 
 
 def test_lanes_are_laid_out_over_devices() -> None:
@@ -195,17 +158,26 @@ def test_checkpoints_are_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_inputs_are_checked_before_anything_compiles() -> None:
-    models = {"one": tiny_checkpoint("bert"), "other": tiny_checkpoint("roberta")}
-    with pytest.raises(IntertrainError, match="'other' has another shape than 'one'"):
-        check_inputs(models, EngineConfig(), Protocol(max_length=64))
+    one, other = tiny_checkpoint("bert"), tiny_checkpoint("roberta")
+    with pytest.raises(IntertrainError, match="'other' must have the shape .* its family is 'rob"):
+        check_shape("other", other, one)
+    check_shape("again", one, one)
     with pytest.raises(IntertrainError, match=r"'protocol.max_length' must be at most 70"):
-        check_inputs({"one": models["one"]}, EngineConfig(), Protocol(max_length=71))
+        check_inputs("one", one, EngineConfig(), Protocol(max_length=71))
     with pytest.raises(IntertrainError, match=r"engine.devices is 9, but JAX sees 4 cpu"):
-        check_inputs({"one": models["one"]}, EngineConfig(devices=9), Protocol(max_length=64))
+        check_inputs("one", one, EngineConfig(devices=9), Protocol(max_length=64))
     text = Protocol(max_length=64, text=TextProtocol(), head="inherit")
     with pytest.raises(IntertrainError, match=r"'one' is of family bert\. Remove it"):
-        check_inputs({"one": models["one"]}, EngineConfig(), text)
+        check_inputs("one", one, EngineConfig(), text)
     with pytest.raises(IntertrainError, match=r"family t5\. Give --set protocol\.text\.decision"):
-        check_inputs({"one": tiny_checkpoint("t5")}, EngineConfig(), Protocol())
-    check_inputs({"one": tiny_checkpoint("t5")}, EngineConfig(), replace(text, max_length=9999))
+        check_inputs("one", tiny_checkpoint("t5"), EngineConfig(), Protocol())
+    check_inputs("one", tiny_checkpoint("t5"), EngineConfig(), replace(text, max_length=9999))
     assert environment()["device"].startswith("4 x")
+
+
+def test_a_tokenizer_must_not_give_tokens_that_the_model_does_not_know() -> None:
+    task = tiny_task("x")
+    check_tokens("one", tiny_checkpoint("bert"), [task])
+    wide = replace(task.test, tokens=task.test.tokens + 30)
+    with pytest.raises(IntertrainError, match=r"'one' must know .* task 'x' .* only 40 words"):
+        check_tokens("one", tiny_checkpoint("bert"), [replace(task, test=wide)])

@@ -21,6 +21,7 @@ from intertrain_jax.models.hf.weights import Checkpoint, LoadReport
 from intertrain_jax.models.zoo import FAMILIES as MODELS
 from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.planning.plan import Plan, Run, build_plan
+from intertrain_jax.planning.work import GridWork
 from intertrain_jax.records.results_dir import Resolution
 from intertrain_jax.records.runs import RunResult
 
@@ -184,12 +185,14 @@ def run_tiny(
     *,
     family: str = "bert",
     done: set[str] | None = None,
+    models: Mapping[str, Checkpoint] | None = None,
     watch: Callable[[GridProgress], None] = lambda progress: None,
     **options: Any,
 ) -> tuple[Outcomes, GridProgress]:
     """Runs a tiny grid; `options` are those of the engine."""
     outcomes = Outcomes()
     engine = EngineConfig(**{"devices": 1, "lanes": 2, "fuse": 2, **options})
-    models = {"model": tiny_checkpoint(family)}
-    progress = run_grid(plan, done or set(), tasks, models, outcomes, engine, out, watch)
+    models = {"model": tiny_checkpoint(family), **(models or {})}
+    work = GridWork(plan, done or set(), tasks, "model", models.__getitem__, engine, out)
+    progress = run_grid(work, outcomes, watch)
     return outcomes, progress

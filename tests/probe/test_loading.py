@@ -22,7 +22,7 @@ from intertrain_jax.models.hf.weights import load_checkpoint
 from intertrain_jax.models.zoo import architecture_hash
 from intertrain_jax.probe import loading
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
-from tests.cli.experiments import write_task, write_tokenizer
+from tests.experiments import write_task, write_tokenizer
 from tests.models.tiny_models import CONFIGS, ModelFactory
 
 TASK = Task("alpha", "Alpha", ("{text}",), labels=("bad", "good"), splits=Splits("train"))

@@ -6,17 +6,22 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError, content_hash
-from intertrain_jax.cli.execute import execute
+from intertrain_jax.cli.show import grid_summary, show_grid
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.planning.work import task_key
 from intertrain_jax.records.results_dir import exclusive
 from intertrain_jax.records.runs import RecordStore
-from tests.cli.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
+from intertrain_jax.report.terminal import make_console
+from intertrain_jax.workflows.grid import grid
+from intertrain_jax.workflows.results import GridResult
+from tests.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
 
 RUNS = 2 * 2 + 2 * 2 * 2
 
@@ -26,6 +31,15 @@ def config(tmp_path: Path) -> ExperimentConfig:
     return write_experiment(tmp_path)
 
 
+def shown(config: ExperimentConfig, runner: FakeEngine) -> GridResult:
+    """Does a grid as the command does, and prints what it prints."""
+    result = grid(config, runner=runner, progress=True)
+    console = make_console()
+    show_grid(console, result)
+    console.print(grid_summary(result), soft_wrap=True, markup=False)
+    return result
+
+
 def gains(config: ExperimentConfig) -> bytes:
     return (config.out_dir / "analysis" / "gains.csv").read_bytes()
 
@@ -33,7 +47,7 @@ def gains(config: ExperimentConfig) -> bytes:
 def test_a_grid_leaves_records_analysis_and_a_matrix(
     config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert execute(config, FakeEngine().engine) == 0
+    assert shown(config, FakeEngine()).counts == (RUNS, 0)
     out = config.out_dir
     assert len(RecordStore(out).read_all().by_id) == RUNS
     assert {path.name for path in out.iterdir()} == {
@@ -46,17 +60,17 @@ def test_a_grid_leaves_records_analysis_and_a_matrix(
     matrix = pd.read_csv(out / "analysis" / "gains.csv", index_col="base")
     assert matrix.shape == (2, 2)
     assert matrix.notna().all().all()
-    shown = capsys.readouterr()
-    assert "alpha" in shown.out
-    assert f"{RUNS} of {RUNS} runs done" in shown.out
-    assert str(out) in shown.out.replace("\n", "")
-    assert "0 done before" in shown.err
-    assert "best base model" in shown.out
-    assert "not compared" in shown.out
+    printed = capsys.readouterr()
+    assert "alpha" in printed.out
+    assert f"{RUNS} of {RUNS} runs done" in printed.out
+    assert str(out) in printed.out.replace("\n", "")
+    assert "0 done before" in printed.err
+    assert "best base model" in printed.out
+    assert "not compared" in printed.out
     for name in ("summary.json", "tables/table4_models.md", "figures/gain_matrix.png"):
         assert (out / "analysis" / name).is_file()
-    assert "400 examples trained on" in shown.out
-    assert "lanes busy 75.0%, padding 10.0%, 2 compiled training programs" in shown.out
+    assert "400 examples trained on" in printed.out
+    assert "lanes busy 75.0%, padding 10.0%, 2 compiled training programs" in printed.out
 
 
 @pytest.mark.parametrize(
@@ -77,16 +91,16 @@ def test_a_grid_that_allows_few_statistics_ends_well(
     failures: dict[str, str],
 ) -> None:
     config = write_experiment(tmp_path, **changes)
-    assert execute(config, FakeEngine(failures=failures).engine) == (1 if failures else 0)
-    shown = capsys.readouterr().out
+    assert (shown(config, FakeEngine(failures=failures)).counts[1] > 0) == bool(failures)
+    printed = capsys.readouterr().out
     for word in ("best base model", "significant", "ranking", "structure", "not compared"):
-        assert word in shown
+        assert word in printed
     found = json.loads((config.out_dir / "analysis" / "summary.json").read_text("utf-8"))
     assert found["not_computed"]
 
 
 def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     for record in RecordStore(config.out_dir).read_all().by_id.values():
         assert record.protocol.precision == "float32"
         tokenizer = tokenizer_fingerprint(Path(config.model.pretrained))
@@ -96,9 +110,9 @@ def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
 
 
 def test_the_same_command_again_does_nothing(config: ExperimentConfig) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     before, again = gains(config), FakeEngine()
-    assert execute(config, again.engine, quiet=True) == 0
+    assert grid(config, runner=again).counts[1] == 0
     assert again.calls == []
     assert gains(config) == before
 
@@ -106,12 +120,12 @@ def test_the_same_command_again_does_nothing(config: ExperimentConfig) -> None:
 @pytest.mark.parametrize("after", [0, 1, 5, RUNS - 1])
 def test_an_interrupted_grid_goes_on_where_it_was(tmp_path: Path, after: int) -> None:
     whole = write_experiment(tmp_path / "whole")
-    execute(whole, FakeEngine().engine, quiet=True)
+    grid(whole, runner=FakeEngine())
     config = write_experiment(tmp_path / "cut")
     first, second = FakeEngine(interrupt_after=after), FakeEngine()
     with pytest.raises(KeyboardInterrupt):
-        execute(config, first.engine, quiet=True)
-    assert execute(config, second.engine, quiet=True) == 0
+        grid(config, runner=first)
+    assert grid(config, runner=second).counts[1] == 0
     assert len(first.calls) == after
     assert sorted(first.calls + second.calls) == sorted(set(first.calls + second.calls))
     assert len(first.calls + second.calls) == RUNS
@@ -122,17 +136,17 @@ def test_failures_are_recorded_shown_and_not_repeated_unasked(
     config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failing = FakeEngine(failures={"PT:alpha:1": "diverged"})
-    assert execute(config, failing.engine) == 1
+    assert shown(config, failing).counts[1] > 0
     counts = pd.read_csv(config.out_dir / "analysis" / "gains_n.csv", index_col="base")
     assert counts.loc["alpha"].tolist() == [1, 1]
     assert counts.loc["beta"].tolist() == [1, 2]
-    shown = capsys.readouterr().out
-    assert "n=1" in shown
-    assert "3 failed" in shown
+    printed = capsys.readouterr().out
+    assert "n=1" in printed
+    assert "3 failed" in printed
     again = FakeEngine()
-    assert execute(config, again.engine, quiet=True) == 1
+    assert grid(config, runner=again).counts[1] > 0
     assert again.calls == []
-    assert execute(config, again.engine, retry_failed=True, quiet=True) == 0
+    assert grid(config, runner=again, retry_failed=True).counts[1] == 0
     assert sorted(again.calls) == ["PT:alpha:1", "alpha:alpha:1", "alpha:beta:1"]
 
 
@@ -141,10 +155,10 @@ def test_dependants_of_a_run_that_failed_before_a_kill_are_recorded(
 ) -> None:
     first = FakeEngine(failures={"PT:alpha:0": "diverged"}, interrupt_after=1)
     with pytest.raises(KeyboardInterrupt):
-        execute(config, first.engine, quiet=True)
+        grid(config, runner=first)
     assert first.calls == ["PT:alpha:0"]
     second = FakeEngine()
-    assert execute(config, second.engine, quiet=True) == 1
+    assert grid(config, runner=second).counts[1] > 0
     records = RecordStore(config.out_dir).read_all().by_id.values()
     failed = {f"{r.base.label}:{r.target}:{r.seed}" for r in records if r.status == "failed"}
     assert failed == {"PT:alpha:0", "alpha:alpha:0", "alpha:beta:0"}
@@ -154,29 +168,29 @@ def test_dependants_of_a_run_that_failed_before_a_kill_are_recorded(
 def test_a_truncated_record_is_reported_and_done_again(
     config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     before = gains(config)
     victim = next(config.out_dir.glob("records/beta/alpha--1*.json"))
     victim.write_text(victim.read_text("utf-8")[:300], "utf-8")
     again = FakeEngine()
     capsys.readouterr()
-    assert execute(config, again.engine, quiet=True) == 0
+    assert shown(config, again).counts[1] == 0
     assert again.calls == ["alpha:beta:1"]
     assert f"{victim} is no record" in capsys.readouterr().err.replace("\n", "")
     assert gains(config) == before
 
 
 def test_more_seeds_keep_what_is_done(config: ExperimentConfig) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     more = FakeEngine()
-    assert execute(replace(config, seeds=3), more.engine, quiet=True) == 0
+    assert grid(replace(config, seeds=3), runner=more).counts[1] == 0
     assert len(more.calls) == RUNS // 2
     assert {name[-1] for name in more.calls} == {"2"}
 
 
 def test_fewer_seeds_use_only_theirs(config: ExperimentConfig) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
-    execute(replace(config, seeds=1), FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
+    grid(replace(config, seeds=1), runner=FakeEngine())
     counts = pd.read_csv(config.out_dir / "analysis" / "gains_n.csv", index_col="base")
     assert (counts == 1).all().all()
     flat = pd.read_csv(config.out_dir / "analysis" / "records.csv")
@@ -189,39 +203,73 @@ def test_a_base_model_is_a_row(tmp_path: Path) -> None:
     config = write_experiment(
         tmp_path, model={"pretrained": str(tmp_path / "model"), "bases": [str(other)]}
     )
-    assert execute(config, FakeEngine().engine, quiet=True) == 0
+    assert grid(config, runner=FakeEngine()).counts[1] == 0
     matrix = pd.read_csv(config.out_dir / "analysis" / "gains.csv", index_col="base")
     assert list(matrix.index) == ["alpha", "beta", str(other)]
 
 
-def test_a_base_model_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
+def test_a_base_model_with_other_tokens_reads_its_own(tmp_path: Path) -> None:
     words = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "film", "bad", "good", "dish", "very")
-    other = write_tokenizer(tmp_path / "other", words)
-    config = write_experiment(
-        tmp_path, model={"pretrained": str(tmp_path / "model"), "bases": [str(other)]}
-    )
-    with pytest.raises(IntertrainError, match="must have the tokenizer of"):
-        execute(config, FakeEngine().engine, quiet=True)
-    assert not config.out_dir.exists()
+    same, other = write_tokenizer(tmp_path / "same"), write_tokenizer(tmp_path / "other", words)
+    model = {"pretrained": str(tmp_path / "model"), "bases": [str(same), str(other)]}
+    config = write_experiment(tmp_path, model=model)
+    engine = FakeEngine()
+    assert grid(config, runner=engine).counts == (RUNS + 2 * 2 * 2, 0)
+    assert engine.work is not None
+    own = {key for key in engine.work.tasks if "@" in key}
+    assert own == {task_key(task, str(other)) for task in ("alpha", "beta")}
+    theirs, ours = engine.work.tasks[task_key("beta", str(other))], engine.work.tasks["beta"]
+    assert not np.array_equal(theirs.test.tokens, ours.test.tokens)
+    assert np.array_equal(theirs.test.labels, ours.test.labels)
+
+
+def test_base_models_that_cannot_be_used_are_records_and_not_the_end(tmp_path: Path) -> None:
+    good = write_tokenizer(tmp_path / "good")
+    bases = [str(tmp_path / name) for name in ("broken", "good", "wide")]
+    write_tokenizer(tmp_path / "wide")
+    model = {"pretrained": str(tmp_path / "model"), "bases": bases}
+    config = write_experiment(tmp_path, model=model)
+    with pytest.warns(UserWarning, match="cannot be used, and its runs fail"):
+        result = grid(config, runner=FakeEngine())
+    assert result.counts == (RUNS + 4, 8)
+    reasons = result.failed.groupby("base")["reason"].first()
+    assert "is broken" in reasons[bases[0]] and "another shape" in reasons[bases[2]]
+    assert result.gains.loc[str(good)].notna().all()
+    assert result.gains.loc[[bases[0], bases[2]]].isna().all(axis=None)
+    again = FakeEngine()
+    with pytest.warns(UserWarning, match="cannot be used"):
+        assert grid(config, runner=again).counts == (RUNS + 4, 8)
+    assert again.calls == []
+
+
+def test_one_base_model_at_a_time_is_looked_at_and_loaded_again_to_start(tmp_path: Path) -> None:
+    bases = [str(write_tokenizer(tmp_path / f"b{k}")) for k in range(3)]
+    model = {"pretrained": str(tmp_path / "model"), "bases": bases}
+    engine = FakeEngine()
+    grid(write_experiment(tmp_path, model=model), runner=engine)
+    assert engine.loaded == [str(tmp_path / "model"), *bases]
+    assert engine.work is not None
+    engine.work.load(bases[1])
+    assert engine.loaded[-1] == bases[1]
 
 
 def test_changed_data_are_another_experiment(config: ExperimentConfig) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     before = gains(config)
     file = Path(config.data.data_dir or "") / "beta" / "train.jsonl"
     file.write_text(file.read_text("utf-8").replace("bad film", "bad dish", 1), "utf-8")
     with pytest.raises(IntertrainError, match="data of task 'beta' has fingerprint"):
-        execute(config, FakeEngine().engine, quiet=True)
+        grid(config, runner=FakeEngine())
     assert gains(config) == before
 
 
 def test_a_directory_in_use_is_left_alone(config: ExperimentConfig) -> None:
-    execute(config, FakeEngine().engine, quiet=True)
+    grid(config, runner=FakeEngine())
     with (
         exclusive(config.out_dir),
         pytest.raises(IntertrainError, match="in use by another process"),
     ):
-        execute(config, FakeEngine().engine, quiet=True)
+        grid(config, runner=FakeEngine())
 
 
 def test_a_limit_marks_results_as_a_test(
@@ -229,13 +277,16 @@ def test_a_limit_marks_results_as_a_test(
 ) -> None:
     raw = raw_config(tmp_path)
     config = write_experiment(tmp_path, data={**raw["data"], "limit": 10})
-    execute(config, FakeEngine().engine)
+    shown(config, FakeEngine())
     assert "test only: every split was cut to 10 rows" in capsys.readouterr().out
     flat = pd.read_csv(config.out_dir / "analysis" / "records.csv")
     assert (flat["limit"] == 10).all()
 
 
-def test_runs_that_leave_no_record_are_an_error(config: ExperimentConfig) -> None:
-    engine = replace(FakeEngine().engine, run_grid=lambda *args: GridProgress())
+def test_runs_that_leave_no_record_are_an_error(
+    config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine()
+    monkeypatch.setattr(engine, "run_grid", lambda *arguments: GridProgress())
     with pytest.raises(IntertrainError, match=f"{RUNS} runs of 'tiny' left no record"):
-        execute(config, engine, quiet=True)
+        grid(config, runner=engine)

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from intertrain_jax.cli import progress as module
-from intertrain_jax.cli.progress import ProgressDisplay, describe, duration, seconds_left
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.planning.status import read_heartbeat
+from intertrain_jax.workflows import watch as module
+from intertrain_jax.workflows.watch import (
+    Silent,
+    Terminal,
+    describe,
+    duration,
+    grid_display,
+    seconds_left,
+)
 
 HALF = GridProgress(done=4, failed=1, total=10, active=3, lanes=4, examples=5000, seconds=50.0)
 
@@ -38,7 +45,7 @@ def test_plain_lines_come_now_and_then(
 ) -> None:
     clock = iter([0.0, 1.0, 9.9, 10.1, 10.2])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    with ProgressDisplay(tmp_path, quiet=False) as display:
+    with grid_display(Terminal(), tmp_path) as display:
         for done in range(5):
             display(replace(HALF, done=done))
     lines = capsys.readouterr().err.splitlines()
@@ -48,7 +55,7 @@ def test_plain_lines_come_now_and_then(
 def test_quiet_says_nothing_but_leaves_the_heartbeat(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with ProgressDisplay(tmp_path, quiet=True) as display:
+    with grid_display(Terminal(quiet=True), tmp_path) as display:
         display(HALF)
         heartbeat = read_heartbeat(tmp_path)
         assert heartbeat is not None
@@ -61,6 +68,15 @@ def test_a_terminal_gets_a_bar(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with ProgressDisplay(tmp_path, quiet=False) as display:
+    with grid_display(Terminal(), tmp_path) as display:
         display(HALF)
     assert "100 examples/s" in capsys.readouterr().err
+
+
+def test_silence_warns_as_python_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Silent().say("reading")
+    with grid_display(Silent(), tmp_path) as display:
+        display(HALF)
+    with pytest.warns(UserWarning, match="no record"):
+        Silent().warn("x is no record")
+    assert capsys.readouterr() == ("", "")

@@ -6,24 +6,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from intertrain_jax.cli.progress import LiveDisplay, duration
-from intertrain_jax.cli.rank_directory import (
-    check_out_dir,
-    read_gains,
-    top_file,
-    write_config,
-    write_correlations,
-    write_table,
-    write_top,
-)
-from intertrain_jax.config.protocol import Precision, Protocol
-from intertrain_jax.config.ranking import RANKING_FILE, RankConfig
-from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.ranking import RankConfig, RankOptions, load_rank_config, rank_keys
+from intertrain_jax.config.refs import ModelRef, read_model_list
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.tasks import get_task
@@ -38,9 +29,19 @@ from intertrain_jax.records.probes import (
 )
 from intertrain_jax.records.results_dir import exclusive
 from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
-from intertrain_jax.report.ranking import print_correlations, print_ranking
-from intertrain_jax.report.terminal import make_console
-from intertrain_jax.study.model_ranking import Ranking, gain_correlations, rank_models
+from intertrain_jax.study.model_ranking import gain_correlations
+from intertrain_jax.workflows.rank_files import (
+    check_out_dir,
+    ranking_of,
+    read_gains,
+    write_config,
+    write_correlations,
+    write_table,
+    write_top,
+)
+from intertrain_jax.workflows.results import RankResult
+from intertrain_jax.workflows.runner import Devices, Runner
+from intertrain_jax.workflows.watch import Display, Watcher, duration, watcher_of
 
 if TYPE_CHECKING:
     from intertrain_jax.probe.ranker import Outcome, RankProgress
@@ -49,152 +50,152 @@ if TYPE_CHECKING:
 _RENEW_SECONDS = 20.0
 
 
-@dataclass(frozen=True)
-class RankEngine:
-    """What computes, given from outside so that nothing here imports JAX.
-
-    Attributes:
-        resolve_precision: what "auto" means here.
-        environment: versions and device.
-        prepare: (config, protocol, data, out, architecture) → a ranking that can be run.
-        result_of: a head's outcome as a record keeps it.
-    """
-
-    resolve_precision: Callable[[Precision], Precision]
-    environment: Callable[[], dict[str, str]]
-    prepare: Callable[[RankConfig, Protocol, TaskData, Path, str | None], Any]
-    result_of: Callable[..., RunResult | None]
-
-
-def execute_rank(
-    config: RankConfig,
-    engine: RankEngine,
+def rank(
+    models: str | Path | Sequence[str] | RankConfig = (),
+    *,
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    gains: pd.DataFrame | str | Path | None = None,
     top: int | None = None,
-    gains: Path | None = None,
     retry_failed: bool = False,
-    quiet: bool = False,
-) -> int:
-    """Probes every model that has no record yet, and shows the ranking.
+    progress: bool | Watcher = False,
+    runner: Runner | None = None,
+    **options: Unpack[RankOptions],
+) -> RankResult:
+    """Ranks base models of one architecture by a linear probe on one task.
+
+    Models that are done stay in the results directory: the same call goes on where it was stopped.
 
     Args:
-        config: the ranking.
-        engine: what computes.
+        models: references; or the name or file of a list of them; or a whole ranking.
+        overrides: dotted key → value, or "key.sub=value" each.
+        gains: finetuning gains to correlate with, rows base models, columns targets, or their CSV file;
+            None takes the grid's of the results directory.
         top: write a list of that many best models.
-        gains: table of finetuning gains; None takes the grid's of the results directory.
         retry_failed: probe models again that are recorded as failed.
-        quiet: print one line at the end only.
+        progress: whether to print lines and bars; or what takes them.
+        runner: what computes; None is this process's devices.
+        options: `task`, `pretrained`, `seeds`, `estimators`, `out`, `data_dir`, `head`, and `config`, a
+            YAML file with further keys.
 
-    Returns:
-        Exit code: 0, or 1 if models of the list failed.
+    Raises:
+        IntertrainError: something does not fit; nothing was written.
     """
-    progress_console = make_console(stderr=True)
-
-    def say(text: str) -> None:
-        if not quiet:
-            progress_console.print(text, soft_wrap=True, markup=False)
-
+    config = models
+    if not isinstance(config, RankConfig):
+        config = config_of(config, overrides, **options)
+    watcher = watcher_of(progress)
+    runner = runner or Devices()
     out = config.out_dir
     task = get_task(config.task, config.tasks)
     check_out_dir(out, config)
-    gain_table = read_gains(gains or out / "analysis" / "gains.csv", required=gains is not None)
-    say(f"reading {config.task}")
+    if isinstance(gains, pd.DataFrame):
+        gain_table: pd.DataFrame | None = gains
+    else:
+        file = out / "analysis" / "gains.csv" if gains is None else Path(gains)
+        gain_table = read_gains(file, required=gains is not None)
+    watcher.say(f"reading {config.task}")
     data = load_task(task, config.data)
-    protocol = replace(
-        config.protocol, precision=engine.resolve_precision(config.protocol.precision)
-    )
+    precision = runner.resolve_precision(config.protocol.precision)
+    protocol = replace(config.protocol, precision=precision)
     store, ids = ProbeStore(out), _ids(config.refs, data, protocol)
-    records = _matching(store, ids, say)
+    records = _matching(store, ids, watcher)
     pending = [
         ref for ref in config.refs if not _is_done(records.get(ref.label), config, retry_failed)
     ]
     known = {r.architecture for r in records.values() if r.status == "done" and r.architecture}
     run = None
     if pending:
-        say(f"loading {pending[0].label}")
-        run = engine.prepare(config, protocol, data, out, next(iter(known), None))
+        watcher.say(f"loading {pending[0].label}")
+        run = runner.ranking(config, protocol, data, out, next(iter(known), None))
         if config.pretrained is not None and pending[0] == config.refs[0]:
-            run.loader.require(pending[0])
+            run.require(pending[0])
     write_config(out, config)
-    progress = None
+    done = None
     with exclusive(out):
-        say(
+        watcher.say(
             f"{len(config.refs):,} models, {len(config.refs) - len(pending):,} done before,"
             f" {len(pending):,} to do"
         )
         if run is not None:
-            environment, renewed = engine.environment(), time.monotonic()
+            probe = Probe(config, protocol, data, runner.environment(), runner.head_result)
+            renewed = time.monotonic()
 
             def emit(outcomes: Sequence[Outcome]) -> None:
                 nonlocal renewed
                 for outcome in outcomes:
-                    record = record_of(
-                        outcome, ids[outcome.ref.label], config, protocol, data, environment, engine
-                    )
+                    record = record_of(outcome, ids[outcome.ref.label], probe)
                     store.write(record)
                     records[outcome.ref.label] = record
                 if time.monotonic() - renewed > _RENEW_SECONDS:
                     renewed = time.monotonic()
-                    write_table(out, rank(config, records))
+                    write_table(out, ranking_of(config, records))
 
-            with LiveDisplay("models", quiet) as display:
-                progress = run.run(pending, emit, lambda p: _show(display, p))
-        ranking = rank(config, records)
+            with watcher.display("models") as display:
+                done = run.run(pending, emit, lambda p: _show(display, p))
+        ranking = ranking_of(config, records)
         write_table(out, ranking)
         correlations = None if gain_table is None else gain_correlations(ranking, gain_table)
         if correlations is not None:
             write_correlations(out, correlations)
         if top is not None:
             write_top(out, ranking, top)
-    console = make_console()
-    if not quiet:
-        print_ranking(console, ranking)
-        if correlations is not None:
-            print_correlations(console, correlations)
-        if config.data.limit is not None:
-            console.print(
-                f"test only: every split was cut to {config.data.limit} rows (data.limit)"
-            )
-    failed = int((ranking.table["status"] == "failed").sum())
-    line = f"{len(ranking.ranked):,} of {len(config.refs):,} models ranked"
-    if progress is not None:
-        line += f" in {duration(progress.seconds)}, {progress.compilations} compiled programs"
-    line += f". Results: {out / RANKING_FILE}"
-    if failed:
-        line += f"\n{failed:,} failed; start again with --retry-failed to try them again."
-    if top is not None:
-        line += f"\nThe best: {out / top_file(top)}"
-    console.print(line, soft_wrap=True, markup=False)
-    return 1 if failed else 0
+    return RankResult(config, ranking, records, correlations, out, done)
 
 
-def rank(config: RankConfig, records: Mapping[str, ProbeRecord]) -> Ranking:
-    """Returns the ranking of a configuration's models."""
-    labels = [ref.label for ref in config.refs]
-    pretrained = None if config.pretrained is None else config.refs[0].label
-    others = [name for name in config.estimators if name != "lp"]
-    return rank_models(labels, records, pretrained, config.seeds, others)
+def config_of(
+    models: str | Path | Sequence[str],
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    **options: Unpack[RankOptions],
+) -> RankConfig:
+    """Returns the ranking that models and options describe.
+
+    Args:
+        models: references, or the name or file of a list of them; empty where a file names them.
+        overrides: as of `rank`.
+        options: as of `rank`.
+
+    Raises:
+        IntertrainError: a wrong option or list.
+    """
+    given: dict[str, Any] = {}
+    if isinstance(models, str | Path):
+        found = read_model_list(str(models))
+        given = {"models": list(found.models), "pretrained": found.pretrained}
+    elif models or options.get("config") is None:
+        given = {"models": [ModelRef.parse(model).label for model in models]}
+    path = options.get("config")
+    keys = {**{k: v for k, v in given.items() if v is not None}, **rank_keys(options)}
+    return load_rank_config(None if path is None else str(path), keys, overrides)
 
 
-def record_of(
-    outcome: Outcome,
-    identity: str,
-    config: RankConfig,
-    protocol: Protocol,
-    data: TaskData,
-    environment: Mapping[str, str],
-    engine: RankEngine,
-) -> ProbeRecord:
+@dataclass(frozen=True)
+class Probe:
+    """What all records of a ranking have in common.
+
+    Attributes:
+        config: seeds, rates and estimators that were asked for.
+        protocol: of the probe.
+        data: of the task.
+        environment: versions and device.
+        head_result: turns a head's outcome into what a record keeps.
+    """
+
+    config: RankConfig
+    protocol: Protocol
+    data: TaskData
+    environment: Mapping[str, str]
+    head_result: Callable[[Any, EncodedTask, int], RunResult | None]
+
+
+def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
     """Returns the record of a model that was probed, or could not be.
 
     Args:
         outcome: what became of it.
         identity: the record's id.
-        config: seeds, rates and estimators that were asked for.
-        protocol: of the probe.
-        data: of the task.
-        environment: versions and device.
-        engine: turns heads into results.
+        probe: what it has in common with the others.
     """
+    config, protocol, data = probe.config, probe.protocol, probe.data
     loaded, ref = outcome.loaded, outcome.ref
     model = BaseRef(
         ref.label,
@@ -213,7 +214,7 @@ def record_of(
         "estimators": config.estimators,
         "architecture": outcome.architecture,
         "tokenizer": None if loaded is None else loaded.tokenizer,
-        "environment": dict(environment),
+        "environment": dict(probe.environment),
     }
     if outcome.reason is not None or loaded is None:
         return ProbeRecord(**common, status="failed", reason=outcome.reason)
@@ -222,7 +223,7 @@ def record_of(
     heads = []
     for seed, row in enumerate(outcome.heads):
         for z, run in enumerate(row):
-            result = engine.result_of(run, task, train)
+            result = probe.head_result(run, task, train)
             reason = None if result else "Its loss diverged, or its score is undefined."
             heads.append(HeadScore(seed, config.learning_rates[z], result, reason))
     rate = choose_rate(heads)
@@ -279,12 +280,12 @@ def _ids(refs: Sequence[ModelRef], data: TaskData, protocol: Protocol) -> dict[s
 
 
 def _matching(
-    store: ProbeStore, ids: Mapping[str, str], say: Callable[[str], None]
+    store: ProbeStore, ids: Mapping[str, str], watcher: Watcher
 ) -> dict[str, ProbeRecord]:
     """Returns label → record of this ranking's models."""
     found = store.read_all()
     for problem in found.problems:
-        say(f"warning: {problem.path} is no record and does not count: {problem.reason}")
+        watcher.warn(f"{problem.path} is no record and does not count: {problem.reason}")
     return {key[0]: found.by_key[key] for key in ids.items() if key in found.by_key}
 
 
@@ -294,7 +295,7 @@ def _is_done(record: ProbeRecord | None, config: RankConfig, retry_failed: bool)
     return record.covers(config.seeds, config.learning_rates, config.estimators)
 
 
-def _show(display: LiveDisplay, progress: RankProgress) -> None:
+def _show(display: Display, progress: RankProgress) -> None:
     def text() -> str:
         rate = progress.examples / progress.seconds if progress.seconds else 0.0
         parts = [f"{progress.passed:,}/{progress.total:,}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EXPERIMENT_FILE
 from intertrain_jax.config.files import to_yaml
 from intertrain_jax.config.ranking import RANK_FILE, RANKING_FILE, RankConfig, load_rank_config
+from intertrain_jax.records.probes import ProbeRecord, ProbeStore
 from intertrain_jax.records.results_dir import check_ours, check_writable, unwritable
 from intertrain_jax.records.store import write_atomic
-from intertrain_jax.study.model_ranking import Ranking
+from intertrain_jax.study.model_ranking import Ranking, rank_models
 
 CORRELATIONS_FILE = "gain_correlations.csv"
 
@@ -108,3 +110,28 @@ def write_config(out: Path, config: RankConfig) -> None:
         write_atomic(out / RANK_FILE, header + to_yaml(config))
     except OSError as error:
         raise unwritable(out, str(error)) from error
+
+
+def ranking_of(config: RankConfig, records: Mapping[str, ProbeRecord]) -> Ranking:
+    """Returns the ranking of a configuration's models.
+
+    Args:
+        config: models, seeds and estimators.
+        records: label → record of those that have one.
+    """
+    labels = [ref.label for ref in config.refs]
+    pretrained = None if config.pretrained is None else config.refs[0].label
+    others = [name for name in config.estimators if name != "lp"]
+    return rank_models(labels, records, pretrained, config.seeds, others)
+
+
+def latest_ranking(config: RankConfig, out: Path) -> tuple[Ranking, dict[str, ProbeRecord]]:
+    """Returns the ranking of a results directory, and its records by label, without loading anything.
+
+    Of several records of one model, made as its files or the data changed, the newest file counts.
+    """
+    store, records = ProbeStore(out), {}
+    found = store.read_all().by_key.values()
+    for record in sorted(found, key=lambda record: store.path(record).stat().st_mtime_ns):
+        records[record.model.label] = record
+    return ranking_of(config, records), records

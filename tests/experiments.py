@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from intertrain_jax.cli.execute import Engine
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig, config_from_mapping
+from intertrain_jax.config.protocol import Precision
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.planning.work import Emit, GridWork
 from tests.runs import made_up_score, make_result
 
 TASKS = ("alpha", "beta")
@@ -106,38 +108,55 @@ class FakeEngine:
         failures: names of runs that fail, with reasons.
         interrupt_after: runs after which the user interrupts; None for never.
         calls: names of the runs done, over all calls.
+        loaded: base models that were loaded, over all calls.
+        work: of the last call.
     """
 
     failures: Mapping[str, str] = field(default_factory=dict)
     interrupt_after: int | None = None
     calls: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+    work: GridWork | None = None
 
-    @property
-    def engine(self) -> Engine:
-        """The engine as the command line wants it."""
-        return Engine(
-            load_checkpoint=lambda reference, revision: FakeModel(
-                Path(reference), f"weights of {Path(reference).name}"
-            ),
-            check_inputs=lambda models, options, protocol: None,
-            resolve_precision=lambda precision: "float32",
-            environment=lambda: {"device": "made up"},
-            run_grid=self.run_grid,
-        )
+    def load(self, ref: ModelRef) -> FakeModel:
+        """Returns a model of made up weights; one that is called broken cannot be loaded."""
+        if "broken" in ref.reference:
+            raise IntertrainError(f"model {ref.label!r} is broken. Mend it.")
+        self.loaded.append(ref.label)
+        return FakeModel(Path(ref.reference), f"weights of {Path(ref.reference).name}")
+
+    def check_pretrained(self, *arguments: object) -> None:
+        """Whatever it is, it fits."""
+
+    def check_base(self, ref: ModelRef, model: FakeModel, pretrained: FakeModel) -> None:
+        """A model that is called wide has another shape."""
+        if "wide" in ref.reference:
+            raise IntertrainError(f"base model {ref.label!r} has another shape. Leave it out.")
+
+    def check_tokens(self, *arguments: object) -> None:
+        """Whatever they are, they are known."""
+
+    def resolve_precision(self, precision: Precision) -> Precision:
+        """Returns what "auto" means here."""
+        return "float32"
+
+    def environment(self) -> dict[str, str]:
+        """Returns what there is."""
+        return {"device": "made up"}
+
+    def ranking(self, *arguments: object) -> Any:
+        """Is not for rankings."""
+        raise NotImplementedError
+
+    head_result = ranking
 
     def run_grid(
-        self,
-        plan: Plan,
-        done: set[str],
-        tasks: Mapping[str, Any],
-        models: Mapping[str, Any],
-        emit: Callable[[Run, Any, str | None], None],
-        options: object,
-        out: Path,
-        watch: Callable[[GridProgress], None],
+        self, work: GridWork, emit: Emit, watch: Callable[[GridProgress], None]
     ) -> GridProgress:
         """Does the runs in the plan's order, as `engine.loop.run_grid` would."""
-        assert set(tasks) == {run.target for run in plan.runs}
+        plan, done = work.plan, work.done
+        self.work = work
+        assert {work.key_of(run) for run in plan.runs} <= set(work.tasks)
         failed: set[str] = set()
         progress = GridProgress(
             lanes=4,

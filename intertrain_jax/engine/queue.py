@@ -1,0 +1,176 @@
+"""The queue of a grid: which runs wait, and which of the ready ones enters a free lane.
+
+Runs that others wait for come first, then the longest, so that lanes end together. Everything is kept
+by block shape in heaps, so that a free lane costs the same whether a hundred runs wait or a hundred
+thousand.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from intertrain_jax.data.packing import BlockShape
+from intertrain_jax.planning.plan import Run
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the queue knows of a run before it starts.
+
+    Attributes:
+        shape: block shape of its task; lanes that run together share it.
+        tokens: estimated tokens to train on.
+    """
+
+    shape: BlockShape
+    tokens: int
+
+
+@dataclass
+class _Ready:
+    """The ready runs of one block shape.
+
+    Attributes:
+        heap: (nobody waits for it, -tokens, id) of each.
+        unlocks: runs that wait for any of them.
+        tokens: of all of them.
+    """
+
+    heap: list[tuple[bool, int, str]] = field(default_factory=list)
+    unlocks: int = 0
+    tokens: int = 0
+
+
+class RunQueue:
+    """Keeps account of every run of a plan.
+
+    Args:
+        runs: all runs of the plan.
+        done: ids of those that have a score.
+        has_weights: whether the model of a done source run is at hand.
+        effort: what a run will take; the same for the same run each time.
+    """
+
+    def __init__(
+        self,
+        runs: Iterable[Run],
+        done: Iterable[str],
+        has_weights: Callable[[str], bool],
+        effort: Callable[[Run], Effort],
+    ) -> None:
+        self.runs = {run.id: run for run in runs}
+        self.done = set(done) & set(self.runs)
+        # Source runs that were done before and are repeated for their weights alone.
+        self.silent: set[str] = set()
+        self._effort = effort
+        waiting = [r for r in self.runs if r not in self.done]
+        for r in list(waiting):
+            source = self.runs[r].depends_on
+            if source in self.done and not has_weights(source):
+                self.done.discard(source)
+                self.silent.add(source)
+                waiting.append(source)
+        self._waiting = set(waiting)
+        self._sources = {run.depends_on for run in self.runs.values()}
+        # Source run → the waiting runs that start from its model, in the plan's order.
+        self._of_source: dict[str, dict[str, None]] = {}
+        for r in waiting:
+            source = self.runs[r].depends_on
+            if source is not None:
+                self._of_source.setdefault(source, {})[r] = None
+        self._orphans: list[tuple[Run, str]] = []
+        self._ready: dict[BlockShape, _Ready] = {}
+        for r in waiting:
+            source = self.runs[r].depends_on
+            if source is None or source in self.done:
+                self._offer(self.runs[r])
+
+    def __len__(self) -> int:
+        """Runs that wait to be started."""
+        return len(self._waiting)
+
+    @property
+    def to_record(self) -> int:
+        """Runs still waiting that will leave a record."""
+        return len(self._waiting - self.silent)
+
+    def dependants(self, run: str) -> int:
+        """How many waiting runs need the model that this run makes."""
+        return len(self._of_source.get(run, ()))
+
+    def is_source(self, run: str) -> bool:
+        """Whether any run of the plan, done or not, starts from the model that this run makes."""
+        return run in self._sources
+
+    def take_next(self, shape: BlockShape | None) -> Run | None:
+        """Takes out the run that is to start in a free lane; None if no ready run fits.
+
+        Args:
+            shape: in use by busy lanes; None when all lanes are free, so that any will do.
+        """
+        upcoming = self.peek(shape)
+        if upcoming is None:
+            return None
+        effort = self._effort(upcoming)
+        ready = self._ready[effort.shape]
+        heapq.heappop(ready.heap)
+        ready.unlocks -= self.dependants(upcoming.id)
+        ready.tokens -= effort.tokens
+        self._leave(upcoming)
+        return upcoming
+
+    def peek(self, shape: BlockShape | None) -> Run | None:
+        """Returns the run that `take_next` would take."""
+        if shape is None:
+            shape = self._busiest_shape()
+        ready = None if shape is None else self._ready.get(shape)
+        return self.runs[ready.heap[0][2]] if ready is not None and ready.heap else None
+
+    def take_orphans(self) -> list[tuple[Run, str]]:
+        """Takes out the waiting runs whose source run failed since the last call, each with why."""
+        found, self._orphans = self._orphans, []
+        for run, _ in found:
+            self._leave(run)
+        return found
+
+    def put_back(self, run: Run) -> None:
+        """Lets a run that was taken wait again."""
+        self._waiting.add(run.id)
+        if run.depends_on is not None:
+            self._of_source.setdefault(run.depends_on, {})[run.id] = None
+        self._offer(run)
+
+    def close(self, run: Run, failure: str | None) -> None:
+        """Enters the outcome of a run that was taken: its dependants become ready, or orphans."""
+        dependants = [self.runs[r] for r in self._of_source.get(run.id, ())]
+        if failure is None:
+            self.done.add(run.id)
+            for dependant in dependants:
+                self._offer(dependant)
+        else:
+            self._orphans += [(dependant, failure) for dependant in dependants]
+
+    def _offer(self, run: Run) -> None:
+        effort, unlocks = self._effort(run), self.dependants(run.id)
+        ready = self._ready.setdefault(effort.shape, _Ready())
+        heapq.heappush(ready.heap, (unlocks == 0, -effort.tokens, run.id))
+        ready.unlocks += unlocks
+        ready.tokens += effort.tokens
+
+    def _leave(self, run: Run) -> None:
+        self._waiting.discard(run.id)
+        if run.depends_on is not None:
+            self._of_source[run.depends_on].pop(run.id, None)
+
+    def _busiest_shape(self) -> BlockShape | None:
+        """Returns the shape to turn to: of the runs that others wait for, else of the most work."""
+        shapes = [shape for shape, ready in self._ready.items() if ready.heap]
+        if not shapes:
+            return None
+
+        def rank(shape: BlockShape) -> tuple[bool, int, int]:
+            return (self._ready[shape].unlocks > 0, self._ready[shape].tokens, shape.length)
+
+        return max(shapes, key=rank)

@@ -1,0 +1,292 @@
+"""Analyses gains: a grid's, a results directory's, a table's; and two columns beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+import pandas as pd
+
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.ranking import RANKING_FILE
+from intertrain_jax.planning.plan import PRETRAINED
+from intertrain_jax.readers.csv import RUN_COLUMNS, Frame, Source, read_csv
+from intertrain_jax.readers.leaderboard import is_leaderboard, read_leaderboard
+from intertrain_jax.report.analysis import write_result
+from intertrain_jax.report.closing import closing_lines, leaderboard_lines
+from intertrain_jax.stats.averages import How
+from intertrain_jax.study.analyse import analyse_study
+from intertrain_jax.study.files import write_analysis
+from intertrain_jax.study.inputs import (
+    Study,
+    probe_of_results,
+    read_matrix,
+    read_probe,
+    read_scores,
+    study_of_leaderboard,
+)
+from intertrain_jax.study.pairs import PairsResult, analyse_pairs, read_pairs
+from intertrain_jax.study.result import Options, Result
+from intertrain_jax.study.summary import summarise
+from intertrain_jax.workflows.results import GridResult, RankResult, read_finished
+from intertrain_jax.workflows.studies import published_sizes, task_groups
+
+Shape = Literal["matrix", "scores", "leaderboard"]
+Table = GridResult | pd.DataFrame | str | Path
+
+
+class Choices(TypedDict, total=False):
+    """What the user may choose about an analysis.
+
+    Attributes:
+        averages: where cells are missing, by the additive model, or over common targets.
+        representative: base model whose gains stand for max-gain.
+        keep_suspicious: analyse a leaderboard's suspicious rows too.
+    """
+
+    averages: How | None
+    representative: str | None
+    keep_suspicious: bool
+
+
+class Statistics(Mapping[str, Any]):
+    """The statistics of a result by name; one that was not computed says why not."""
+
+    def __init__(self, result: Result) -> None:
+        values = {field.name: getattr(result, field.name) for field in fields(result)}
+        self._values = {
+            name: value
+            for name, value in values.items()
+            if name not in ("study", "not_computed") and value is not None and value != ()
+        }
+        self._why = result.not_computed
+
+    def __getitem__(self, name: str) -> Any:
+        """Returns a statistic; what it holds is described by its class."""
+        if name in self._values:
+            return self._values[name]
+        if name in self._why:
+            raise KeyError(f"{name!r} was not computed: {self._why[name]}")
+        raise KeyError(f"there is no statistic {name!r}.{nearest(name, self._values)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True, repr=False)
+class StudyResult:
+    """An analysed study.
+
+    Attributes:
+        result: every statistic, as a value.
+        grid: the experiment that was analysed; None where it was a table.
+    """
+
+    result: Result
+    grid: GridResult | None = None
+
+    @cached_property
+    def models(self) -> pd.DataFrame:
+        """One row per base model, best average first, with intervals and ranks: `Result.models`."""
+        return self.result.models()
+
+    @property
+    def gains(self) -> pd.DataFrame:
+        """Mean gains in points: rows base models, columns targets."""
+        return self.result.study.gains.mean
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Statistics by name, such as "sensitivity", whose values have their parts as attributes."""
+        return Statistics(self.result)
+
+    @property
+    def not_computed(self) -> Mapping[str, str]:
+        """Name of a statistic → why the study does not allow it."""
+        return self.result.not_computed
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Every statistic with its definition as plain values: what summary.json holds."""
+        return dict(summarise(self.result))
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """What a reader needs most, in a few lines of a word and a sentence."""
+        lines = closing_lines(self.result)
+        return lines + (
+            leaderboard_lines(self.result) if self.result.study.kind == "leaderboard" else []
+        )
+
+    def write(self, folder: str | Path) -> Path:
+        """Writes summary.json, tables and figures, and of a grid its scores and gains."""
+        folder = Path(folder)
+        if self.grid is not None:
+            write_analysis(folder, self.grid.analysis, self.grid.stored.by_id)
+        write_result(folder, self.result)
+        return folder
+
+    def __repr__(self) -> str:
+        """Says what was analysed, and what a reader needs most."""
+        width = max(len(word) for word, _ in self.lines)
+        said = "\n".join(f"{word:<{width}}  {text}" for word, text in self.lines)
+        return f"{describe(self.result.study)}\n{said}"
+
+
+def analyze(
+    table: Table,
+    *,
+    shape: Shape | None = None,
+    pretrained: str | None = None,
+    probe: RankResult | Table | None = None,
+    other: Table | None = None,
+    sizes: Sequence[str | Path | GridResult] = (),
+    **choices: Unpack[Choices],
+) -> StudyResult:
+    """Computes every statistic that gains allow.
+
+    Args:
+        table: a grid's result, a results directory, or a table: gains or scores with a row per base
+            model, scores in long form (base, target, seed, score), or a public leaderboard, as a
+            DataFrame or a CSV file.
+        shape: what the table is; None finds out.
+        pretrained: row of the pretrained model; with it a matrix holds scores.
+        probe: linear probes: a ranking, a grid of probes, their directory, or a CSV of base and score;
+            None takes a ranking that lies in the same results directory.
+        other: a second architecture: a grid, a directory or a matrix of gains.
+        sizes: the same grid at other train sizes.
+        choices: `averages`, `representative` and `keep_suspicious`.
+
+    Raises:
+        IntertrainError: something is not what it must be.
+    """
+    grid = _grid_of(table)
+    if grid is not None:
+        study = grid.study
+        if probe is None and (grid.out / RANKING_FILE).is_file():
+            probe = grid.out
+    else:
+        keep = choices.get("keep_suspicious", False)
+        study = read_study(_source(table), shape, pretrained, keep)
+    if probe is not None:
+        study = replace(study, probe=_read_probe(probe, study))
+    options = Options(
+        how=choices.get("averages"),
+        representative=choices.get("representative"),
+        other=None if other is None else _read_other(other),
+        sizes=[_finished(size).stored.by_id for size in sizes],
+    )
+    return StudyResult(analyse_study(study, options), grid)
+
+
+def compare(table: pd.DataFrame | str | Path, x: str, y: str) -> PairsResult:
+    """Compares two measurements of the same models: correlations and a line.
+
+    Args:
+        table: a DataFrame or a CSV file with a row per model.
+        x: column of the probe.
+        y: column of the average gain.
+    """
+    return analyse_pairs(read_pairs(_source(table), x, y))
+
+
+def describe(study: Study) -> str:
+    """Returns what a study is of."""
+    rows = len({finding.row for finding in study.left_out})
+    return (
+        f"{study.name}: {len(study.gains.mean):,} base models, {len(study.gains.mean.columns):,}"
+        f" targets{f', {rows:,} suspicious rows left out' if rows else ''}"
+    )
+
+
+def read_study(
+    source: Source, shape: Shape | None, pretrained: str | None, keep_suspicious: bool
+) -> Study:
+    """Reads a table as a study.
+
+    Args:
+        source: a CSV file or a frame.
+        shape: what it is; None finds out by its columns.
+        pretrained: row of the pretrained model.
+        keep_suspicious: keep a leaderboard's suspicious rows.
+
+    Raises:
+        IntertrainError: it is no such table.
+    """
+    groups, sizes = task_groups(), published_sizes()
+    if shape is None:
+        header, _ = read_csv(source)
+        shape = "scores" if set(RUN_COLUMNS) <= set(header) else "matrix"
+        shape = "leaderboard" if is_leaderboard(header) else shape
+    if shape == "matrix":
+        return read_matrix(source, groups, sizes.train, pretrained)
+    if shape == "scores":
+        return read_scores(source, groups, sizes.train, pretrained or PRETRAINED)
+    board = read_leaderboard(source, pretrained)
+    return study_of_leaderboard(
+        source.stem, board, groups, sizes.train, sizes.test, keep_suspicious
+    )
+
+
+def _grid_of(table: Table) -> GridResult | None:
+    """Returns the grid that something is, or the directory of."""
+    if isinstance(table, GridResult):
+        return _with_gains(table)
+    if isinstance(table, pd.DataFrame) or not Path(table).is_dir():
+        return None
+    return read_finished(Path(table))
+
+
+def _finished(table: str | Path | GridResult) -> GridResult:
+    return table if isinstance(table, GridResult) else read_finished(Path(table))
+
+
+def _with_gains(grid: GridResult) -> GridResult:
+    if grid.gains.isna().all(axis=None):
+        raise IntertrainError(
+            f"grid {grid.config.name!r} must have a gain in at least one cell, but all"
+            f" {grid.study.cells} are missing. Its `failed` says why."
+        )
+    return grid
+
+
+def _source(table: pd.DataFrame | str | Path | GridResult) -> Source:
+    assert not isinstance(table, GridResult)
+    return Frame(table) if isinstance(table, pd.DataFrame) else Path(table)
+
+
+def _read_probe(probe: RankResult | Table, study: Study) -> pd.Series[float]:
+    """Returns the probes of a study's base models."""
+    if isinstance(probe, RankResult):
+        ranked = probe.ranking.ranked
+        found = pd.Series(ranked["score"].to_numpy(float), index=ranked["model"].map(str))
+        name = f"the ranking on {probe.config.task}"
+    elif isinstance(probe, GridResult):
+        found, name = probe_of_results(probe.study), probe.config.name
+    elif isinstance(probe, pd.DataFrame):
+        found, name = read_probe(Frame(probe)), str(Frame(probe))
+    else:
+        path = Path(probe)
+        path = path / RANKING_FILE if (path / RANKING_FILE).is_file() else path
+        directory = path.is_dir()
+        found = probe_of_results(read_finished(path).study) if directory else read_probe(path)
+        name = str(path)
+    known = found.reindex(study.gains.mean.index).dropna()
+    if known.empty:
+        raise IntertrainError(
+            f"--probe {name!r} must have scores of base models of {study.name!r}, but has none"
+            f" of {study.gains.mean.index[0]!r} and the others. Correct the names."
+        )
+    return known
+
+
+def _read_other(other: Table) -> Study:
+    """Returns the study of a second architecture."""
+    grid = _grid_of(other)
+    return grid.study if grid is not None else read_matrix(_source(other), {}, {})

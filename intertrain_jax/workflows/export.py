@@ -1,0 +1,72 @@
+"""Models in and out: checks one, writes one for transformers, and writes the source models of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.workflows.inputs import find_tasks
+from intertrain_jax.workflows.results import read_grid
+
+if TYPE_CHECKING:
+    from intertrain_jax.models.hf.check import ModelReport
+
+
+def check(ref: str, revision: str | None = None) -> ModelReport:
+    """Returns what became of every tensor of a model and, with torch, how far results differ from it.
+
+    Args:
+        ref: as people name models.
+        revision: of a model off the hub, where it is not part of the name.
+    """
+    from intertrain_jax.models.hf.check import check_model
+
+    found = ModelRef.parse(ref)
+    return check_model(found.reference, revision or found.revision)
+
+
+def export(ref: str, directory: str | Path, revision: str | None = None) -> Path:
+    """Writes a model as safetensors to a new directory that transformers loads.
+
+    Args:
+        ref: as people name models.
+        directory: must not be there, or be empty.
+        revision: of a model off the hub, where it is not part of the name.
+    """
+    from intertrain_jax.models.hf.export import export_checkpoint
+    from intertrain_jax.models.hf.weights import load_checkpoint
+
+    found = ModelRef.parse(ref)
+    checkpoint = load_checkpoint(found.reference, revision or found.revision)
+    names = checkpoint.hf_config.get("id2label") or {}
+    labels = [names[key] for key in sorted(names, key=int)] if checkpoint.head else None
+    export_checkpoint(
+        Path(directory),
+        checkpoint.config,
+        checkpoint.params,
+        checkpoint.head,
+        checkpoint.hf_config,
+        labels,
+        tokenizer_from=checkpoint.directory,
+    )
+    return Path(directory)
+
+
+def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Iterator[Path]:
+    """Writes the source models that a grid kept, each to a folder of its own; gives each as it is there.
+
+    Args:
+        out: the grid's results directory.
+        directory: where the folders go.
+        seed: of the source runs.
+    """
+    from intertrain_jax.engine.kept import export_sources as write_sources
+    from intertrain_jax.models.hf.weights import load_checkpoint
+
+    grid = read_grid(Path(out))
+    ref = grid.config.model.ref
+    pretrained = load_checkpoint(ref.reference, ref.revision)
+    tasks = find_tasks(grid.config).by_name
+    yield from write_sources(grid.plan, pretrained, tasks, Path(out), Path(directory), seed)

@@ -1,0 +1,82 @@
+"""What a grid will do and cost, before anything is downloaded or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
+from intertrain_jax.planning.estimates import Estimate, encoder_parameters, estimate
+from intertrain_jax.planning.plan import Plan
+from intertrain_jax.planning.status import done_and_failed
+from intertrain_jax.planning.status import explain as explain_runs
+from intertrain_jax.records.runs import RecordStore
+from intertrain_jax.report.plan import plan_lines
+from intertrain_jax.workflows.inputs import offline_sizes, plan_offline
+
+
+@dataclass(frozen=True, repr=False)
+class PlanResult:
+    """A plan and its cost.
+
+    Attributes:
+        config: the experiment.
+        plan: its runs.
+        cost: of the runs that are not done.
+        done, failed: runs that have a record.
+    """
+
+    config: ExperimentConfig
+    plan: Plan
+    cost: Estimate
+    done: int
+    failed: int
+
+    def explain(self, what: str) -> list[str]:
+        """Returns why a run is pending.
+
+        Args:
+            what: its id, BASE:TARGET or BASE:TARGET:SEED; BASE may be PT.
+
+        Raises:
+            IntertrainError: the plan has no such run.
+        """
+        records = RecordStore(self.config.out_dir).read_all()
+        return explain_runs(self.plan, records.by_id, what)
+
+    @property
+    def lines(self) -> list[str]:
+        """Counts, tokens and hours, in words."""
+        return plan_lines(self.plan, self.cost, self.done, self.failed)
+
+    def __repr__(self) -> str:
+        """Says it in words."""
+        return "\n".join(self.lines)
+
+
+def plan(
+    config: str | Path | ExperimentConfig = "quickstart",
+    *,
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    **options: Unpack[ExperimentOptions],
+) -> PlanResult:
+    """Plans a grid without network, data or JAX.
+
+    Args:
+        config: an experiment, a YAML file, or the name of a bundled experiment.
+        overrides: dotted key → value, or "key.sub=value" each.
+        options: as of `grid`.
+
+    Raises:
+        IntertrainError: the experiment is not valid.
+    """
+    if not isinstance(config, ExperimentConfig) or overrides or options:
+        config = load_config(config, overrides, **options)
+    planned = plan_offline(config)
+    done, failed = done_and_failed(planned, RecordStore(config.out_dir).read_all().by_id)
+    rest = [run for run in planned.runs if run.id not in done]
+    parameters = encoder_parameters(config.model.ref.reference)
+    cost = estimate(rest, offline_sizes(config), parameters)
+    return PlanResult(config, planned, cost, len(done), len(failed))

@@ -1,0 +1,191 @@
+"""The one seam between workflows and what computes: JAX is imported behind it, tests put a fake here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.config.protocol import Precision
+from intertrain_jax.config.protocol import Protocol as RunProtocol
+from intertrain_jax.config.ranking import RankConfig
+from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.data.load import TaskData
+from intertrain_jax.planning.work import Emit, GridWork
+from intertrain_jax.records.runs import RunResult
+
+if TYPE_CHECKING:
+    from intertrain_jax.engine.progress import GridProgress
+    from intertrain_jax.probe.ranker import Outcome, RankProgress
+
+
+class BaseModel(Protocol):
+    """What a workflow wants to know of a loaded model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of its weights and shape."""
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are, the tokenizer's among them."""
+
+
+class RankingRun(Protocol):
+    """A ranking that is ready to probe models."""
+
+    def require(self, ref: ModelRef) -> None:
+        """Checks that there is a model without which the ranking makes no sense.
+
+        Raises:
+            IntertrainError: it cannot be probed; says why.
+        """
+
+    def run(
+        self,
+        refs: Sequence[ModelRef],
+        emit: Callable[[Sequence[Outcome]], None],
+        watch: Callable[[RankProgress], None],
+    ) -> RankProgress:
+        """Probes models one after another, and gives each outcome to `emit`."""
+
+
+class Runner(Protocol):
+    """What computes."""
+
+    def load(self, ref: ModelRef) -> BaseModel:
+        """Loads a base model.
+
+        Raises:
+            IntertrainError: it is not there, not supported, or its tensors do not fit its shape.
+        """
+
+    def check_pretrained(
+        self, ref: ModelRef, model: Any, options: EngineConfig, protocol: RunProtocol
+    ) -> None:
+        """Checks that a pretrained model, the protocol and the devices fit each other.
+
+        Raises:
+            IntertrainError: they do not.
+        """
+
+    def check_base(self, ref: ModelRef, model: Any, pretrained: Any) -> None:
+        """Checks that a base model can share the pretrained model's programs.
+
+        Raises:
+            IntertrainError: it has another shape.
+        """
+
+    def check_tokens(self, ref: ModelRef, model: Any, tasks: Iterable[EncodedTask]) -> None:
+        """Checks that a model has a word for every token of some tasks.
+
+        Raises:
+            IntertrainError: it has not.
+        """
+
+    def resolve_precision(self, precision: Precision) -> Precision:
+        """Returns what "auto" means here."""
+
+    def environment(self) -> dict[str, str]:
+        """Returns versions and devices, for records."""
+
+    def run_grid(self, work: GridWork, emit: Emit, watch: Callable[[Any], None]) -> GridProgress:
+        """Does every run that is not done; `emit` is called once for each that ends."""
+
+    def ranking(
+        self,
+        config: RankConfig,
+        protocol: RunProtocol,
+        data: TaskData,
+        out: Path,
+        architecture: str | None,
+    ) -> RankingRun:
+        """Returns a ranking that can be run.
+
+        Args:
+            config: the ranking.
+            protocol: of the probe, precision resolved.
+            data: of the task.
+            out: the results directory.
+            architecture: of the models that were ranked there before.
+        """
+
+    def head_result(self, head: Any, task: EncodedTask, train: int) -> RunResult | None:
+        """Returns what a record keeps of a head; None where it has no score."""
+
+
+class Devices:
+    """The real one: this process's devices."""
+
+    def __init__(self) -> None:
+        from intertrain_jax.engine.environment import prepare_process
+
+        prepare_process()
+
+    def load(self, ref: ModelRef) -> BaseModel:
+        """Loads a base model into host memory."""
+        from intertrain_jax.models.hf.weights import load_checkpoint
+
+        return load_checkpoint(ref.reference, ref.revision)
+
+    def check_pretrained(
+        self, ref: ModelRef, model: Any, options: EngineConfig, protocol: RunProtocol
+    ) -> None:
+        """Checks that a pretrained model, the protocol and the devices fit each other."""
+        from intertrain_jax.engine.environment import check_inputs
+
+        check_inputs(ref.label, model, options, protocol)
+
+    def check_base(self, ref: ModelRef, model: Any, pretrained: Any) -> None:
+        """Checks that a base model has the pretrained model's shape."""
+        from intertrain_jax.engine.starts import check_shape
+
+        check_shape(ref.label, model, pretrained)
+
+    def check_tokens(self, ref: ModelRef, model: Any, tasks: Iterable[EncodedTask]) -> None:
+        """Checks that a model has a word for every token of some tasks."""
+        from intertrain_jax.engine.environment import check_tokens
+
+        check_tokens(ref.label, model, tasks)
+
+    def resolve_precision(self, precision: Precision) -> Precision:
+        """Returns what "auto" means on these devices."""
+        from intertrain_jax.engine.environment import resolve_precision
+
+        return resolve_precision(precision)
+
+    def environment(self) -> dict[str, str]:
+        """Returns versions and devices."""
+        from intertrain_jax.engine.environment import environment
+
+        return environment()
+
+    def run_grid(self, work: GridWork, emit: Emit, watch: Callable[[Any], None]) -> GridProgress:
+        """Trains in lanes."""
+        from intertrain_jax.engine.loop import run_grid
+
+        return run_grid(work, emit, watch)
+
+    def ranking(
+        self,
+        config: RankConfig,
+        protocol: RunProtocol,
+        data: TaskData,
+        out: Path,
+        architecture: str | None,
+    ) -> RankingRun:
+        """Returns a ranking on the devices of the configuration."""
+        from intertrain_jax.engine.sharding import lane_mesh
+        from intertrain_jax.probe.ranker import prepare
+
+        downloads = out / "downloads" if config.delete_downloads else None
+        mesh = lane_mesh(config.devices)
+        return prepare(config, protocol, data, mesh, downloads, architecture)
+
+    def head_result(self, head: Any, task: EncodedTask, train: int) -> RunResult | None:
+        """Returns a head's scores."""
+        from intertrain_jax.probe.ranker import result_of
+
+        return result_of(head, task, train)

@@ -1,0 +1,128 @@
+"""Which run starts next, whatever else waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from intertrain_jax.data.packing import BlockShape
+from intertrain_jax.engine.queue import Effort, RunQueue
+from intertrain_jax.planning.plan import Run
+from intertrain_jax.records.runs import BaseRef
+from tests.engine.tiny_grid import tiny_plan, tiny_protocol
+
+SHORT, LONG = BlockShape(4, 32, 4), BlockShape(2, 64, 4)
+
+
+def run_of(name: str, task: str = "t", depends_on: str | None = None) -> Run:
+    base = BaseRef("PT", "model", None, "weights")
+    return Run(name, "pretrained", base, task, 0, tiny_protocol(), depends_on)
+
+
+@dataclass
+class Efforts:
+    """Efforts by run id, and how often they were asked for."""
+
+    by_id: dict[str, Effort]
+    asked: int = field(default=0)
+
+    def __call__(self, run: Run) -> Effort:
+        self.asked += 1
+        return self.by_id[run.id]
+
+
+def queue_of(runs: list[Run], efforts: dict[str, Effort], done: set[str] = frozenset()) -> RunQueue:  # type: ignore[assignment]
+    return RunQueue(runs, done, lambda run: True, Efforts(efforts))
+
+
+def order(queue: RunQueue, shape: BlockShape | None = None) -> list[str]:
+    taken = []
+    while (run := queue.take_next(shape)) is not None:
+        taken.append(run.id)
+        queue.close(run, None)
+    return taken
+
+
+def test_runs_that_others_wait_for_come_first_then_the_longest() -> None:
+    runs = [run_of("short"), run_of("long"), run_of("source"), run_of("waits", depends_on="source")]
+    tokens = {"short": 10, "long": 30, "source": 5, "waits": 20}
+    queue = queue_of(runs, {r: Effort(SHORT, n) for r, n in tokens.items()})
+    assert len(queue) == 4
+    assert order(queue) == ["source", "long", "waits", "short"]
+    assert len(queue) == 0
+
+
+def test_lanes_that_are_busy_keep_their_shape() -> None:
+    efforts = {"a": Effort(SHORT, 10), "b": Effort(LONG, 90)}
+    queue = queue_of([run_of("a"), run_of("b")], efforts)
+    assert queue.peek(None).id == "b"  # type: ignore[union-attr]
+    assert queue.take_next(SHORT).id == "a"  # type: ignore[union-attr]
+    assert queue.take_next(SHORT) is None
+    assert queue.take_next(LONG).id == "b"  # type: ignore[union-attr]
+
+
+def test_free_lanes_turn_to_the_shape_that_others_wait_for() -> None:
+    runs = [run_of("much"), run_of("source"), run_of("waits", depends_on="source")]
+    efforts = {"much": Effort(LONG, 900), "source": Effort(SHORT, 1), "waits": Effort(SHORT, 1)}
+    assert order(queue_of(runs, efforts)) == ["source", "much", "waits"]
+
+
+def test_a_failed_source_orphans_its_dependants_once() -> None:
+    runs = [
+        run_of("source"),
+        run_of("waits", depends_on="source"),
+        run_of("too", depends_on="waits"),
+    ]
+    queue = queue_of(runs, {run.id: Effort(SHORT, 1) for run in runs})
+    source = queue.take_next(None)
+    assert source is not None and source.id == "source"
+    queue.close(source, "diverged")
+    (orphan, why), *others = queue.take_orphans()
+    assert (orphan.id, why, others) == ("waits", "diverged", [])
+    assert queue.take_orphans() == []
+    queue.close(orphan, "its source failed")
+    assert [(run.id, why) for run, why in queue.take_orphans()] == [("too", "its source failed")]
+    assert len(queue) == 0 and queue.take_next(None) is None
+
+
+def test_a_run_put_back_is_ready_again() -> None:
+    runs = [run_of("source"), run_of("waits", depends_on="source")]
+    queue = queue_of(runs, {run.id: Effort(SHORT, 1) for run in runs})
+    source = queue.take_next(None)
+    assert source is not None and queue.dependants("source") == 1
+    queue.put_back(source)
+    assert len(queue) == 2
+    assert order(queue) == ["source", "waits"]
+
+
+def test_a_source_whose_model_is_gone_is_silently_repeated() -> None:
+    runs = [run_of("source"), run_of("waits", depends_on="source")]
+    efforts = Efforts({run.id: Effort(SHORT, 1) for run in runs})
+    gone = RunQueue(runs, {"source"}, lambda run: False, efforts)
+    assert gone.silent == {"source"} and gone.to_record == 1 and len(gone) == 2
+    kept = RunQueue(runs, {"source"}, lambda run: True, efforts)
+    assert not kept.silent and len(kept) == 1
+
+
+@pytest.mark.parametrize("waiting", [100, 10_000])
+def test_a_refill_costs_the_same_however_many_wait(waiting: int) -> None:
+    runs = [run_of(f"{k:06}") for k in range(waiting)]
+    efforts = Efforts({run.id: Effort(SHORT, 7) for run in runs})
+    queue = RunQueue(runs, set(), lambda run: True, efforts)
+    efforts.asked = 0
+    for _ in range(50):
+        run = queue.take_next(SHORT)
+        assert run is not None
+        queue.close(run, None)
+        assert queue.take_orphans() == []
+    assert efforts.asked <= 100
+
+
+def test_a_whole_plan_is_done_each_run_after_its_source() -> None:
+    plan = tiny_plan(["a", "b"], ["a", "b"], seeds=3)
+    queue = queue_of(list(plan.runs), {run.id: Effort(SHORT, 1) for run in plan.runs})
+    taken = order(queue)
+    assert sorted(taken) == sorted(plan.by_id)
+    for run in plan.runs:
+        assert run.depends_on is None or taken.index(run.depends_on) < taken.index(run.id)
