@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import ExperimentConfig, config_from_mapping
+from intertrain_jax.config.experiment import ExperimentConfig, load_config
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.engine.progress import GridProgress
@@ -74,7 +74,7 @@ def write_experiment(folder: Path, **changes: Any) -> ExperimentConfig:
     write_tokenizer(folder / "model")
     shape = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8}
     (folder / "model" / "config.json").write_text(json.dumps(shape), "utf-8")
-    return config_from_mapping(raw_config(folder, **changes))
+    return load_config(raw_config(folder, **changes))
 
 
 def raw_config(folder: Path, **changes: Any) -> dict[str, Any]:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.config.files import as_overrides, find_config, read_mapping
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.files import Source, keys_of, load
 from intertrain_jax.config.protocol import Auto, Protocol
-from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.config.strict import (
-    apply_override,
-    build,
-    check_no_repeats,
-    check_ranges,
-    check_types,
-    to_plain,
-)
+from intertrain_jax.config.refs import ModelRef, check_models
+from intertrain_jax.config.strict import check_no_repeats, check_ranges, check_types
 
 EXPERIMENT_FILE = "experiment.yaml"  # the resolved configuration, in a results directory
 
@@ -41,20 +34,13 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_types(self, "model")
-        check_no_repeats("model.bases", self.bases)
-        pinned = ModelRef.parse(self.pretrained).revision
-        if None not in (pinned, self.revision) and pinned != self.revision:
-            raise IntertrainError(
-                f"config key 'model.revision' must be that of 'model.pretrained', which says"
-                f" {pinned!r}, got {self.revision!r}. Remove one of them."
-            )
-        check_no_repeats("model.bases", [ref.label for ref in self.base_refs])
+        ModelRef.of(self.pretrained, self.revision)  # an address that is none is an error now
+        check_models("config key 'model.bases'", self.bases)
 
     @property
     def ref(self) -> ModelRef:
         """The pretrained model."""
-        found = ModelRef.parse(self.pretrained)
-        return found if self.revision is None else replace(found, revision=self.revision)
+        return ModelRef.of(self.pretrained, self.revision)
 
     @property
     def base_refs(self) -> tuple[ModelRef, ...]:
@@ -205,40 +191,21 @@ _OPTION_KEYS = {
 
 
 def load_config(
-    config: str | Path | ExperimentConfig,
+    config: Source | ExperimentConfig = "quickstart",
     overrides: Mapping[str, Any] | Sequence[str] = (),
     **options: Unpack[ExperimentOptions],
 ) -> ExperimentConfig:
-    """Reads a configuration and applies overrides to it.
+    """Makes the configuration of an experiment.
 
     Args:
         config: name of a bundled configuration ("quickstart", "paper/inhouse-roberta"), the path of a
-            `.yaml` file, or a configuration to change.
+            `.yaml` file, plain values, or a configuration to change.
         overrides: dotted key → value, or "key.sub=value" each, the value as YAML.
         options: the keys most often given; they come last.
 
     Raises:
         IntertrainError: no such configuration, not YAML, an unknown key, a wrong type or range.
     """
-    if isinstance(config, ExperimentConfig):
-        raw = to_plain(asdict(config))
-    else:
-        raw = read_mapping(
-            find_config(str(config)), "Start from a bundled file such as configs/quickstart.yaml."
-        )
-    unknown = next((name for name in options if name not in _OPTION_KEYS), None)
-    if unknown is not None:
-        raise IntertrainError(
-            f"{unknown!r} is no option of an experiment.{nearest(unknown, _OPTION_KEYS)} Other keys go"
-            " into overrides, such as {'protocol.epochs': 3}."
-        )
-    given = {_OPTION_KEYS[key]: value for key, value in options.items() if value is not None}
-    for override in (*as_overrides(overrides), *as_overrides(given)):
-        apply_override(raw, override)
-    return config_from_mapping(raw)
-
-
-def config_from_mapping(raw: Mapping[str, Any]) -> ExperimentConfig:
-    """Builds a configuration from plain values, as YAML gives them."""
-    config: ExperimentConfig = build(ExperimentConfig, raw, "")
-    return config
+    return load(
+        ExperimentConfig, config, overrides, keys_of(options, _OPTION_KEYS, "an experiment")
+    )

@@ -1,29 +1,88 @@
-"""Configuration files: finding, reading and writing them."""
+"""Configurations: found, read from files and plain values, overridden, written."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.config.strict import (
-    kind,
-    parse_yaml,
-    to_plain,
-)
+from intertrain_jax.config.strict import apply_override, build, kind, parse_yaml, set_key, to_plain
+
+C = TypeVar("C")
+# What a configuration can be given as: a bundled name or a file, plain values, or one that is made.
+Source = str | Path | Mapping[str, Any]
 
 
-def read_mapping(path: Path, next_step: str) -> dict[str, Any]:
-    """Reads a YAML file whose content is a mapping of keys.
+def load(cls: type[C], source: Source | C | None, *layers: Mapping[str, Any] | Sequence[str]) -> C:
+    """Makes a configuration of any kind.
 
     Args:
-        path: of the file.
-        next_step: what to do about one that holds something else.
+        cls: the dataclass.
+        source: a bundled name or a file's path, plain values, a configuration, or None for nothing.
+        layers: what overrides it, the last one most: dotted key → value, of which a mapping leaves
+            alone what it does not name; or "key.sub=value" each, the value as YAML.
+
+    Raises:
+        IntertrainError: no such file, not YAML, an unknown key, a wrong type or range.
+    """
+    if source is None:
+        raw: dict[str, Any] = {}
+    elif isinstance(source, cls):
+        raw = to_plain(asdict(source))  # type: ignore[call-overload]
+    elif isinstance(source, Mapping):
+        raw = deepcopy(dict(source))
+    elif isinstance(source, str | Path):
+        raw = read_mapping(find_config(str(source)))
+    else:
+        raise IntertrainError(
+            f"a configuration must be a name, a file's path, a mapping or {cls.__name__}, got"
+            f" {kind(source)}. Give one of these."
+        )
+    for layer in layers:
+        if isinstance(layer, Mapping):
+            for key, value in layer.items():
+                set_key(raw, key, _plain(value), f"config key {key!r}", merge=True)
+        else:
+            for override in layer:
+                apply_override(raw, override)
+    config: C = build(cls, raw, "")
+    return config
+
+
+def keys_of(options: Mapping[str, Any], keys: Mapping[str, str], noun: str) -> dict[str, Any]:
+    """Returns dotted key → value of the options that are given, which are those that are not None.
+
+    Args:
+        options: by name.
+        keys: name → dotted key, of all that there are.
+        noun: what they are options of.
+
+    Raises:
+        IntertrainError: there is no such option.
+    """
+    for name in options:
+        if name not in keys:
+            raise IntertrainError(
+                f"{name!r} is no option of {noun}.{nearest(name, keys)} Other keys go into overrides,"
+                " such as {'protocol.epochs': 3}."
+            )
+    return {keys[name]: value for name, value in options.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Rewrites what Python callers give in the types that YAML has."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    return to_plain(str(value) if isinstance(value, Path) else value)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Reads a YAML file whose content is a mapping of keys.
 
     Raises:
         IntertrainError: it cannot be read, is not YAML, or holds something else.
@@ -37,22 +96,10 @@ def read_mapping(path: Path, next_step: str) -> dict[str, Any]:
     raw = parse_yaml(text, str(path))
     if not isinstance(raw, dict):
         raise IntertrainError(
-            f"config {str(path)!r} must be a mapping of keys, got {kind(raw)}. {next_step}"
+            f"config {str(path)!r} must be a mapping of keys, got {kind(raw)}."
+            " Start from a bundled file such as configs/quickstart.yaml."
         )
     return raw
-
-
-def as_overrides(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    """Returns "key.sub=value" for every dotted key; JSON is YAML, so values stay what they are."""
-    if not isinstance(given, Mapping):
-        return list(given)
-    return [f"{key}={json.dumps(_jsonable(value))}" for key, value in given.items()]
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
 
 
 def to_yaml(config: Any) -> str:

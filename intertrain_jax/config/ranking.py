@@ -9,16 +9,10 @@ from typing import Any, TypedDict
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.experiment import DataConfig
-from intertrain_jax.config.files import as_overrides, read_mapping
+from intertrain_jax.config.files import Source, keys_of, load
 from intertrain_jax.config.protocol import Auto, Head, Protocol
-from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.config.strict import (
-    apply_override,
-    build,
-    check_no_repeats,
-    check_ranges,
-    check_types,
-)
+from intertrain_jax.config.refs import ModelRef, check_models
+from intertrain_jax.config.strict import check_no_repeats, check_ranges, check_types
 
 RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
 RANKING_FILE = "ranking.csv"
@@ -33,7 +27,7 @@ class RankConfig:
 
     Attributes:
         task: the representative task; the paper's is mnli.
-        models: references, each with "@revision" where one is meant.
+        models: as `ModelRef.parse` reads them.
         pretrained: the pretrained model (PT), over which gains are; None leaves gains out.
         seeds: of every head, 0 … seeds − 1.
         learning_rates: tried for every model; the best by mean validation score is chosen.
@@ -71,7 +65,9 @@ class RankConfig:
             raise IntertrainError(
                 "config key 'models' must name at least one model, got []. Give --models FILE."
             )
-        check_no_repeats("models", self.models)
+        check_models("config key 'models'", self.models)
+        if self.pretrained is not None:
+            ModelRef.parse(self.pretrained)  # an address that is none is an error now
         check_no_repeats("estimators", self.estimators)
         check_no_repeats("learning_rates", [str(rate) for rate in self.learning_rates])
         for name in self.estimators:
@@ -101,7 +97,10 @@ class RankConfig:
     def refs(self) -> tuple[ModelRef, ...]:
         """The models to probe, the pretrained one first, each once."""
         names = [self.pretrained] if self.pretrained is not None else []
-        return tuple(ModelRef.parse(name) for name in dict.fromkeys([*names, *self.models]))
+        found: dict[tuple[str, str | None], ModelRef] = {}
+        for ref in (ModelRef.parse(name) for name in (*names, *self.models)):
+            found.setdefault(ref.key, ref)
+        return tuple(found.values())
 
 
 class RankOptions(TypedDict, total=False):
@@ -130,42 +129,31 @@ class RankOptions(TypedDict, total=False):
     delete_downloads: bool | None
 
 
-_OPTION_KEYS = {"data_dir": "data.data_dir", "head": "protocol.head"}
+_OPTION_KEYS = {
+    **{name: name for name in ("task", "pretrained", "seeds", "estimators", "out")},
+    "delete_downloads": "delete_downloads",
+    "data_dir": "data.data_dir",
+    "head": "protocol.head",
+}
 
 
 def rank_keys(options: RankOptions) -> dict[str, Any]:
     """Returns dotted key → value of the options that are given; without a file the task is mnli."""
-    unknown = next((name for name in options if name not in RankOptions.__annotations__), None)
-    if unknown is not None:
-        raise IntertrainError(
-            f"{unknown!r} is no option of a ranking.{nearest(unknown, RankOptions.__annotations__)}"
-            " Other keys go into overrides, such as {'protocol.epochs': 3}."
-        )
-    given = {
-        _OPTION_KEYS.get(key, key): value
-        for key, value in options.items()
-        if value is not None and key != "config"
-    }
-    return given if "config" in options else {"task": DEFAULT_TASK, **given}
+    given = {name: value for name, value in options.items() if name != "config"}
+    keys = keys_of(given, _OPTION_KEYS, "a ranking")
+    return keys if options.get("config") is not None else {"task": DEFAULT_TASK, **keys}
 
 
 def load_rank_config(
-    path: str | None,
-    given: Mapping[str, Any],
-    overrides: Mapping[str, Any] | Sequence[str] = (),
+    source: Source | RankConfig | None, *layers: Mapping[str, Any] | Sequence[str]
 ) -> RankConfig:
-    """Reads a ranking's configuration.
+    """Makes the configuration of a ranking.
 
     Args:
-        path: a YAML file; None starts from nothing.
-        given: dotted key → value, which override the file's.
-        overrides: "key.sub=value" each, the value as YAML; they come last.
+        source: the path of a `.yaml` file, plain values, a ranking to change, or None for nothing.
+        layers: what overrides it, as `config.files.load` has them.
 
     Raises:
         IntertrainError: no such file, not YAML, an unknown key, a wrong type or range.
     """
-    raw = {} if path is None else read_mapping(Path(path), "Give keys of a ranking.")
-    for override in (*as_overrides(given), *as_overrides(overrides)):
-        apply_override(raw, override)
-    config: RankConfig = build(RankConfig, raw, "")
-    return config
+    return load(RankConfig, source, *layers)

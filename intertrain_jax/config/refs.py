@@ -1,38 +1,34 @@
-"""How models are named, one at a time and in lists."""
+"""How models are named, one at a time and in lists, in all the ways people write them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.files import bundled_folder
 
 _PRETRAINED = "pretrained:"
-
-
-# A hub's pages of models: the model, and where it says so the branch, tag or commit that is shown.
-_HUB_URL = re.compile(
-    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?"
-    r"(?P<id>[\w.-]+/[\w.-]+)(?:/(?:tree|commit|blob|resolve|raw)/(?P<revision>[^?#]+))?"
-    r"(?:/(?:discussions|settings|commits|edit)[^?#]*)?/?(?:[?#].*)?",
-    re.IGNORECASE,
-)
-_PULL_REQUEST = re.compile(r"refs/(?:pr|convert)/[\w.-]+")
-_PINNED = re.compile(
-    r"(?P<id>[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?)@(?P<revision>refs/[^@\s]+|[^@\s/]+)"
-)
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
+_REVISION = re.compile(r"(?!.*(\.\.|//|@\{))[\w.][\w./+@=-]*")
+_URL = re.compile(r"(https?://)?(www\.)?(huggingface\.co|hf\.co)(/|$)", re.IGNORECASE)
+_FILE_SYSTEM = "hf://"
+# Of a model's pages on the hub, those that show it at a revision.
+_AT_REVISION = ("tree", "blob", "resolve", "raw", "commit", "commits")
+_OTHER_PAGES = ("discussions", "settings", "edit", "upload")
+_NO_MODELS = ("datasets", "spaces", "collections", "papers", "docs", "models", "buckets")
 
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model as people name it.
+    """A model, as commands, configurations and lists name it.
 
     Attributes:
-        reference: hub id, directory, or another reference that models are loaded by.
-        revision: of a hub model: branch, tag or commit; None is the newest.
+        reference: hub id, directory, `package:NAME/FOLDER`, or the name of an embedded model.
+        revision: branch, tag or commit of a hub model; None is the newest.
     """
 
     reference: str
@@ -40,36 +36,162 @@ class ModelRef:
 
     @property
     def label(self) -> str:
-        """How tables, files and lists name it; `parse` reads it back."""
+        """How tables and files name it: "reference" or "reference@revision"."""
         return self.reference if self.revision is None else f"{self.reference}@{self.revision}"
 
-    @staticmethod
-    def parse(text: str) -> ModelRef:
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What two spellings of one model have in common, as far as names tell."""
+        local = is_directory(self.reference)
+        place = str(Path(self.reference).expanduser().resolve()) if local else self.reference
+        return (place, self.revision)
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
         """Reads what people write for a model.
 
-        That is a hub id, "id@revision" (also "id@refs/pr/1"), the address of a model's page on the hub
-        or of a revision or file shown there, "hf://id", a directory, whose name may hold an @, or
-        whatever else models are loaded by.
+        A directory that exists is itself, whatever its name holds. Otherwise it is a hub id with or
+        without "@revision" (a branch, a tag, a commit, or `refs/pr/1`), the address of a page of a
+        model on the hub, `hf://org/name@revision`, or `package:NAME/FOLDER`.
+
+        Raises:
+            IntertrainError: the address is not one of a model, or names two revisions.
         """
         text = text.strip()
-        if not text or Path(text).expanduser().is_dir():
-            return ModelRef(text)
-        page = _HUB_URL.fullmatch(text)
-        if (page is not None and "://" in text) or (page is not None and text.count("/") >= 2):
-            return ModelRef(page["id"], _shown(page["revision"]))
-        pinned = _PINNED.fullmatch(text.removeprefix("hf://"))
-        if pinned is not None:
-            return ModelRef(pinned["id"], pinned["revision"])
-        return ModelRef(text.removeprefix("hf://"))
+        if is_directory(text):
+            return cls(text)
+        if text.startswith(_FILE_SYSTEM):
+            return _of_file_system(text)
+        if _URL.match(text):
+            return _of_url(text)
+        if "://" in text:
+            raise IntertrainError(
+                f"model {text!r} must be a hub id, a directory or an address on huggingface.co."
+                " Download it and give its directory."
+            )
+        bare = text.rstrip("/")
+        if _HUB_ID.fullmatch(bare):
+            return cls(bare)
+        name, at, revision = text.partition("@")
+        named = at and _HUB_ID.fullmatch(name) and _REVISION.fullmatch(revision)
+        # A word alone before a path is more likely a folder that is not there.
+        if named and ("/" in name or "/" not in revision or revision.startswith("refs/")):
+            return cls(name, revision)
+        name, at, revision = text.rpartition("@")
+        if not at or "/" in revision or not revision or not name:
+            return cls(text)
+        return cls(name, revision)
+
+    @classmethod
+    def of(cls, text: str, revision: str | None) -> ModelRef:
+        """Reads a model whose revision may be given beside it.
+
+        Raises:
+            IntertrainError: the text names another revision.
+        """
+        ref = cls.parse(text)
+        if revision is None or ref.revision == revision:
+            return ref
+        if ref.revision is not None:
+            raise IntertrainError(
+                f"model {text!r} names revision {ref.revision!r}, and beside it {revision!r} is"
+                " given. Leave one of them out."
+            )
+        return cls(ref.reference, revision)
 
 
-def _shown(revision: str | None) -> str | None:
-    """Returns the revision that the address of a page names; a file's path may follow it."""
-    if revision is None:
-        return None
-    revision = unquote(revision).strip("/")
-    pull_request = _PULL_REQUEST.match(revision)
-    return pull_request.group() if pull_request else revision.partition("/")[0]
+def is_directory(reference: str) -> bool:
+    """Whether a reference is a directory that is there."""
+    try:
+        return bool(reference) and Path(reference).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long, "~nobody", or not a path at all
+        return False
+
+
+def is_hub_id(reference: str) -> bool:
+    """Whether a reference has the form of a model's name on the hub."""
+    return _HUB_ID.fullmatch(reference) is not None and ".." not in reference
+
+
+def _of_url(text: str) -> ModelRef:
+    """Reads the address of one of a model's pages."""
+    address = text if "://" in text else f"https://{text}"
+    parts = [unquote(part) for part in urlsplit(address).path.split("/") if part]
+    if parts[:2] == ["api", "models"]:
+        parts = parts[2:]
+    if not parts or parts[0] in _NO_MODELS:
+        raise _no_model(text)
+    pages = (*_AT_REVISION, *_OTHER_PAGES)
+    # The oldest models have no owner: huggingface.co/NAME/tree/main.
+    words = 1 if len(parts) == 1 or parts[1] in pages else 2
+    name, page, rest = "/".join(parts[:words]), parts[words : words + 1], parts[words + 1 :]
+    name, _, written = name.partition("@")
+    name = name.removesuffix(".git")
+    if not is_hub_id(name):
+        raise _no_model(text)
+    if page and page[0] not in _AT_REVISION:
+        raise IntertrainError(
+            f"model {text!r} must be the address of a model, at a revision or not, but is that of"
+            f" its page {page[0]!r}. Give {name!r}, or {name + '@refs/pr/N'!r} for a pull request."
+        )
+    if page == ["tree"] and len(rest) > (3 if rest[0] == "refs" else 1):
+        raise IntertrainError(
+            f"model {text!r} must be a whole repository, but is a folder in one. Download the folder"
+            " and give its directory."
+        )
+    return ModelRef.of(f"{name}@{written}" if written else name, _first_revision(rest) or None)
+
+
+def _of_file_system(text: str) -> ModelRef:
+    """Reads `hf://org/name@revision`, as the hub's file system has it."""
+    parts = [unquote(p) for p in text.removeprefix(_FILE_SYSTEM).split("/") if p]
+    if parts[:1] == ["models"]:
+        parts = parts[1:]
+    if not parts or parts[0] in _NO_MODELS:
+        raise _no_model(text)
+    owner, name = ("", parts[0]) if "@" in parts[0] else (parts[0], "/".join(parts[1:2]))
+    rest = parts[1:] if not owner else parts[2:]
+    name, at, revision = name.partition("@")
+    if at:
+        revision = _first_revision([*revision.split("/"), *rest])
+    reference = f"{owner}/{name}".strip("/")
+    if not is_hub_id(reference) or (at and not _REVISION.fullmatch(revision)):
+        raise _no_model(text)
+    return ModelRef(reference, revision or None)
+
+
+def _first_revision(parts: Sequence[str]) -> str:
+    """Returns the revision that a path begins with; `refs/pr/1` is one of three parts."""
+    if parts[:1] == ["refs"]:
+        return "/".join(parts[:3])
+    return parts[0] if parts else ""
+
+
+def _no_model(text: str) -> IntertrainError:
+    return IntertrainError(
+        f"model {text!r} must be the address of a model on the hub, such as"
+        " https://huggingface.co/FacebookAI/roberta-base. Correct it."
+    )
+
+
+def check_models(key: str, texts: Iterable[str]) -> None:
+    """Checks that a list names every model once, however it is spelled.
+
+    Args:
+        key: of the configuration, or what else errors call the list.
+        texts: references as written.
+
+    Raises:
+        IntertrainError: two entries name one model.
+    """
+    seen: dict[tuple[str, str | None], str] = {}
+    for text in texts:
+        key_of = ModelRef.parse(text).key
+        first = seen.get(key_of)
+        seen[key_of] = text
+        if first is not None:
+            both = f"{text} repeatedly" if first == text else f"both {first!r} and {text!r}"
+            raise IntertrainError(f"{key} must name each model once, got {both}. Remove one.")
 
 
 @dataclass(frozen=True)
@@ -77,8 +199,8 @@ class ModelList:
     """What a list of models holds.
 
     Attributes:
-        models: references, each with "@revision" where one is meant.
-        pretrained: the model that a line "pretrained: REF" names.
+        models: their labels.
+        pretrained: label of the model that a line "pretrained: REF" names.
     """
 
     models: tuple[str, ...]
@@ -86,7 +208,9 @@ class ModelList:
 
 
 def read_model_list(name_or_path: str) -> ModelList:
-    """Reads a list: references as people write them, by line or comma, "#" before what is for people.
+    """Reads a list: references by lines or commas, "#" before what is for people.
+
+    Bullets and quotes around references are not part of them.
 
     Args:
         name_or_path: a text file, or the name of a list that comes with the package.
@@ -97,7 +221,7 @@ def read_model_list(name_or_path: str) -> ModelList:
     bundled = bundled_lists()
     path = bundled.get(name_or_path, Path(name_or_path))
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise IntertrainError(
             f"model list {name_or_path!r} is neither a readable text file nor one of the lists that"
@@ -109,31 +233,30 @@ def read_model_list(name_or_path: str) -> ModelList:
         # A "#" inside a name is part of it.
         text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
         if text.startswith(_PRETRAINED):
-            pretrained = _written(text.removeprefix(_PRETRAINED))
+            pretrained = ModelRef.parse(_unquoted(text.removeprefix(_PRETRAINED))).label
         else:
-            models += [_written(part) for part in _parts(text)]
-    repeated = sorted({model for model in models if models.count(model) > 1})
-    if repeated:
-        raise IntertrainError(
-            f"model list {name_or_path!r} must name each model once, got {', '.join(repeated)}"
-            " repeatedly. Remove the repeats."
-        )
-    return ModelList(tuple(models), pretrained)
+            models += _entries(text)
+    check_models(f"model list {name_or_path!r}", models)
+    return ModelList(tuple(ModelRef.parse(text).label for text in models), pretrained)
 
 
-def _parts(line: str) -> list[str]:
-    """Returns the models of a line: a list's bullet is none, and commas part them."""
-    line = re.sub(r"^[-*•]\s+", "", line)
-    if not line:
-        return []
-    if Path(line.strip("\"' ")).expanduser().is_dir():
-        return [line]
-    return [part for part in line.split(",") if part.strip("\"' ")]
+def _entries(line: str) -> Iterator[str]:
+    """Yields the references of a line."""
+    if is_directory(line):
+        yield line
+        return
+    for part in re.sub(r"^[-*•]\s+", "", line).split(","):
+        entry = _unquoted(part)
+        if entry:
+            yield entry
 
 
-def _written(text: str) -> str:
-    """Returns the label of a model as somebody wrote it, in quotes or not."""
-    return ModelRef.parse(text.strip("\"' ")).label
+def _unquoted(text: str) -> str:
+    """Returns a text without blanks and quotes around it."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
+        text = text[1:-1].strip()
+    return text
 
 
 def bundled_lists() -> dict[str, Path]:

@@ -60,15 +60,41 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
         raise IntertrainError(
             f"--set takes key.sub=value, got {override!r}. For example --set protocol.epochs=3."
         )
+    set_key(raw, path.strip(), parse_yaml(value, f"--set {override}"), f"--set {override!r}")
+
+
+def set_key(raw: dict[str, Any], path: str, value: Any, origin: str, merge: bool = False) -> None:
+    """Sets a dotted key in plain nested mappings.
+
+    Args:
+        raw: is changed.
+        path: the key.
+        value: plain.
+        origin: names what is being set, in errors.
+        merge: whether a mapping leaves alone what it does not name.
+
+    Raises:
+        IntertrainError: something on the way is no mapping.
+    """
+    *above, last = path.split(".")
     inner = raw
-    for key in keys[:-1]:
-        below = inner.setdefault(key, {})
+    for key in above:
+        below = inner.get(key)
+        if below is None:
+            below = inner[key] = {}
         if not isinstance(below, dict):
             raise IntertrainError(
-                f"--set {override!r}: config key {key!r} has no keys below it. Leave out the rest."
+                f"{origin}: config key {key!r} has no keys below it. Leave out the rest."
             )
         inner = below
-    inner[keys[-1]] = parse_yaml(value, f"--set {override}")
+    inner[last] = _merged(inner.get(last), value) if merge else value
+
+
+def _merged(before: Any, value: Any) -> Any:
+    """Returns a value with what mappings in its place had and it does not name."""
+    if not isinstance(before, dict) or not isinstance(value, dict):
+        return value
+    return {**before, **{key: _merged(before.get(key), item) for key, item in value.items()}}
 
 
 def build(cls: Any, raw: Any, path: str, noun: str = "config key") -> Any:

@@ -18,7 +18,7 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint, vocabulary_fingerprint
-from intertrain_jax.models.hf.references import is_local, resolve_reference
+from intertrain_jax.models.hf.references import is_local, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.models.zoo import AnyConfig, architecture_hash
 from intertrain_jax.probe.features import PackedTask, pack_task
@@ -147,8 +147,7 @@ class ModelLoader:
             return NotLoaded(ref, f"It cannot be loaded: {type(error).__name__}: {words}")
         if self._shape is None:
             self._shape = config.shape
-        # In the hub client's cache, a snapshot's folder is named by its commit.
-        revision = None if is_local(ref.reference) else directory.name
+        revision = resolved_revision(directory)
         seconds = time.monotonic() - began
         return Loaded(ref, checkpoint, task, revision, tokenizer, seconds)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig, config_from_mapping
+from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig, load_config
 from intertrain_jax.config.files import to_yaml
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.ranking import RANK_FILE
-from intertrain_jax.config.strict import build, parse_yaml, to_plain
+from intertrain_jax.config.strict import build, to_plain
 from intertrain_jax.records.store import write_atomic
 
 RESOLUTION_FILE = "resolution.json"
@@ -48,7 +48,7 @@ def read_experiment(out: Path) -> ExperimentConfig | None:
     file = out / EXPERIMENT_FILE
     if file.is_file():
         try:
-            return config_from_mapping(parse_yaml(file.read_text("utf-8"), str(file)))
+            return load_config(file)
         except (IntertrainError, OSError, UnicodeDecodeError) as error:
             raise IntertrainError(
                 f"output directory {str(out)!r}: its {EXPERIMENT_FILE} cannot be read ({error})."

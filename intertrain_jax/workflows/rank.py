@@ -165,7 +165,7 @@ def config_of(
         given = {"models": [ModelRef.parse(model).label for model in models]}
     path = options.get("config")
     keys = {**{k: v for k, v in given.items() if v is not None}, **rank_keys(options)}
-    return load_rank_config(None if path is None else str(path), keys, overrides)
+    return load_rank_config(path, keys, overrides)
 
 
 @dataclass(frozen=True)

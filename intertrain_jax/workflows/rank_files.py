@@ -28,7 +28,7 @@ def check_out_dir(out: Path, config: RankConfig) -> None:
     """
     file = out / RANK_FILE
     if file.is_file():
-        old, new = _identity(load_rank_config(str(file), {}, ())), _identity(config)
+        old, new = _identity(load_rank_config(file)), _identity(config)
         for key in dict.fromkeys([*new, *old]):
             if old.get(key) != new.get(key):
                 raise IntertrainError(

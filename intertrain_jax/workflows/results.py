@@ -185,7 +185,7 @@ def results(path: str | Path) -> GridResult | RankResult:
     if (out / EXPERIMENT_FILE).is_file():
         return read_grid(out)
     if (out / RANK_FILE).is_file():
-        config = load_rank_config(str(out / RANK_FILE), {}, ())
+        config = load_rank_config(out / RANK_FILE)
         ranking, records = latest_ranking(config, out)
         return RankResult(config, ranking, records, None, out)
     raise IntertrainError(

@@ -183,12 +183,12 @@ def test_unwritable_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_unchanged_experiment_passes_every_check(folder: Path) -> None:
-    from intertrain_jax.config.experiment import config_from_mapping
+    from intertrain_jax.config.experiment import load_config
     from intertrain_jax.workflows.grid import prepare
     from intertrain_jax.workflows.runner import Devices
     from intertrain_jax.workflows.watch import Silent
 
-    config = config_from_mapping(raw_config(folder, protocol={"max_length": 12}))
+    config = load_config(raw_config(folder, protocol={"max_length": 12}))
     prepared = prepare(config, Devices(), Silent())
     assert len(prepared.plan.runs) == 12
     assert not config.out_dir.exists()

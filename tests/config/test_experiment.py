@@ -18,6 +18,7 @@ from intertrain_jax.config.experiment import (
 )
 from intertrain_jax.config.files import bundled_configs, to_yaml
 from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.refs import ModelRef
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -65,6 +66,47 @@ def test_overrides_win_in_order() -> None:
     assert (config.seeds, config.protocol.epochs, config.out_dir) == (3, 7.0, Path("/x"))
 
 
+def test_keys_override_and_leave_alone_what_they_do_not_name() -> None:
+    keys = {"seeds": 4, "protocol": {"epochs": 7}, "data.data_dir": Path("a: b"), "targets": ("x",)}
+    config, plain = load_config("quickstart", keys, seeds=3, limit=None), load_config("quickstart")
+    assert (config.seeds, config.protocol.epochs, config.data.data_dir) == (3, 7.0, "a: b")
+    assert config.data.limit == plain.data.limit
+    assert config.protocol == replace(plain.protocol, epochs=7.0)
+    assert config.targets == ("x",) and plain.targets != ("x",)
+
+
+def test_a_configuration_or_plain_values_may_be_given_instead_of_a_file() -> None:
+    config = load_config("quickstart")
+    assert load_config(config) == config
+    assert load_config(config, seeds=9) == replace(config, seeds=9)
+    raw = {"name": "x", "model": {"pretrained": "m"}, "sources": [], "targets": ["t"]}
+    assert load_config(raw, {"protocol": Protocol(epochs=2)}, seeds=1).protocol.epochs == 2.0
+    assert set(raw) == {"name", "model", "sources", "targets"}, "what was given is not changed"
+    # What is null in a resolved configuration can be given keys.
+    text = load_config(config, ["protocol.text.decision=classify"]).protocol.text
+    assert text is not None and text.decision == "classify"
+    with pytest.raises(IntertrainError, match=r"must be a name, a file's path, a mapping or Exp"):
+        load_config(3)  # type: ignore[arg-type]
+    with pytest.raises(IntertrainError, match=r"'sedes' is no option of an .*Did you mean 'seeds'"):
+        load_config("quickstart", sedes=3)  # type: ignore[call-arg]
+
+
+def test_models_may_be_pinned_and_spelled_as_addresses() -> None:
+    model = ModelConfig("https://huggingface.co/org/pt/tree/v1", bases=("org/a@refs/pr/1", "org/a"))
+    assert model.ref == ModelRef("org/pt", "v1")
+    assert [ref.label for ref in model.base_refs] == ["org/a@refs/pr/1", "org/a"]
+    assert ModelConfig("org/pt", "v1").ref == model.ref
+    with pytest.raises(IntertrainError, match="'v1', and beside it 'v2'"):
+        ModelConfig("org/pt@v1", "v2")
+    with pytest.raises(IntertrainError, match="must be the address of a model"):
+        ModelConfig("https://huggingface.co/datasets/a/b")
+
+
+def test_a_list_gives_the_bases() -> None:
+    config = load_config("quickstart", {"model": {"bases": ["old"]}}, bases=["org/a", "b"])
+    assert config.model.bases == ("org/a", "b")
+
+
 def test_default_results_directory() -> None:
     assert load_config("quickstart").out_dir == Path("results/quickstart")
 
@@ -95,7 +137,7 @@ def test_whole_numbers_are_the_same_protocol_as_floats() -> None:
         ("targets=[]", "'targets' must name at least one task"),
         ("targets=mnli", "'targets' must be a list"),
         ("sources=[a, a]", "'sources' must name each entry once"),
-        ("model.bases=[a, a]", "'model.bases' must name each entry once"),
+        ("model.bases=[a, a]", "'model.bases' must name each model once"),
         ("name=../up", "'name' must be letters, digits"),
         ("model=roberta", "'model' must be a mapping"),
     ],

@@ -159,7 +159,7 @@ def test_checkpoints_are_whole_or_absent(tmp_path: Path) -> None:
 
 def test_inputs_are_checked_before_anything_compiles() -> None:
     one, other = tiny_checkpoint("bert"), tiny_checkpoint("roberta")
-    with pytest.raises(IntertrainError, match="'other' must have the shape .* its family is 'rob"):
+    with pytest.raises(IntertrainError, match=r"'other' must have the shape .* its family is 'rob"):
         check_shape("other", other, one)
     check_shape("again", one, one)
     with pytest.raises(IntertrainError, match=r"'protocol.max_length' must be at most 70"):

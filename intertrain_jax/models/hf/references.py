@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 from pathlib import Path, PurePosixPath
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.refs import ModelRef, is_directory, is_hub_id
 
 PACKAGE_PREFIX = "package:"
 CONFIG_FILE = "config.json"
@@ -33,7 +33,6 @@ TOKENIZER_FILES = (
     "spiece.model",
 )
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _QUICKSTART = Path(__file__).resolve().parents[2] / "data" / "quickstart"
 # The models that come with the package, by reference.
 _EMBEDDED = {"quickstart": _QUICKSTART / "encoder", "quickstart-t5": _QUICKSTART / "t5"}
@@ -42,7 +41,18 @@ _EMBEDDED = {"quickstart": _QUICKSTART / "encoder", "quickstart-t5": _QUICKSTART
 def is_local(reference: str) -> bool:
     """Whether a model needs no network."""
     packaged = reference in _EMBEDDED or reference.startswith(PACKAGE_PREFIX)
-    return packaged or (bool(reference) and Path(reference).expanduser().is_dir())
+    return packaged or is_directory(reference)
+
+
+def resolved_revision(directory: Path) -> str | None:
+    """Returns the commit of a hub model by the directory that `resolve_reference` gave for it.
+
+    None for a directory that the hub's client did not make: local models have no revision.
+    """
+    # The client keeps a commit of org/name in models--org--name/snapshots/COMMIT.
+    snapshots = directory.parent
+    known = snapshots.name == "snapshots" and snapshots.parent.name.startswith("models--")
+    return directory.name if known else None
 
 
 def files_hash(reference: str) -> str | None:
@@ -71,21 +81,23 @@ def resolve_reference(
     Args:
         reference: `quickstart` or `quickstart-t5` (the embedded models), `package:<import
             name>/<folder>` (files inside an installed Python package, which is not imported), a
-            directory, or a hub id, tried in that order; a directory called like one of the others
-            is written `./name`.
-        revision: branch, tag or commit, for hub ids only.
+            directory, or a hub model in any spelling that `ModelRef.parse` reads, tried in that
+            order; a directory called like one of the others is written `./name`.
+        revision: branch, tag or commit, for hub models only; the reference may have it too.
         cache_dir: where downloads go; None is the hub client's own cache.
 
     Raises:
         IntertrainError: the model is not there, has no config.json, or cannot be downloaded.
     """
+    ref = ModelRef.of(reference, revision)
+    reference, revision = ref.reference, ref.revision
     if reference in _EMBEDDED:
         directory = _EMBEDDED[reference]
     elif reference.startswith(PACKAGE_PREFIX):
         directory = _packaged(reference)
-    elif reference and Path(reference).expanduser().is_dir():
+    elif is_directory(reference):
         directory = Path(reference).expanduser()
-    elif _HUB_ID.fullmatch(reference) and ".." not in reference:
+    elif is_hub_id(reference):
         return _with_config(reference, _downloaded(reference, revision, cache_dir))
     else:
         raise IntertrainError(
@@ -138,25 +150,27 @@ def _downloaded(reference: str, revision: str | None, cache_dir: Path | None) ->
     """Downloads only the files that are read; `.bin` weights only if there is nothing safer."""
     from huggingface_hub import snapshot_download
 
-    def fetch(patterns: tuple[str, ...]) -> Path:
+    def fetch(patterns: tuple[str, ...], at: str | None) -> Path:
         return Path(
             snapshot_download(
                 reference,
-                revision=revision,
+                revision=at,
                 cache_dir=cache_dir,
                 allow_patterns=[CONFIG_FILE, *patterns],
             )
         )
 
     try:
-        directory = fetch((*TOKENIZER_FILES, *SAFETENSORS_FILES))
+        directory = fetch((*TOKENIZER_FILES, *SAFETENSORS_FILES), revision)
         if not any((directory / name).exists() for name in SAFETENSORS_FILES[:2]):
-            directory = fetch((*TOKENIZER_FILES, *TORCH_FILES))
+            # A branch that moves in between must not mix two commits.
+            at = resolved_revision(directory) or revision
+            directory = fetch((*TOKENIZER_FILES, *TORCH_FILES), at)
     except Exception as error:  # the hub client raises its own errors and those of its HTTP stack
-        at = "" if revision is None else f" at revision '{revision}'"
+        where = "" if revision is None else f" at revision '{revision}'"
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise IntertrainError(
-            f"Model '{reference}'{at} is not a local directory and could not be had from the "
+            f"Model '{reference}'{where} is not a local directory and could not be had from the "
             f"Hugging Face hub ({reason}); check its name and the network, or give a directory."
         ) from error
     return directory

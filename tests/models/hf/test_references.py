@@ -10,7 +10,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.hf import references
-from intertrain_jax.models.hf.references import resolve_reference
+from intertrain_jax.models.hf.references import resolve_reference, resolved_revision
 
 
 @pytest.fixture
@@ -125,6 +125,28 @@ def test_only_the_needed_files_are_downloaded(
     found = {path.name for path in tmp_path.iterdir()}
     assert found == expected | {"config.json", "tokenizer.json"}
     assert {(name, revision) for name, revision, _ in hub.calls} == {("someone/model", "abc")}
+
+
+def test_a_hub_model_in_any_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = _Hub(tmp_path, {"config.json", "model.safetensors"})
+    monkeypatch.setattr("huggingface_hub.snapshot_download", hub.snapshot_download)
+    for spelling in ("https://huggingface.co/a/b/tree/v1", "a/b@v1", "hf://a/b@v1/config.json"):
+        assert resolve_reference(spelling) == tmp_path
+    assert {(name, revision) for name, revision, _ in hub.calls} == {("a/b", "v1")}
+
+
+def test_the_commit_is_the_name_of_the_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "models--a--b" / "snapshots" / "c0ffee"
+    snapshot.mkdir(parents=True)
+    hub = _Hub(snapshot, {"config.json", "pytorch_model.bin"})
+    monkeypatch.setattr("huggingface_hub.snapshot_download", hub.snapshot_download)
+    assert resolved_revision(resolve_reference("a/b", "main")) == "c0ffee"
+    # A branch that moves between two downloads must not mix two commits.
+    assert [revision for _, revision, _ in hub.calls] == ["main", "c0ffee"]
+    assert resolved_revision(resolve_reference("quickstart")) is None
+    assert resolved_revision(tmp_path / "snapshots" / "mine") is None
 
 
 def test_offline_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
