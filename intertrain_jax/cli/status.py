@@ -14,13 +14,13 @@ _STATES = ("done", "failed", "ready", "waiting", "blocked")
 def command(options: ExperimentOptions) -> None:
     """Print how many runs are done, failed, running and pending, and which failed and why."""
     from intertrain_jax.planning.status import read_heartbeat, states
-    from intertrain_jax.records.runs import RecordStore
+    from intertrain_jax.records.results_dir import ResultsDir
     from intertrain_jax.workflows.inputs import plan_offline
     from intertrain_jax.workflows.watch import duration
 
     config = options.load(resume=True)
-    plan, records = plan_offline(config), RecordStore(config.out_dir).read_all()
-    state = states(plan, records.by_id)
+    plan, records = plan_offline(config), ResultsDir(config.out_dir).runs.read_all()
+    state = states(plan, records.by_key)
     counts = {name: sum(value == name for value in state.values()) for name in _STATES}
     heartbeat = read_heartbeat(config.out_dir)
     running = 0 if heartbeat is None else heartbeat.active
@@ -38,6 +38,6 @@ def command(options: ExperimentOptions) -> None:
         )
     for run in plan.runs:
         if state[run.id] == "failed":
-            click.echo(f"failed: {run.name} ({run.id}): {records.by_id[run.id].reason}")
+            click.echo(f"failed: {run.name} ({run.id}): {records.by_key[run.id].reason}")
     for problem in records.problems:
         click.echo(f"no record: {problem.path}: {problem.reason}")

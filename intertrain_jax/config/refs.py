@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -29,10 +29,17 @@ class ModelRef:
     Attributes:
         reference: hub id, directory, `package:NAME/FOLDER`, or the name of an embedded model.
         revision: branch, tag or commit of a hub model; None is the newest.
+        commit: that the revision was at its first use, where that is known; it is no part of the name.
     """
 
     reference: str
     revision: str | None = None
+    commit: str | None = field(default=None, compare=False)
+
+    @property
+    def at(self) -> str | None:
+        """The revision to load: a branch that moves changes nothing."""
+        return self.commit or self.revision
 
     @property
     def label(self) -> str:

@@ -23,7 +23,9 @@ from intertrain_jax.readers.csv import (
     run_table,
 )
 from intertrain_jax.readers.leaderboard import is_leaderboard, read_leaderboard
-from intertrain_jax.records.runs import Record, RecordStore
+from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.records.runs import Record
+from intertrain_jax.records.store import Store
 
 _AVERAGES = ("avg", "average")
 # A wide table with at least this share of negative cells holds gains.
@@ -177,14 +179,14 @@ def _checked(
 
 def _read_records(out: Path) -> Subject:
     """Reads a results directory's records; the table's rows are base models at one seed."""
-    store = RecordStore(out)
+    store = ResultsDir(out).runs
     records = store.read_all()
-    if not records.by_id and not records.problems:
+    if not records.by_key and not records.problems:
         raise IntertrainError(
             f"directory {str(out)!r} must hold the records of a grid in records/, but has none."
             " Name a results directory, or a CSV file."
         )
-    runs = list(records.by_id.values())
+    runs = list(records.by_key.values())
     found = [
         Finding(-1, "", "unreadable", "error", f"{p.path.relative_to(out)}: {p.reason}")
         for p in records.problems
@@ -216,7 +218,7 @@ def _failed(runs: Sequence[Record]) -> Iterator[Finding]:
             yield Finding(-1, _row_name(run), "failed", "warning", text)
 
 
-def _repeated(store: RecordStore, runs: Sequence[Record]) -> Iterator[Finding]:
+def _repeated(store: Store[str, Record], runs: Sequence[Record]) -> Iterator[Finding]:
     """Finds runs in several files, and cells that several runs claim."""
     files: dict[str, list[str]] = {}
     for path in sorted(store.root.rglob("*.json")):

@@ -12,7 +12,7 @@ from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.results_dir import Resolution
-from intertrain_jax.records.runs import BaseRef, DataStamp, Kind, Record, RunResult, run_id
+from intertrain_jax.records.runs import BaseRef, DataStamp, Origin, Record, RunResult, run_id
 
 PRETRAINED = "PT"
 
@@ -34,7 +34,7 @@ class Run:
     """
 
     id: str
-    kind: Kind
+    kind: Origin
     base: BaseRef
     target: str
     seed: int
@@ -143,7 +143,7 @@ def build_plan(
     _check_rows(pretrained, sources, bases)
     _check_templates(protocol, (*sources, *targets))
 
-    def make(kind: Kind, base: BaseRef, target: str, seed: int) -> Run:
+    def make(kind: Origin, base: BaseRef, target: str, seed: int) -> Run:
         data = resolution.data_fingerprints.get(target)
         text = protocol.text
         own = protocol if text is None else replace(protocol, text=text.of(target))

@@ -135,7 +135,7 @@ class ModelLoader:
         if ref in self._ahead:
             return self._ahead.pop(ref)
         try:
-            directory = resolve_reference(ref.reference, ref.revision, self._downloads)
+            directory = resolve_reference(ref.reference, ref.at, self._downloads)
             config, hf_config = read_config(directory, ref.label)
             self._check(config, ref.label)
             checkpoint = load_weights(directory, ref.label, config, hf_config)
@@ -199,7 +199,7 @@ class ModelLoader:
                     f"Model '{name}' must have a tokenizer, as no pretrained model is named whose it"
                     " could read, but has none; name one: --pretrained REF."
                 )
-            directory = resolve_reference(self._fallback.reference, self._fallback.revision)
+            directory = resolve_reference(self._fallback.reference, self._fallback.at)
             tokens = self._tokens_in(directory, config, name)
             return tokens, f"none; {self._fallback.label}'s, {_words_hash(directory)}"
         return self._tokens_in(directory, config, name), _words_hash(directory)

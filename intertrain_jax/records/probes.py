@@ -1,26 +1,21 @@
-"""Records of probed models: one file for each, whole or not there, also for those that failed."""
+"""Records of probed models, also of those that failed: their schema and their ids."""
 
 from __future__ import annotations
 
 import base64
-import json
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intertrain_jax.base import SCHEMA_VERSION, IntertrainError, content_hash
+from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.config.strict import build, to_plain
-from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult, Status
-from intertrain_jax.records.store import Problem, read_each, read_json, safe_name, write_atomic
-
-FOLDER = "probes"
+from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
+from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
 
 
 def probe_id(
@@ -124,66 +119,23 @@ class ProbeRecord:
         return same and set(estimators) <= set(self.estimators)
 
 
-@dataclass(frozen=True)
-class ProbeRecords:
-    """What a directory of probe records holds.
-
-    Attributes:
-        by_key: (label, id) → record.
-        problems: files that are not whole, valid records; their models count as not done.
-    """
-
-    by_key: Mapping[tuple[str, str], ProbeRecord]
-    problems: tuple[Problem, ...] = ()
-
-
-class ProbeStore:
-    """The probe records of one results directory, below its `probes/`."""
-
-    def __init__(self, out: Path) -> None:
-        self.root = out / FOLDER
-
-    def path(self, record: ProbeRecord) -> Path:
-        """Returns the file of a record; it always lies inside the store."""
-        # Names that only differ where they are no harmless part of a path get different files.
-        name = safe_name(record.model.label)
-        own = "" if name == record.model.label else f"--{content_hash(record.model.label, 8)}"
-        return self.root / safe_name(record.target) / f"{name}{own}--{record.id}.json"
-
-    def write(self, record: ProbeRecord) -> Path:
-        """Writes a record: after a crash the file is either whole or not there."""
-        path = self.path(record)
-        plain = {"schema": SCHEMA_VERSION, **to_plain(asdict(record))}
-        write_atomic(path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
-        return path
-
-    def read_all(self) -> ProbeRecords:
-        """Reads every record; files that are none become problems."""
-        found: dict[tuple[str, str], ProbeRecord] = {}
-        records, problems = read_each(self.root, read_probe)
-        for record in records:
-            key = (record.model.label, record.id)
-            if key not in found or found[key].status == "failed":
-                found[key] = record
-        return ProbeRecords(found, problems)
-
-
-def read_probe(path: Path) -> ProbeRecord:
-    """Reads one record file.
-
-    Raises:
-        IntertrainError: it is truncated, not JSON, or not a probe's record.
-    """
-    raw = read_json(path)
-    if not isinstance(raw, Mapping) or raw.get("schema") != SCHEMA_VERSION:
-        raise IntertrainError(f"not a probe's record of schema {SCHEMA_VERSION}")
-    content = {key: value for key, value in raw.items() if key != "schema"}
-    record: ProbeRecord = build(ProbeRecord, content, "", "key")
-    if not path.name.endswith(f"--{record.id}.json"):
-        raise IntertrainError(f"its name does not end in its id, --{record.id}.json")
+def _check(record: ProbeRecord) -> None:
     if (record.status == "done") != (bool(record.chosen) and record.reason is None):
         raise IntertrainError("a record has scores if it is done, else a reason")
-    return record
+
+
+def _name(record: ProbeRecord) -> str:
+    """The model; names that only differ where they are no harmless part of a path are kept apart."""
+    name = safe_name(record.model.label)
+    own = "" if name == record.model.label else f"--{content_hash(record.model.label, 8)}"
+    return name + own
+
+
+# Two models of one list may have equal files, and then have one id.
+PROBES: RecordType[tuple[str, str], ProbeRecord] = RecordType(
+    "probes", ProbeRecord, _check, _name, lambda probe: (probe.model.label, probe.id)
+)
+Probes = Stored[tuple[str, str], ProbeRecord]
 
 
 def choose_rate(heads: Sequence[HeadScore]) -> float | None:

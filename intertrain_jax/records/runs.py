@@ -1,20 +1,15 @@
-"""Records of runs: their schema, their ids and their store."""
+"""Records of runs: their schema and their ids."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from intertrain_jax.base import SCHEMA_VERSION, IntertrainError, StopReason, content_hash
+from intertrain_jax.base import IntertrainError, StopReason, content_hash
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.config.strict import build, to_plain
-from intertrain_jax.records.store import Problem, read_each, read_json, safe_name, write_atomic
+from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
 
-Kind = Literal["pretrained", "source", "base"]
-Status = Literal["done", "failed"]
+Origin = Literal["pretrained", "source", "base"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ class Record:
 
     Attributes:
         id: hash that `run_id` gives for the fields below.
-        kind: from PT, from a source model, or from a further base model.
+        kind: its origin: from PT, from a source model, or from a further base model.
         base: what the run started from.
         target: task that it was trained and tested on.
         seed: of head, data order and dropout.
@@ -133,7 +128,7 @@ class Record:
     """
 
     id: str
-    kind: Kind
+    kind: Origin
     base: BaseRef
     target: str
     seed: int
@@ -144,79 +139,8 @@ class Record:
     result: RunResult | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def file_name(self) -> str:
-        """Name of its file: base, seed, train size where limited, id."""
-        size = "" if self.protocol.train_size is None else f"--n{self.protocol.train_size}"
-        return f"{safe_name(self.base.label)}--{self.seed}{size}--{self.id}.json"
 
-
-@dataclass(frozen=True)
-class Records:
-    """What a directory of records holds.
-
-    Attributes:
-        by_id: run id → record.
-        problems: files that are not whole, valid records; their runs count as not done.
-    """
-
-    by_id: dict[str, Record]
-    problems: tuple[Problem, ...] = ()
-
-
-class RecordStore:
-    """The records of one experiment, one JSON file per run.
-
-    Args:
-        out: results directory; records lie in its `records/`.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self.root = out / "records"
-
-    def path(self, record: Record) -> Path:
-        """Returns the file of a record; it always lies inside the store."""
-        return self.root / safe_name(record.target) / record.file_name
-
-    def write(self, record: Record) -> Path:
-        """Writes a record: after a crash the file is either whole or not there."""
-        path = self.path(record)
-        # Scores arrive as NumPy scalars too; one that is not finite is a bug, never a number.
-        text = json.dumps(
-            to_json(record), indent=1, allow_nan=False, default=lambda scalar: scalar.item()
-        )
-        write_atomic(path, text + "\n")
-        return path
-
-    def read_all(self) -> Records:
-        """Reads every record; files that are none become problems, equal ids one record."""
-        by_id: dict[str, Record] = {}
-        records, problems = read_each(self.root, read_record)
-        for record in records:
-            known = by_id.get(record.id)
-            # A run that failed in one place and was done in another is done.
-            if known is None or known.status == "failed":
-                by_id[record.id] = record
-        return Records(by_id, problems)
-
-
-def to_json(record: Record) -> dict[str, Any]:
-    """Returns a record as plain values, the schema version first."""
-    plain: dict[str, Any] = to_plain(asdict(record))
-    return {"schema": SCHEMA_VERSION, **plain}
-
-
-def from_json(raw: object) -> Record:
-    """Builds a record from plain values and checks that it is consistent.
-
-    Raises:
-        IntertrainError: it is not a record of this schema, or its id does not follow from it.
-    """
-    if not isinstance(raw, Mapping) or "schema" not in raw:
-        raise IntertrainError("not a record: the key 'schema' is missing")
-    if raw["schema"] != SCHEMA_VERSION:
-        raise IntertrainError(f"schema {raw['schema']!r} is not {SCHEMA_VERSION}")
-    record: Record = build(Record, {key: raw[key] for key in raw if key != "schema"}, "", "key")
+def _check(record: Record) -> None:
     expected = run_id(
         record.base, record.target, record.data.fingerprint, record.protocol, record.seed
     )
@@ -224,16 +148,13 @@ def from_json(raw: object) -> Record:
         raise IntertrainError(f"its id {record.id} does not follow from its content ({expected})")
     if (record.status == "done") != (record.result is not None and record.reason is None):
         raise IntertrainError("a record has a result if it is done, else a reason")
-    return record
 
 
-def read_record(path: Path) -> Record:
-    """Reads one record file.
+def _name(record: Record) -> str:
+    """Base, seed, and train size where it was limited."""
+    size = "" if record.protocol.train_size is None else f"--n{record.protocol.train_size}"
+    return f"{safe_name(record.base.label)}--{record.seed}{size}"
 
-    Raises:
-        IntertrainError: it is truncated, not JSON, or not a record; the message is the reason.
-    """
-    record = from_json(read_json(path))
-    if not path.name.endswith(f"--{record.id}.json"):
-        raise IntertrainError(f"its name does not end in its run's id, --{record.id}.json")
-    return record
+
+RUNS: RecordType[str, Record] = RecordType("records", Record, _check, _name, lambda run: run.id)
+Runs = Stored[str, Record]

@@ -1,18 +1,96 @@
-"""How records are kept: written whole or not at all, read only where whole."""
+"""How records are kept: one file each, written whole or not at all, read only where whole."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import SCHEMA_VERSION, IntertrainError
+from intertrain_jax.config.strict import build, to_plain
 
-R = TypeVar("R")
+Status = Literal["done", "failed"]
+
+
+class Storable(Protocol):
+    """What the store wants of a record, a frozen dataclass of what JSON can hold.
+
+    Attributes:
+        id: hash of what decided its content; the end of its file's name.
+        target: the task; the folder of its file.
+        status: whether it has scores, or a reason why not.
+    """
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def target(self) -> str: ...  # noqa: D102
+    @property
+    def status(self) -> Status: ...  # noqa: D102
+
+
+R = TypeVar("R", bound=Storable)
+K = TypeVar("K", bound=Hashable)
+
+
+def done_wins(new: Storable, known: Storable) -> bool:
+    """Whether a record takes the place of an equal one: what failed here and was done there is done."""
+    return known.status == "failed"
+
+
+@dataclass(frozen=True)
+class RecordType(Generic[K, R]):
+    """One type of record.
+
+    Attributes:
+        folder: of the results directory, in which its files are.
+        record: its dataclass.
+        check: raises IntertrainError for a record that contradicts itself.
+        name: of its file, without the id.
+        key: what two records that say the same have in common.
+        wins: whether of two records with one key the first takes the place of the second.
+    """
+
+    folder: str
+    record: type[R]
+    check: Callable[[R], None]
+    name: Callable[[R], str]
+    key: Callable[[R], K]
+    wins: Callable[[R, R], bool] = done_wins
+
+    def to_json(self, record: R) -> dict[str, Any]:
+        """Returns a record as plain values, the schema version first."""
+        return {"schema": SCHEMA_VERSION, **to_plain(asdict(cast(Any, record)))}
+
+    def from_json(self, raw: object) -> R:
+        """Builds a record from plain values and checks that it is consistent.
+
+        Raises:
+            IntertrainError: it is not a record of this schema, or contradicts itself.
+        """
+        if not isinstance(raw, Mapping) or "schema" not in raw:
+            raise IntertrainError("not a record: the key 'schema' is missing")
+        if raw["schema"] != SCHEMA_VERSION:
+            raise IntertrainError(f"schema {raw['schema']!r} is not {SCHEMA_VERSION}")
+        content = {key: value for key, value in raw.items() if key != "schema"}
+        record: R = build(self.record, content, "", "key")
+        self.check(record)
+        return record
+
+    def read(self, path: Path) -> R:
+        """Reads one record file.
+
+        Raises:
+            IntertrainError: it is truncated, not JSON, or not a record; the message is the reason.
+        """
+        record = self.from_json(read_json(path))
+        if not path.name.endswith(f"--{record.id}.json"):
+            raise IntertrainError(f"its name does not end in its id, --{record.id}.json")
+        return record
 
 
 @dataclass(frozen=True)
@@ -28,20 +106,59 @@ class Problem:
     reason: str
 
 
-def read_each(root: Path, read: Callable[[Path], R]) -> tuple[list[R], tuple[Problem, ...]]:
-    """Reads every JSON file below a folder, in the order of their paths.
+@dataclass(frozen=True)
+class Stored(Generic[K, R]):
+    """What a directory of records holds.
+
+    Attributes:
+        by_key: key → record; the key of a run is its id, that of a probe (label, id).
+        problems: files that are not whole, valid records; what they were of counts as not done.
+    """
+
+    by_key: dict[K, R]
+    problems: tuple[Problem, ...] = ()
+
+
+class Store(Generic[K, R]):
+    """The records of one type in one results directory.
 
     Args:
-        root: of a store; nothing where it is not there.
-        read: raises IntertrainError for a file that is no record, which then is a problem.
+        out: the results directory.
+        record_type: their type.
     """
-    records, problems = [], []
-    for path in sorted(root.rglob("*.json")):
-        try:
-            records.append(read(path))
-        except IntertrainError as error:
-            problems.append(Problem(path, str(error)))
-    return records, tuple(problems)
+
+    def __init__(self, out: Path, record_type: RecordType[K, R]) -> None:
+        self.root, self._type = out / record_type.folder, record_type
+
+    def path(self, record: R) -> Path:
+        """Returns the file of a record; it always lies inside the store."""
+        name = f"{self._type.name(record)}--{record.id}.json"
+        return self.root / safe_name(record.target) / name
+
+    def write(self, record: R) -> Path:
+        """Writes a record: after a crash the file is either whole or not there."""
+        path = self.path(record)
+        # Scores arrive as NumPy scalars too; one that is not finite is a bug, never a number.
+        text = json.dumps(
+            self._type.to_json(record), indent=1, allow_nan=False, default=lambda x: x.item()
+        )
+        write_atomic(path, text + "\n")
+        return path
+
+    def read_all(self) -> Stored[K, R]:
+        """Reads every record in the order of paths; files that are none become problems."""
+        by_key: dict[K, R] = {}
+        problems = []
+        for path in sorted(self.root.rglob("*.json")):
+            try:
+                record = self._type.read(path)
+            except IntertrainError as error:
+                problems.append(Problem(path, str(error)))
+                continue
+            key = self._type.key(record)
+            if key not in by_key or self._type.wins(record, by_key[key]):
+                by_key[key] = record
+        return Stored(by_key, tuple(problems))
 
 
 def read_json(path: Path) -> Any:

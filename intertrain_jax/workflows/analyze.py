@@ -128,7 +128,7 @@ class StudyResult:
         """Writes summary.json, tables and figures, and of a grid its scores and gains."""
         folder = Path(folder)
         if self.grid is not None:
-            write_analysis(folder, self.grid.analysis, self.grid.stored.by_id)
+            write_analysis(folder, self.grid.analysis, self.grid.stored.by_key)
         write_result(folder, self.result)
         return folder
 
@@ -180,7 +180,7 @@ def analyze(
         how=choices.get("averages"),
         representative=choices.get("representative"),
         other=None if other is None else _read_other(other),
-        sizes=[_finished(size).stored.by_id for size in sizes],
+        sizes=[_finished(size).stored.by_key for size in sizes],
     )
     return StudyResult(analyse_study(study, options), grid)
 

@@ -15,17 +15,13 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
 from intertrain_jax.data.text import tokenizer_fingerprint
+from intertrain_jax.models.hf.references import resolved_revision
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.work import GridWork, task_key
-from intertrain_jax.records.results_dir import (
-    Resolution,
-    check_out_dir,
-    exclusive,
-    read_resolution,
-    write_experiment,
-)
-from intertrain_jax.records.runs import Records, RecordStore, RunResult
+from intertrain_jax.records.results_dir import Resolution, ResultsDir
+from intertrain_jax.records.runs import Record, RunResult, Runs
+from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis
 from intertrain_jax.workflows.inputs import find_tasks
@@ -90,11 +86,12 @@ def grid(
     watcher = watcher_of(progress)
     runner = runner or Devices()
     prepared = prepare(config, runner, watcher)
-    out, plan, store = config.out_dir, prepared.plan, RecordStore(config.out_dir)
-    write_experiment(out, config, prepared.resolution)
-    with exclusive(out):
+    directory, plan = ResultsDir(config.out_dir), prepared.plan
+    out, store = directory.path, directory.runs
+    directory.write(config, prepared.resolution)
+    with directory.exclusive():
         before = _read(store, watcher)
-        done, failed = done_and_failed(plan, before.by_id)
+        done, failed = done_and_failed(plan, before.by_key)
         if retry_failed:
             failed = set()
         environment = runner.environment()
@@ -131,7 +128,7 @@ def grid(
             with grid_display(watcher, out) as show:
                 final = runner.run_grid(work, emit, show)
         result = GridResult(config, plan, _read(store, watcher), out, final)
-        write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_id)
+        write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_key)
         watcher.say("analysing")
         write_result(out / ANALYSIS_FOLDER, result.result)
     done_now, failed_now = result.counts
@@ -158,13 +155,14 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
         IntertrainError: something does not fit.
     """
     named = find_tasks(config)
-    check_out_dir(config.out_dir, config, Resolution())
-    kept = read_resolution(config.out_dir).revisions
+    directory = ResultsDir(config.out_dir)
+    directory.check(config)
+    kept = directory.resolution()
     watcher.say(f"reading {len(named.by_name)} tasks")
     data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
     ref = config.model.ref
     watcher.say(f"loading {ref.label}")
-    pretrained = runner.load(_at(ref, kept))
+    pretrained = runner.load(kept.pinned(ref))
     runner.check_pretrained(ref, pretrained, config.engine, config.protocol)
     fingerprints: dict[str, str | None] = {ref.label: _identity(pretrained)}
     revisions = _revisions(ref, pretrained.directory)
@@ -175,7 +173,7 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     for base in config.model.base_refs:
         watcher.say(f"looking at {base.label}")
         try:
-            model = pretrained if base == ref else runner.load(_at(base, kept))
+            model = pretrained if base == ref else runner.load(kept.pinned(base))
             runner.check_base(base, model, pretrained)
             own = _own_tokens(config, base, model.directory, data, tasks)
             runner.check_tokens(base, model, own.values())
@@ -192,25 +190,22 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
         runner.resolve_precision(config.protocol.precision),
         revisions,
     )
-    plan = build_plan(config, named.sources, named.targets, resolution)
-    check_out_dir(config.out_dir, config, resolution)
+    directory.check(config, resolution)
+    # A base model that is gone since keeps the ids of its runs, of which some may be done.
+    known = kept.with_(resolution)
+    plan = build_plan(config, named.sources, named.targets, known)
 
     def load(label: str) -> Any:
         if label == ref.label:
             return pretrained
-        return runner.load(_at(ModelRef.parse(label), {**kept, **revisions}))
+        return runner.load(known.pinned(ModelRef.parse(label)))
 
     return Prepared(config, plan, resolution, data, tasks, unusable, load)
 
 
-def _at(ref: ModelRef, revisions: Mapping[str, str]) -> ModelRef:
-    """Returns a model at the commit that was loaded at its first use."""
-    return replace(ref, revision=revisions.get(ref.label, ref.revision))
-
-
 def _revisions(ref: ModelRef, directory: Path) -> dict[str, str]:
-    """Returns the commit of a model off the hub: its snapshot's folder is called by it."""
-    found = directory.name if directory.parent.name == "snapshots" else None
+    """Returns the commit of a model off the hub, by its label."""
+    found = resolved_revision(directory)
     return {} if found is None else {ref.label: found}
 
 
@@ -248,7 +243,7 @@ def _own_tokens(
     return {}
 
 
-def _read(store: RecordStore, watcher: Watcher) -> Records:
+def _read(store: Store[str, Record], watcher: Watcher) -> Runs:
     """Reads the records and reports files that are none; their runs count as not done."""
     records = store.read_all()
     for problem in records.problems:

@@ -10,7 +10,7 @@ from intertrain_jax.data.task import Task
 from intertrain_jax.data.tasks import expand
 from intertrain_jax.planning.estimates import TASK_SIZES, TaskSize
 from intertrain_jax.planning.plan import Plan, build_plan
-from intertrain_jax.records.results_dir import read_resolution
+from intertrain_jax.records.results_dir import ResultsDir
 
 # Of running text, special tokens aside; for tasks whose lengths nobody measured.
 _TOKENS_PER_WORD = 1.3
@@ -52,7 +52,7 @@ def plan_offline(config: ExperimentConfig) -> Plan:
     there what models and data were; otherwise their ids are provisional.
     """
     tasks = find_tasks(config)
-    return build_plan(config, tasks.sources, tasks.targets, read_resolution(config.out_dir))
+    return build_plan(config, tasks.sources, tasks.targets, ResultsDir(config.out_dir).resolution())
 
 
 def offline_sizes(config: ExperimentConfig) -> dict[str, TaskSize]:

@@ -12,7 +12,7 @@ from intertrain_jax.planning.estimates import Estimate, encoder_parameters, esti
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.status import explain as explain_runs
-from intertrain_jax.records.runs import RecordStore
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.plan import plan_lines
 from intertrain_jax.workflows.inputs import offline_sizes, plan_offline
 
@@ -43,8 +43,8 @@ class PlanResult:
         Raises:
             IntertrainError: the plan has no such run.
         """
-        records = RecordStore(self.config.out_dir).read_all()
-        return explain_runs(self.plan, records.by_id, what)
+        records = ResultsDir(self.config.out_dir).runs.read_all()
+        return explain_runs(self.plan, records.by_key, what)
 
     @property
     def lines(self) -> list[str]:
@@ -75,7 +75,7 @@ def plan(
     if not isinstance(config, ExperimentConfig) or overrides or options:
         config = load_config(config, overrides, **options)
     planned = plan_offline(config)
-    done, failed = done_and_failed(planned, RecordStore(config.out_dir).read_all().by_id)
+    done, failed = done_and_failed(planned, ResultsDir(config.out_dir).runs.read_all().by_key)
     rest = [run for run in planned.runs if run.id not in done]
     parameters = encoder_parameters(config.model.ref.reference)
     cost = estimate(rest, offline_sizes(config), parameters)

@@ -22,19 +22,17 @@ from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.records.probes import (
     HeadScore,
     ProbeRecord,
-    ProbeStore,
     choose_rate,
     pack_answers,
     probe_id,
 )
-from intertrain_jax.records.results_dir import exclusive
+from intertrain_jax.records.results_dir import Resolution, ResultsDir
 from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
+from intertrain_jax.records.store import Store
 from intertrain_jax.study.model_ranking import gain_correlations
 from intertrain_jax.workflows.rank_files import (
-    check_out_dir,
     ranking_of,
     read_gains,
-    write_config,
     write_correlations,
     write_table,
     write_top,
@@ -85,9 +83,10 @@ def rank(
         config = config_of(config, overrides, **options)
     watcher = watcher_of(progress)
     runner = runner or Devices()
-    out = config.out_dir
+    directory = ResultsDir(config.out_dir)
+    out, store = directory.path, directory.probes
     task = get_task(config.task, config.tasks)
-    check_out_dir(out, config)
+    directory.check(config)
     if isinstance(gains, pd.DataFrame):
         gain_table: pd.DataFrame | None = gains
     else:
@@ -97,10 +96,13 @@ def rank(
     data = load_task(task, config.data)
     precision = runner.resolve_precision(config.protocol.precision)
     protocol = replace(config.protocol, precision=precision)
-    store, ids = ProbeStore(out), _ids(config.refs, data, protocol)
+    ids = _ids(config.refs, data, protocol)
     records = _matching(store, ids, watcher)
+    kept = directory.resolution()
     pending = [
-        ref for ref in config.refs if not _is_done(records.get(ref.label), config, retry_failed)
+        kept.pinned(ref)
+        for ref in config.refs
+        if not _is_done(records.get(ref.label), config, retry_failed)
     ]
     known = {r.architecture for r in records.values() if r.status == "done" and r.architecture}
     run = None
@@ -109,9 +111,9 @@ def rank(
         run = runner.ranking(config, protocol, data, out, next(iter(known), None))
         if config.pretrained is not None and pending[0] == config.refs[0]:
             run.require(pending[0])
-    write_config(out, config)
+    directory.write(config)
     done = None
-    with exclusive(out):
+    with directory.exclusive():
         watcher.say(
             f"{len(config.refs):,} models, {len(config.refs) - len(pending):,} done before,"
             f" {len(pending):,} to do"
@@ -126,6 +128,7 @@ def rank(
                     record = record_of(outcome, ids[outcome.ref.label], probe)
                     store.write(record)
                     records[outcome.ref.label] = record
+                directory.note(Resolution(revisions=_revisions(outcomes)))
                 if time.monotonic() - renewed > _RENEW_SECONDS:
                     renewed = time.monotonic()
                     write_table(out, ranking_of(config, records))
@@ -279,8 +282,14 @@ def _ids(refs: Sequence[ModelRef], data: TaskData, protocol: Protocol) -> dict[s
     }
 
 
+def _revisions(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Returns label → commit of the models off the hub."""
+    found = {one.ref.label: one.loaded.revision for one in outcomes if one.loaded is not None}
+    return {label: revision for label, revision in found.items() if revision is not None}
+
+
 def _matching(
-    store: ProbeStore, ids: Mapping[str, str], watcher: Watcher
+    store: Store[tuple[str, str], ProbeRecord], ids: Mapping[str, str], watcher: Watcher
 ) -> dict[str, ProbeRecord]:
     """Returns label → record of this ranking's models."""
     found = store.read_all()

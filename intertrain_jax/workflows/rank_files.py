@@ -1,52 +1,20 @@
-"""The results directory of a ranking: whose it is, what it holds of gains, and what is written."""
+"""A ranking's files: gains that are read, tables and lists that are written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import EXPERIMENT_FILE
-from intertrain_jax.config.files import to_yaml
-from intertrain_jax.config.ranking import RANK_FILE, RANKING_FILE, RankConfig, load_rank_config
-from intertrain_jax.records.probes import ProbeRecord, ProbeStore
-from intertrain_jax.records.results_dir import check_ours, check_writable, unwritable
+from intertrain_jax.config.ranking import RANKING_FILE, RankConfig
+from intertrain_jax.records.probes import ProbeRecord
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.store import write_atomic
 from intertrain_jax.study.model_ranking import Ranking, rank_models
 
 CORRELATIONS_FILE = "gain_correlations.csv"
-
-
-def check_out_dir(out: Path, config: RankConfig) -> None:
-    """Checks that a ranking may write to a directory, and changes nothing.
-
-    Raises:
-        IntertrainError: the directory holds another ranking or something else, or is not writable.
-    """
-    file = out / RANK_FILE
-    if file.is_file():
-        old, new = _identity(load_rank_config(file)), _identity(config)
-        for key in dict.fromkeys([*new, *old]):
-            if old.get(key) != new.get(key):
-                raise IntertrainError(
-                    f"output directory {str(out)!r} belongs to another ranking: its {key!r} is"
-                    f" {old.get(key)!r}, now it is {new.get(key)!r}. Choose another --out."
-                )
-    check_ours(
-        out,
-        f"empty, or hold a ranking or a grid, but it has neither {RANK_FILE} nor {EXPERIMENT_FILE}",
-    )
-    check_writable(out)
-
-
-def _identity(config: RankConfig) -> dict[str, Any]:
-    """Returns what decides every model's scores, by dotted key; rates are tried, none is the one."""
-    protocol = {f"protocol.{key}": value for key, value in config.protocol.identity.items()}
-    del protocol["protocol.learning_rate"]
-    return {"task": config.task, **protocol, "data.limit": config.data.limit}
 
 
 def read_gains(path: Path, required: bool) -> pd.DataFrame | None:
@@ -103,15 +71,6 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
     write_atomic(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
-def write_config(out: Path, config: RankConfig) -> None:
-    """Makes the results directory and writes down what the ranking is."""
-    header = "# The ranking of this directory, defaults included. Written by intertrain-jax rank.\n"
-    try:
-        write_atomic(out / RANK_FILE, header + to_yaml(config))
-    except OSError as error:
-        raise unwritable(out, str(error)) from error
-
-
 def ranking_of(config: RankConfig, records: Mapping[str, ProbeRecord]) -> Ranking:
     """Returns the ranking of a configuration's models.
 
@@ -130,7 +89,7 @@ def latest_ranking(config: RankConfig, out: Path) -> tuple[Ranking, dict[str, Pr
 
     Of several records of one model, made as its files or the data changed, the newest file counts.
     """
-    store, records = ProbeStore(out), {}
+    store, records = ResultsDir(out).probes, {}
     found = store.read_all().by_key.values()
     for record in sorted(found, key=lambda record: store.path(record).stat().st_mtime_ns):
         records[record.model.label] = record

@@ -16,8 +16,8 @@ from intertrain_jax.config.ranking import RANK_FILE, RankConfig, load_rank_confi
 from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.records.probes import ProbeRecord
-from intertrain_jax.records.results_dir import read_experiment, read_resolution
-from intertrain_jax.records.runs import Records, RecordStore
+from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.records.runs import Runs
 from intertrain_jax.study.analyse import analyse_study
 from intertrain_jax.study.files import Analysis, flat_record
 from intertrain_jax.study.inputs import Study
@@ -48,7 +48,7 @@ class GridResult:
 
     config: ExperimentConfig
     plan: Plan
-    stored: Records
+    stored: Runs
     out: Path
     progress: GridProgress | None = None
 
@@ -87,9 +87,9 @@ class GridResult:
     def records(self) -> pd.DataFrame:
         """Every run of the plan that has a record, by base, target and seed."""
         rows = [
-            flat_record(self.stored.by_id[run.id])
+            flat_record(self.stored.by_key[run.id])
             for run in self.plan.runs
-            if run.id in self.stored.by_id
+            if run.id in self.stored.by_key
         ]
         columns = None if rows else [*KEY, "status", "reason", "test", "validation"]
         return pd.DataFrame(rows, columns=columns).set_index(KEY).sort_index()
@@ -102,7 +102,7 @@ class GridResult:
     @property
     def counts(self) -> tuple[int, int]:
         """How many runs are done, and how many failed."""
-        done, failed = done_and_failed(self.plan, self.stored.by_id)
+        done, failed = done_and_failed(self.plan, self.stored.by_key)
         return len(done), len(failed)
 
     def __repr__(self) -> str:
@@ -200,15 +200,16 @@ def read_grid(out: Path) -> GridResult:
     Raises:
         IntertrainError: there is none.
     """
-    config = read_experiment(out) if out.exists() else None
+    directory = ResultsDir(out)
+    config = directory.experiment()
     if config is None:
         raise IntertrainError(
             f"results directory {str(out)!r} must hold an experiment, but there is none."
             " Correct the path, or run `intertrain-jax grid` first."
         )
     tasks = find_tasks(config)
-    plan = build_plan(config, tasks.sources, tasks.targets, read_resolution(out))
-    return GridResult(config, plan, RecordStore(out).read_all(), out)
+    plan = build_plan(config, tasks.sources, tasks.targets, directory.resolution())
+    return GridResult(config, plan, directory.runs.read_all(), out)
 
 
 def read_finished(out: Path) -> GridResult:

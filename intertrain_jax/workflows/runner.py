@@ -128,7 +128,7 @@ class Devices:
         """Loads a base model into host memory."""
         from intertrain_jax.models.hf.weights import load_checkpoint
 
-        return load_checkpoint(ref.reference, ref.revision)
+        return load_checkpoint(ref.reference, ref.at)
 
     def check_pretrained(
         self, ref: ModelRef, model: Any, options: EngineConfig, protocol: RunProtocol

@@ -10,7 +10,7 @@ from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.tasks import list_tasks
 from intertrain_jax.planning.estimates import TASK_SIZES
 from intertrain_jax.planning.plan import PRETRAINED, Plan
-from intertrain_jax.records.runs import Records
+from intertrain_jax.records.runs import Runs
 from intertrain_jax.stats.gains import Expected
 from intertrain_jax.stats.groups import disjoint
 from intertrain_jax.study.files import Analysis, analyse
@@ -32,16 +32,16 @@ class Sizes:
     test: dict[str, int]
 
 
-def analyse_plan(plan: Plan, records: Records) -> Analysis:
+def analyse_plan(plan: Plan, records: Runs) -> Analysis:
     """Returns scores and gains of a plan's runs."""
     expected = [Expected(r.id, r.base.label, r.target, r.seed) for r in plan.matrix_runs]
-    return analyse(expected, records.by_id, PRETRAINED, plan.bases, plan.targets, plan.seeds)
+    return analyse(expected, records.by_key, PRETRAINED, plan.bases, plan.targets, plan.seeds)
 
 
-def study_of_plan(config: ExperimentConfig, analysis: Analysis, records: Records) -> Study:
+def study_of_plan(config: ExperimentConfig, analysis: Analysis, records: Runs) -> Study:
     """Returns the study of an experiment's runs, with what is known of their tasks."""
     groups = task_groups(config.tasks)
-    return study_of_results(config.name, analysis, records.by_id, PRETRAINED, groups)
+    return study_of_results(config.name, analysis, records.by_key, PRETRAINED, groups)
 
 
 def task_groups(user_tasks: Sequence[Mapping[str, Any]] = ()) -> dict[str, tuple[str, ...]]:

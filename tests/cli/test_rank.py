@@ -25,7 +25,7 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import encode_task
 from intertrain_jax.probe.heads import HeadRun
 from intertrain_jax.probe.ranker import Outcome, RankProgress, result_of
-from intertrain_jax.records.probes import ProbeStore
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.train.stopping import Progress
 from intertrain_jax.workflows.rank import rank
@@ -318,7 +318,7 @@ def test_further_models_seeds_and_estimators_join_the_same_directory(config: Ran
     engine, made = fake(config)
     rank(replace(config, models=("org/d", "org/a")), runner=engine)
     assert made[0].calls == ["org/d"]
-    assert len(ProbeStore(config.out_dir).read_all().by_key) == 5
+    assert len(ResultsDir(config.out_dir).probes.read_all().by_key) == 5
     engine, made = fake(config)
     rank(replace(config, estimators=("lp", "logme")), runner=engine)
     assert made[0].calls == ["org/pt", "org/a", "org/b", "org/c"]
@@ -329,10 +329,10 @@ def test_further_models_seeds_and_estimators_join_the_same_directory(config: Ran
     [
         (
             {"protocol": Protocol(max_length=12, epochs=3)},
-            "'protocol.epochs' is 10.0, now it is 3.0",
+            "'protocol.epochs' is 10.0, here it is 3.0",
         ),
-        ({"data": {"limit": 5}}, "'data.limit' is None, now it is 5"),
-        ({"task": "beta"}, "'task' is 'alpha', now it is 'beta'"),
+        ({"data": {"limit": 5}}, "'data.limit' is None, here it is 5"),
+        ({"task": "beta"}, "'task' is 'alpha', here it is 'beta'"),
     ],
 )
 def test_another_ranking_does_not_write_to_the_same_directory(
@@ -352,7 +352,7 @@ def test_a_directory_of_something_else_is_left_alone(config: RankConfig) -> None
     config.out_dir.mkdir()
     (config.out_dir / "thesis.tex").write_text("precious")
     engine, _ = fake(config)
-    with pytest.raises(IntertrainError, match="must be empty, or hold a ranking or a grid"):
+    with pytest.raises(IntertrainError, match="must be empty or hold an experiment or a ranking"):
         rank(config, runner=engine)
     assert [path.name for path in config.out_dir.iterdir()] == ["thesis.tex"]
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ModelConfig
 from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.planning.plan import PRETRAINED, Plan, Run, build_plan, record_of, sort_runs
-from intertrain_jax.records.results_dir import Resolution
-from intertrain_jax.records.runs import from_json, to_json
+from intertrain_jax.records.probes import probe_id
+from intertrain_jax.records.results_dir import Resolution, ResultsDir
+from intertrain_jax.records.runs import RUNS
 from tests.runs import TASKS, make_config, make_plan, make_result
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
 def names(runs: tuple[Run, ...]) -> set[str]:
@@ -176,5 +181,37 @@ def test_record_of_a_run_is_consistent() -> None:
             record_of(run, make_result(), None, {"from": "x"}, {"jax": "1"}),
             record_of(run, None, "diverged", {}, {}),
         ):
-            assert from_json(to_json(record)) == record
+            assert RUNS.from_json(RUNS.to_json(record)) == record
             assert record.id == run.id
+
+
+@pytest.mark.parametrize("name", ["real-small", "real-small-rank"])
+def test_results_of_the_version_before_resume_with_nothing_to_do(name: str) -> None:
+    directory = ResultsDir(RESULTS / name)
+    config, resolution = directory.experiment(), directory.resolution()
+    assert config is not None
+    plan = build_plan(config, config.sources, config.targets, resolution)
+    directory.check(config, resolution)
+    records = directory.runs.read_all()
+    assert not records.problems
+    assert {run.id for run in plan.runs} == set(records.by_key)
+    assert {record.status for record in records.by_key.values()} == {"done"}
+    assert not plan.without(records.by_key).runs
+
+
+def test_a_ranking_of_the_version_before_resumes_with_nothing_to_do() -> None:
+    directory = ResultsDir(RESULTS / "real-small-rank")
+    config, probes = directory.ranking(), directory.probes.read_all()
+    assert config is not None and not probes.problems
+    directory.check(config)
+    by_label = {label: record for (label, _), record in probes.by_key.items()}
+    assert by_label.keys() == {ref.label for ref in config.refs}
+    for record in by_label.values():
+        assert record.covers(config.seeds, config.learning_rates, config.estimators)
+        assert replace(config.protocol, precision="float32") == record.protocol
+    pretrained = config.refs[0]
+    files = files_hash(pretrained.reference)
+    if files is not None:  # its package is not everywhere
+        record = by_label[pretrained.label]
+        data = record.data.fingerprint
+        assert record.id == probe_id(pretrained, files, config.task, data, record.protocol)

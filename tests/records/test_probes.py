@@ -12,17 +12,17 @@ import pytest
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.probes import (
     HeadScore,
-    ProbeStore,
     choose_rate,
     pack_answers,
     probe_id,
     unpack_answers,
 )
+from intertrain_jax.records.results_dir import ResultsDir
 from tests.probe_runs import PROTOCOL, failed_record, head_result, probe_record
 
 
 def test_written_and_read_back(tmp_path: Path) -> None:
-    store = ProbeStore(tmp_path)
+    store = ResultsDir(tmp_path).probes
     done, failed = probe_record("org/a"), failed_record("org/b", "It is gone.")
     for record in (done, failed):
         store.write(record)
@@ -36,7 +36,7 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     ["../../x", "<script>alert(1)</script>", "/etc/passwd", "..", "a/../../b", "x" * 300, ""],
 )
 def test_no_name_leaves_the_directory(tmp_path: Path, name: str) -> None:
-    store = ProbeStore(tmp_path / "out")
+    store = ResultsDir(tmp_path / "out").probes
     path = store.write(probe_record(name))
     assert path.parent == store.root / "task"
     assert not set(path.name) & set("/<>")
@@ -44,7 +44,7 @@ def test_no_name_leaves_the_directory(tmp_path: Path, name: str) -> None:
 
 
 def test_names_that_look_alike_as_files_keep_apart(tmp_path: Path) -> None:
-    store = ProbeStore(tmp_path)
+    store = ResultsDir(tmp_path).probes
     records = [replace(probe_record(name), id="0123456789ab") for name in ("a/b", "a_b", "a:b")]
     assert len({store.write(record) for record in records}) == 3
     assert len(store.read_all().by_key) == 3
@@ -54,15 +54,15 @@ def test_names_that_look_alike_as_files_keep_apart(tmp_path: Path) -> None:
     ("damage", "reason"),
     [
         (lambda text: text[: len(text) // 2], "not readable as JSON"),
-        (lambda text: "[]", "not a probe's record"),
-        (lambda text: text.replace('"schema": 1', '"schema": 99'), "not a probe's record"),
+        (lambda text: "[]", "not a record"),
+        (lambda text: text.replace('"schema": 1', '"schema": 99'), "schema 99 is not 1"),
         (lambda text: text.replace('"heads"', '"haeds"'), "unknown key 'haeds'"),
         (lambda text: text.replace('"seed": 0', '"seed": "0"'), "must be a whole number"),
         (lambda text: text.replace('"status": "done"', '"status": "failed"'), "if it is done"),
     ],
 )
 def test_damaged_files_are_problems(tmp_path: Path, damage: object, reason: str) -> None:
-    store = ProbeStore(tmp_path)
+    store = ResultsDir(tmp_path).probes
     path = store.write(probe_record("org/a"))
     path.write_text(damage(path.read_text()))  # type: ignore[operator]
     found = store.read_all()
@@ -71,15 +71,15 @@ def test_damaged_files_are_problems(tmp_path: Path, damage: object, reason: str)
 
 
 def test_a_file_of_another_name_is_a_problem(tmp_path: Path) -> None:
-    path = ProbeStore(tmp_path).write(probe_record("org/a"))
+    path = ResultsDir(tmp_path).probes.write(probe_record("org/a"))
     path.rename(path.with_name("other.json"))
-    assert "does not end in its id" in ProbeStore(tmp_path).read_all().problems[0].reason
+    assert "does not end in its id" in ResultsDir(tmp_path).probes.read_all().problems[0].reason
 
 
 def test_the_file_holds_no_number_that_is_none(tmp_path: Path) -> None:
     record = probe_record("org/a", estimates={"logme": float("nan")})
     with pytest.raises(ValueError, match="Out of range float"):
-        ProbeStore(tmp_path).write(record)
+        ResultsDir(tmp_path).probes.write(record)
 
 
 def test_ids_follow_content() -> None:

@@ -11,14 +11,12 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import DataConfig, ModelConfig
-from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.protocol import Protocol, TextProtocol
+from intertrain_jax.config.ranking import RankConfig
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.results_dir import (
     Resolution,
-    check_out_dir,
-    exclusive,
-    read_experiment,
-    read_resolution,
-    write_experiment,
+    ResultsDir,
 )
 from tests.runs import make_config
 
@@ -29,7 +27,7 @@ RESOLUTION = Resolution({"model": "w"}, {"alpha": "d"}, "float32")
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """A directory that an experiment has written to."""
-    write_experiment(tmp_path / "out", CONFIG, RESOLUTION)
+    ResultsDir(tmp_path / "out").write(CONFIG, RESOLUTION)
     return tmp_path / "out"
 
 
@@ -38,8 +36,8 @@ def listing(folder: Path) -> dict[str, str]:
 
 
 def test_what_was_written_reads_back(out: Path) -> None:
-    assert read_experiment(out) == CONFIG
-    assert read_resolution(out) == RESOLUTION
+    assert ResultsDir(out).experiment() == CONFIG
+    assert ResultsDir(out).resolution() == RESOLUTION
 
 
 @pytest.mark.parametrize(
@@ -57,7 +55,7 @@ def test_what_was_written_reads_back(out: Path) -> None:
 )
 def test_an_experiment_may_grow_and_move(out: Path, change: dict[str, Any]) -> None:
     before = listing(out)
-    check_out_dir(out, replace(CONFIG, **change), RESOLUTION)
+    ResultsDir(out).check(replace(CONFIG, **change), RESOLUTION)
     assert listing(out) == before
 
 
@@ -75,7 +73,7 @@ def test_an_experiment_may_grow_and_move(out: Path, change: dict[str, Any]) -> N
 )
 def test_another_experiment_is_refused_by_key(out: Path, change: dict[str, Any], key: str) -> None:
     with pytest.raises(IntertrainError, match=f"belongs to another experiment: its '{key}' is"):
-        check_out_dir(out, replace(CONFIG, **change), RESOLUTION)
+        ResultsDir(out).check(replace(CONFIG, **change), RESOLUTION)
 
 
 @pytest.mark.parametrize(
@@ -90,58 +88,58 @@ def test_other_content_under_the_same_name_is_refused(
     out: Path, resolution: Resolution, message: str
 ) -> None:
     with pytest.raises(IntertrainError, match=message):
-        check_out_dir(out, CONFIG, resolution)
+        ResultsDir(out).check(CONFIG, resolution)
 
 
 def test_what_is_not_known_yet_is_no_difference(out: Path) -> None:
-    check_out_dir(out, CONFIG, Resolution({"model": None}, {"beta": "x"}))
+    ResultsDir(out).check(CONFIG, Resolution({"model": None}, {"beta": "x"}))
 
 
 def test_resolutions_accumulate(out: Path) -> None:
-    write_experiment(out, CONFIG, Resolution({"model": "w"}, {"beta": "b"}, "float32"))
-    assert read_resolution(out).data_fingerprints == {"alpha": "d", "beta": "b"}
+    ResultsDir(out).write(CONFIG, Resolution({"model": "w"}, {"beta": "b"}, "float32"))
+    assert ResultsDir(out).resolution().data_fingerprints == {"alpha": "d", "beta": "b"}
 
 
 def test_a_new_directory_is_not_made_by_checking(tmp_path: Path) -> None:
-    check_out_dir(tmp_path / "a" / "b", CONFIG, RESOLUTION)
+    ResultsDir(tmp_path / "a" / "b").check(CONFIG, RESOLUTION)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_of_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(IntertrainError, match="must be empty or hold an experiment"):
-        check_out_dir(tmp_path, CONFIG, RESOLUTION)
+        ResultsDir(tmp_path).check(CONFIG, RESOLUTION)
 
 
 def test_what_a_kill_in_the_first_moment_leaves_is_fine(tmp_path: Path) -> None:
     (tmp_path / ".experiment.yaml.77.tmp").write_text("name: ti", "utf-8")
-    check_out_dir(tmp_path, CONFIG, RESOLUTION)
+    ResultsDir(tmp_path).check(CONFIG, RESOLUTION)
 
 
 def test_a_broken_experiment_file_is_reported(out: Path) -> None:
     (out / "experiment.yaml").write_text("name: [", "utf-8")
     with pytest.raises(IntertrainError, match=r"experiment.yaml cannot be read .*Mend it"):
-        check_out_dir(out, CONFIG, RESOLUTION)
+        ResultsDir(out).check(CONFIG, RESOLUTION)
 
 
 def test_a_broken_resolution_file_is_reported(out: Path) -> None:
     (out / "resolution.json").write_text("{", "utf-8")
     with pytest.raises(IntertrainError, match=r"resolution.json cannot be read .*Delete"):
-        check_out_dir(out, CONFIG, RESOLUTION)
+        ResultsDir(out).check(CONFIG, RESOLUTION)
 
 
 @pytest.mark.parametrize("below", ["", "sub", "sub/sub"])
 def test_a_file_in_the_way_is_reported(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(IntertrainError, match="output directory"):
-        check_out_dir(tmp_path / "file" / below, CONFIG, RESOLUTION)
+        ResultsDir(tmp_path / "file" / below).check(CONFIG, RESOLUTION)
 
 
 def test_an_unwritable_place_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Tests may run as root, whom no mode bits stop: the system's answer is what is replaced.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     with pytest.raises(IntertrainError, match=f"must be writable, but '{tmp_path}'"):
-        check_out_dir(tmp_path / "new", CONFIG, RESOLUTION)
+        ResultsDir(tmp_path / "new").check(CONFIG, RESOLUTION)
 
 
 def test_a_failing_write_is_a_users_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,15 +148,72 @@ def test_a_failing_write_is_a_users_error(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(IntertrainError, match=r"must be writable, but .*Permission denied"):
-        write_experiment(tmp_path / "new", CONFIG, RESOLUTION)
+        ResultsDir(tmp_path / "new").write(CONFIG, RESOLUTION)
 
 
 def test_one_process_at_a_time(out: Path) -> None:
     with (
-        exclusive(out),
+        ResultsDir(out).exclusive(),
         pytest.raises(IntertrainError, match="is in use by another process"),
-        exclusive(out),
+        ResultsDir(out).exclusive(),
     ):
         pass
-    with exclusive(out):
+    with ResultsDir(out).exclusive():
         pass
+
+
+RANKING = RankConfig("mnli", ("org/a", "org/b"), "org/pt")
+
+
+def test_a_ranking_reads_back_and_may_lie_beside_an_experiment(out: Path) -> None:
+    directory = ResultsDir(out)
+    assert directory.ranking() is None
+    directory.check(RANKING)
+    directory.write(RANKING)
+    assert (directory.ranking(), directory.experiment()) == (RANKING, CONFIG)
+    assert directory.resolution() == RESOLUTION
+
+
+def test_a_ranking_may_grow(tmp_path: Path) -> None:
+    ResultsDir(tmp_path).write(RANKING)
+    grown = replace(RANKING, models=("org/c",), seeds=9, estimators=("lp", "knn"))
+    rates = replace(grown, learning_rates=(1.0,), protocol=Protocol(learning_rate=1.0))
+    for config in (grown, rates):
+        ResultsDir(tmp_path).check(config)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"task": "rte"}, "task"),
+        ({"protocol": Protocol(head="inherit")}, "protocol.head"),
+        ({"protocol": Protocol(head="inherit", text=TextProtocol())}, "protocol.head"),
+        ({"data": DataConfig(limit=10)}, "data.limit"),
+    ],
+)
+def test_another_ranking_is_refused_by_key(
+    tmp_path: Path, change: dict[str, Any], key: str
+) -> None:
+    ResultsDir(tmp_path).write(RANKING)
+    with pytest.raises(IntertrainError, match=f"belongs to another ranking: its '{key}' is"):
+        ResultsDir(tmp_path).check(replace(RANKING, **change))
+
+
+def test_the_pretrained_model_may_be_spelled_in_another_way(tmp_path: Path) -> None:
+    config = replace(CONFIG, model=ModelConfig("org/pt", revision="v1"))
+    ResultsDir(tmp_path).write(config)
+    for spelling in ("org/pt@v1", "https://huggingface.co/org/pt/tree/v1"):
+        ResultsDir(tmp_path).check(replace(config, model=ModelConfig(spelling)))
+
+
+def test_a_branch_that_moves_changes_nothing(out: Path) -> None:
+    directory, main = ResultsDir(out), ModelRef("org/a", "main")
+    assert directory.resolution().pinned(main).at == "main"
+    directory.note(Resolution(revisions={"org/a@main": "c0ffee", str(out): "c1"}))
+    known = directory.resolution()
+    assert known.pinned(main).at == "c0ffee"
+    assert known.pinned(main) == main and known.pinned(main).label == "org/a@main"
+    assert known.pinned(ModelRef("org/a")).at is None
+    assert known.pinned(ModelRef(str(out))).at is None, "a directory has no revisions"
+    assert known.model_fingerprints == RESOLUTION.model_fingerprints
+    assert known.precision == "float32", "what is not said anew stays"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import pytest
 
 from intertrain_jax.base import StopReason
 from intertrain_jax.config.protocol import Protocol, TextProtocol
-from intertrain_jax.records.runs import BaseRef, Record, RecordStore, read_record, run_id
-from intertrain_jax.records.store import safe_name, write_atomic
+from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.records.runs import RUNS, BaseRef, Record, run_id
+from intertrain_jax.records.store import safe_name
 from tests.runs import make_plan, make_record, make_result
 
 BASE = BaseRef("PT", "model", None, "weights")
@@ -78,32 +78,32 @@ def test_id_does_not_depend_on_where_the_weights_lie_or_what_they_are_called() -
 @pytest.mark.parametrize("reason", [None, "diverged"])
 def test_written_record_reads_back_equal(tmp_path: Path, reason: str | None) -> None:
     record = make_record(make_plan().runs[-1], reason=reason)
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     path = store.write(record)
-    assert read_record(path) == record
-    assert store.read_all().by_id == {record.id: record}
+    assert RUNS.read(path) == record
+    assert store.read_all().by_key == {record.id: record}
     if record.result is not None:
-        assert isinstance(read_record(path).result.stop_reason, StopReason)  # type: ignore[union-attr]
+        assert isinstance(RUNS.read(path).result.stop_reason, StopReason)  # type: ignore[union-attr]
 
 
 def test_place_of_a_record(tmp_path: Path) -> None:
     run = make_plan().runs[0]
     run = replace(run, protocol=replace(run.protocol, train_size=100))
-    path = RecordStore(tmp_path).path(make_record(run))
+    path = ResultsDir(tmp_path).runs.path(make_record(run))
     assert path == tmp_path / "records" / "alpha" / f"PT--0--n100--{run.id}.json"
 
 
 def test_numpy_scalars_are_numbers_in_files(tmp_path: Path, record: Record) -> None:
     result = make_result(np.float32(62.5), steps=np.int64(7))
-    path = RecordStore(tmp_path).write(replace(record, result=result))
-    stored = read_record(path).result
+    path = ResultsDir(tmp_path).runs.write(replace(record, result=result))
+    stored = RUNS.read(path).result
     assert stored is not None
     assert (stored.test, stored.steps) == (62.5, 7)
 
 
 def test_a_score_that_is_no_number_is_refused(tmp_path: Path, record: Record) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
-        RecordStore(tmp_path).write(replace(record, result=make_result(float("nan"))))
+        ResultsDir(tmp_path).runs.write(replace(record, result=make_result(float("nan"))))
     assert not list(tmp_path.rglob("*.json"))
 
 
@@ -111,12 +111,12 @@ def test_a_score_that_is_no_number_is_refused(tmp_path: Path, record: Record) ->
 def test_truncated_record_is_a_problem_not_a_record(
     tmp_path: Path, record: Record, share: float
 ) -> None:
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     path = store.write(record)
     text = path.read_text("utf-8").rstrip()
     path.write_text(text[: int(len(text) * share)], "utf-8")
     records = store.read_all()
-    assert records.by_id == {}
+    assert records.by_key == {}
     assert [problem.path for problem in records.problems] == [path]
     assert "not readable as JSON" in records.problems[0].reason
 
@@ -136,11 +136,11 @@ def test_truncated_record_is_a_problem_not_a_record(
 def test_inconsistent_record_is_a_problem(
     tmp_path: Path, record: Record, change: dict[str, Any], reason: str
 ) -> None:
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     path = store.write(record)
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **change}), "utf-8")
     records = store.read_all()
-    assert records.by_id == {}
+    assert records.by_key == {}
     assert reason in records.problems[0].reason
 
 
@@ -149,23 +149,23 @@ def test_foreign_file_is_a_problem(tmp_path: Path, content: str) -> None:
     folder = tmp_path / "records" / "alpha"
     folder.mkdir(parents=True)
     (folder / "notes.json").write_text(content, "utf-8")
-    assert len(RecordStore(tmp_path).read_all().problems) == 1
+    assert len(ResultsDir(tmp_path).runs.read_all().problems) == 1
 
 
 def test_renamed_record_is_a_problem(tmp_path: Path, record: Record) -> None:
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     path = store.write(record)
     path.rename(path.with_name("PT--0--000000000000.json"))
-    assert "does not end in its run's id" in store.read_all().problems[0].reason
+    assert "does not end in its id" in store.read_all().problems[0].reason
 
 
 def test_the_same_run_from_two_places_is_one_record(tmp_path: Path, record: Record) -> None:
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     path = store.write(record)
     copy = tmp_path / "records" / "merged" / path.name
     copy.parent.mkdir()
     copy.write_text(path.read_text("utf-8"), "utf-8")
-    assert store.read_all().by_id == {record.id: record}
+    assert store.read_all().by_key == {record.id: record}
 
 
 @pytest.mark.parametrize("done_first", [True, False])
@@ -174,41 +174,25 @@ def test_done_beats_failed_wherever_it_lies(
 ) -> None:
     failed = replace(record, status="failed", reason="memory", result=None)
     for folder, one in zip("ab", (record, failed) if done_first else (failed, record), strict=True):
-        path = RecordStore(tmp_path / folder).write(one)
+        path = ResultsDir(tmp_path / folder).runs.write(one)
         path.rename(_at(tmp_path / "records" / folder, path.name))
-    assert RecordStore(tmp_path).read_all().by_id[record.id].status == "done"
+    assert ResultsDir(tmp_path).runs.read_all().by_key[record.id].status == "done"
 
 
 def test_half_written_files_are_not_seen(tmp_path: Path, record: Record) -> None:
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     path = store.write(record)
     path.with_name(f".{path.name}.123.tmp").write_text("{", "utf-8")
     records = store.read_all()
-    assert len(records.by_id) == 1
+    assert len(records.by_key) == 1
     assert records.problems == ()
-
-
-@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
-def test_a_crash_while_writing_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, step: str
-) -> None:
-    path = tmp_path / "file.csv"
-    write_atomic(path, "old")
-
-    def crash(*args: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(owner, step, crash)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomic(path, "new")
-    assert path.read_text("utf-8") == "old"
 
 
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/abs", "..", "a/b", "a\\b", "", ".hidden", "x" * 300]
 )
 def test_names_never_leave_the_store(tmp_path: Path, name: str, record: Record) -> None:
-    store = RecordStore(tmp_path)
+    store = ResultsDir(tmp_path).runs
     hostile = replace(record, target=name, base=replace(record.base, label=name))
     path = store.path(hostile)
     assert path.resolve().parent.parent == (tmp_path / "records").resolve()

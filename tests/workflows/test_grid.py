@@ -16,8 +16,7 @@ from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.planning.work import task_key
-from intertrain_jax.records.results_dir import exclusive
-from intertrain_jax.records.runs import RecordStore
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.workflows.grid import grid
 from intertrain_jax.workflows.results import GridResult
@@ -49,7 +48,7 @@ def test_a_grid_leaves_records_analysis_and_a_matrix(
 ) -> None:
     assert shown(config, FakeEngine()).counts == (RUNS, 0)
     out = config.out_dir
-    assert len(RecordStore(out).read_all().by_id) == RUNS
+    assert len(ResultsDir(out).runs.read_all().by_key) == RUNS
     assert {path.name for path in out.iterdir()} == {
         "experiment.yaml",
         "resolution.json",
@@ -101,7 +100,7 @@ def test_a_grid_that_allows_few_statistics_ends_well(
 
 def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
     grid(config, runner=FakeEngine())
-    for record in RecordStore(config.out_dir).read_all().by_id.values():
+    for record in ResultsDir(config.out_dir).runs.read_all().by_key.values():
         assert record.protocol.precision == "float32"
         tokenizer = tokenizer_fingerprint(Path(config.model.pretrained))
         assert record.base.fingerprint == content_hash(["weights of model", tokenizer])
@@ -159,7 +158,7 @@ def test_dependants_of_a_run_that_failed_before_a_kill_are_recorded(
     assert first.calls == ["PT:alpha:0"]
     second = FakeEngine()
     assert grid(config, runner=second).counts[1] > 0
-    records = RecordStore(config.out_dir).read_all().by_id.values()
+    records = ResultsDir(config.out_dir).runs.read_all().by_key.values()
     failed = {f"{r.base.label}:{r.target}:{r.seed}" for r in records if r.status == "failed"}
     assert failed == {"PT:alpha:0", "alpha:alpha:0", "alpha:beta:0"}
     assert len(second.calls) == RUNS - 3
@@ -266,7 +265,7 @@ def test_changed_data_are_another_experiment(config: ExperimentConfig) -> None:
 def test_a_directory_in_use_is_left_alone(config: ExperimentConfig) -> None:
     grid(config, runner=FakeEngine())
     with (
-        exclusive(config.out_dir),
+        ResultsDir(config.out_dir).exclusive(),
         pytest.raises(IntertrainError, match="in use by another process"),
     ):
         grid(config, runner=FakeEngine())
