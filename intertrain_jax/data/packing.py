@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,20 @@ EVALUATION_TOKENS = {"cpu": 1024, "gpu": 32768, "tpu": 32768}
 
 @dataclass(frozen=True)
 class BlockShape:
-    """The shape of one micro-step: R rows of L tokens, each holding at most Q segments."""
+    """The shape of one micro-step: R rows of L tokens, each holding at most Q segments.
+
+    Attributes:
+        rows: R.
+        length: L.
+        segments: Q.
+        overhead: what a micro-step of this shape costs beside its tokens, in tokens, where that is to
+            decide how batches are cut; no part of what the shape is.
+    """
 
     rows: int
     length: int
     segments: int
+    overhead: int = field(default=0, compare=False)
 
     @property
     def tokens(self) -> int:
@@ -123,6 +132,9 @@ def pack(lengths: Sequence[int], shapes: Sequence[BlockShape]) -> list[Block]:
             [long[j] for j in row]
             for row in pack_rows([lengths[i] for i in long], shape.length, shape.segments)
         ]
+        if short and shape.overhead:
+            # A block is paid for whole: what it has room for needs no block of its own.
+            rows += [[] for _ in range(-len(rows) % shape.rows)]
         if short:
             _fill(rows, short, lengths, shape)
         if nth + 1 < len(shapes):
@@ -175,7 +187,8 @@ def longer_blocks(stacked: int, shape: BlockShape, longer: BlockShape) -> int:
         longer: shape of the blocks that could take its examples in.
     """
     blocks = -(-stacked // longer.rows)
-    return blocks if blocks * longer.tokens < shape.tokens else 0
+    instead = blocks * (longer.tokens + longer.overhead)
+    return blocks if instead < shape.tokens + shape.overhead else 0
 
 
 def _cut(rows: list[list[int]], shape: BlockShape) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,15 @@ from intertrain_jax.data.packing import (
 # What a micro-step costs beside its tokens, as a number of tokens: reading and writing the
 # accumulated gradient, and the loss of efficiency of small matrix products.
 # Measured with tools/bench_grid.py --rows on each backend (see results/benchmarks).
-OVERHEAD_TOKENS = {"cpu": 32, "gpu": 1024, "tpu": 1024}
+# On an H100, RoBERTa-base takes 4.7 ms for 512 token slots and 20.4 ms for 10,464.
+OVERHEAD_TOKENS = {"cpu": 32, "gpu": 2500, "tpu": 2500}
 MOST_TOKENS = {"cpu": 2048, "gpu": 16384, "tpu": 16384}
+# On an accelerator a block has one of these sizes and row lengths, so that tasks share few programs
+# although each has the one that suits its batches.
+_BLOCK_TOKENS = (4096, 6144, 8192, 10240, 12288, 16384, 20480, 24576)
+_SHORTEST_ROW = 64
+# A token's share of attention, relative to the rest, grows by 1 for so many tokens of a row.
+_ATTENTION_LENGTH = 4000
 _SAMPLED_BATCHES = 24
 
 Shapes = tuple[BlockShape, ...]
@@ -122,6 +130,11 @@ def choose_shapes(
     Raises:
         IntertrainError: if a forced row length is shorter than an example.
     """
+    if backend != "cpu" and (row_length, block_rows) == ("auto", "auto"):
+        return {
+            task: _accelerator_shapes(lengths[task], longest[task], batch_size, backend)
+            for task in longest
+        }
     rows_of: dict[str, tuple[int, ...]] = {}
     for task, tokens in longest.items():
         if row_length == "auto":
@@ -172,3 +185,48 @@ def choose_shapes(
             train[task].insert(0, BlockShape(rows, length, segments))
             evaluate[task].insert(0, BlockShape(rows if rest else wide, length, segments))
     return {task: TaskShapes(tuple(train[task]), tuple(evaluate[task])) for task in rows_of}
+
+
+def _accelerator_shapes(
+    lengths: NDArray[np.int32], longest: int, batch_size: int, backend: str
+) -> TaskShapes:
+    """Chooses the shapes of one task for a device on which small micro-steps are waste.
+
+    One row length for all examples, or a short one and a long one, whose block short examples fill; of
+    the sizes in `_BLOCK_TOKENS`, what costs a sample of batches least.
+    """
+    overhead = OVERHEAD_TOKENS[backend]
+    row_lengths = sorted({_doubled(length) for length in row_lengths_of(lengths, longest)})
+    shortest = int(lengths.min())
+
+    def shape(tokens: int, length: int) -> BlockShape:
+        rows = max(1, tokens // length)
+        return BlockShape(rows, length, segments_per_row(length, shortest), overhead)
+
+    candidates = [(shape(tokens, row_lengths[-1]),) for tokens in _BLOCK_TOKENS]
+    if len(row_lengths) > 1:
+        rest = shape(_BLOCK_TOKENS[0], row_lengths[-1])
+        candidates += [(shape(tokens, row_lengths[0]), rest) for tokens in _BLOCK_TOKENS]
+    generator = np.random.Generator(np.random.Philox(key=[0, 0x626C6F636B73]))
+    size = min(batch_size, len(lengths))
+    batches = [
+        lengths[generator.choice(len(lengths), size, replace=False)].tolist()
+        for _ in range(_SAMPLED_BATCHES // 2)
+    ]
+
+    def cost(shapes: Shapes) -> float:
+        return sum(
+            block.shape.tokens * (1 + block.shape.length / _ATTENTION_LENGTH) + overhead
+            for batch in batches
+            for block in pack(batch, shapes)
+        )
+
+    train = min(candidates, key=cost)
+    wide = [shape(EVALUATION_TOKENS[backend], s.length) for s in train]
+    evaluate = [wide[0], *train[1:]]
+    return TaskShapes(train, tuple(evaluate))
+
+
+def _doubled(length: int) -> int:
+    """Returns the least `_SHORTEST_ROW` times a power of two that holds a row."""
+    return int(_SHORTEST_ROW * 2 ** max(0, math.ceil(math.log2(length / _SHORTEST_ROW))))

@@ -23,6 +23,7 @@ from intertrain_jax.engine.sharding import (
     by_lane,
     over_lanes,
 )
+from intertrain_jax.train.arena import backend_of
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import (
@@ -107,6 +108,9 @@ class LanePrograms:
         )
         self._restore = change(self._restore_lane, in_specs=(BY_LANE, *(EVERYWHERE,) * 4))
         self._keep = change(self._keep_lane, in_specs=(BY_LANE, EVERYWHERE))
+        self._whole_step = over_lanes(
+            self._step_whole, mesh, (*(BY_LANE,) * 3, EVERYWHERE), BY_LANE, donate=True
+        )
         self._penalise = over_lanes(
             self._penalise_part, mesh, (*(BY_LANE,) * 4, EVERYWHERE), BY_LANE, donate=True
         )
@@ -173,10 +177,13 @@ class LanePrograms:
     def step(self, lanes: Lanes, flags_K: Array, pretrained: Tree) -> Lanes:
         """Steps the optimiser of the flagged lanes, whose batches are complete.
 
-        One program for each part of the state, in this order: each updates its part in place. One
-        program for all of them would copy the state, as parts are read after others were written.
+        On accelerators that is one program, which updates everything in place: 3.5 ms for RoBERTa-base
+        on an H100, where five take 13 ms. On a CPU one program would copy the state, as parts are read
+        after others were written; there each part has a program of its own, in this order.
         """
         runs, hyper = lanes.runs, lanes.hyper
+        if backend_of(self.mesh) != "cpu":
+            return replace(lanes, runs=self._whole_step(runs, hyper, flags_K, pretrained))
         if pretrained is not None:
             others = replace(runs, gradient=None)
             gradient = self._penalise(runs.gradient, others, hyper, flags_K, pretrained)
@@ -269,6 +276,20 @@ class LanePrograms:
             dtype=self.dtype,
         )
         return jax.vmap(block)(gradient, params, step, hyper, segments, share_K)
+
+    def _step_whole(
+        self, runs: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
+    ) -> RunState:
+        """Returns the whole state after the step; `pretrained` is None where nothing is penalised."""
+
+        def one(run: RunState, hyper: Hyper, flag: Array) -> RunState:
+            state = run
+            if pretrained is not None:
+                state = replace(run, gradient=penalised_gradient(run, hyper, pretrained))
+            stepped: RunState = _where(flag, update(state, hyper, clip_scale(state, hyper)), run)
+            return stepped
+
+        return jax.vmap(one)(runs, hyper, flags_K)
 
     def _penalise_part(
         self, gradient: Tree, others: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree

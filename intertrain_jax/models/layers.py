@@ -15,8 +15,8 @@ Array = jax.Array
 _MIX_1 = 0x7FEB352D
 _MIX_2 = 0x846CA68B
 # Strides that keep the counters of one token (features, heads, keys) apart before mixing.
-_FEATURE_STRIDE = 0x9E3779B9
-_HEAD_STRIDE = 0x85EBCA6B
+FEATURE_STRIDE = 0x9E3779B9
+HEAD_STRIDE = 0x85EBCA6B
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
@@ -81,7 +81,7 @@ def drop_units(x: Array, bits: Array, rate: Array) -> Array:
 
 def drop_features(x: Array, keys: Array, rate: Array) -> Array:
     """Drops features of `x` [..., D] given one key per leading position [...]."""
-    counters = jax.lax.iota(jnp.uint32, x.shape[-1]) * jnp.uint32(_FEATURE_STRIDE)
+    counters = jax.lax.iota(jnp.uint32, x.shape[-1]) * jnp.uint32(FEATURE_STRIDE)
     return drop_units(x, mix_bits(keys[..., None] + counters), rate)
 
 
@@ -181,9 +181,9 @@ def drop_attention(
     weights_RxHxQxL: Array, keys_RxQ: Array, positions_RxL: Array, rate: Array
 ) -> Array:
     """Drops attention weights by (query token, head, position of the key in its own segment)."""
-    heads = jax.lax.iota(jnp.uint32, weights_RxHxQxL.shape[1]) * jnp.uint32(_HEAD_STRIDE)
+    heads = jax.lax.iota(jnp.uint32, weights_RxHxQxL.shape[1]) * jnp.uint32(HEAD_STRIDE)
     query_RxHxQ = mix_bits(keys_RxQ[:, None, :] + heads[None, :, None])
-    key_RxL = positions_RxL.astype(jnp.uint32) * jnp.uint32(_FEATURE_STRIDE)
+    key_RxL = positions_RxL.astype(jnp.uint32) * jnp.uint32(FEATURE_STRIDE)
     return drop_units(
         weights_RxHxQxL, mix_bits(query_RxHxQ[..., None] + key_RxL[:, None, None, :]), rate
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 from flax import nnx
 
+from intertrain_jax.models.attention import attend_segments, kernel_fits
 from intertrain_jax.models.block import Params, TokenBlock, filled
 from intertrain_jax.models.layers import (
     ACTIVATIONS,
@@ -121,25 +122,13 @@ class Layer(nnx.Module):  # type: ignore[misc]
             queries_RxQxD = jnp.take_along_axis(x_RxLxD, picks[:, :, None], axis=1)
             segments_RxQ = jnp.take_along_axis(block.segments_RxL, picks, axis=1)
         keys: list[Array] = []
-        drop = None
+        drop: tuple[Array, Array] | None = None
         if dropout is not None:
             keys = [dropout.site_keys(site + offset) for offset in range(3)]
             if picks is not None:
                 keys = [jnp.take_along_axis(key, picks, axis=1) for key in keys]
-            drop = partial(
-                drop_attention,
-                keys_RxQ=keys[0],
-                positions_RxL=block.positions_RxL,
-                rate=dropout.attention,
-            )
-        attended = attend(
-            self.query(queries_RxQxD),
-            self.key(x_RxLxD),
-            self.value(x_RxLxD),
-            block.attention_mask(segments_RxQ),
-            self.num_heads,
-            drop,
-        )
+            drop = (keys[0], dropout.attention)
+        attended = self._attend(queries_RxQxD, x_RxLxD, block, segments_RxQ, only_first, drop)
         attended = self.attention_output(attended)
         if dropout is not None:
             attended = drop_features(attended, keys[1], dropout.hidden)
@@ -148,6 +137,30 @@ class Layer(nnx.Module):  # type: ignore[misc]
         if dropout is not None:
             inner = drop_features(inner, keys[2], dropout.hidden)
         return self.output_norm(x + inner)
+
+    def _attend(
+        self,
+        queries_RxQxD: Array,
+        x_RxLxD: Array,
+        block: TokenBlock,
+        segments_RxQ: Array,
+        only_first: bool,
+        drop: tuple[Array, Array] | None,
+    ) -> Array:
+        """Attends inside segments, by the kernel where there is one: it takes all tokens as queries."""
+        query, key, value = self.query(queries_RxQxD), self.key(x_RxLxD), self.value(x_RxLxD)
+        size = query.shape[-1] // self.num_heads
+        if not only_first and kernel_fits(x_RxLxD.shape[1], size, x_RxLxD.dtype):
+            query = query * jnp.asarray(size**-0.5, query.dtype)
+            positions, heads = block.positions_RxL, self.num_heads
+            return attend_segments(query, key, value, segments_RxQ, positions, heads, drop)
+        dropped = None
+        if drop is not None:
+            dropped = partial(
+                drop_attention, keys_RxQ=drop[0], positions_RxL=block.positions_RxL, rate=drop[1]
+            )
+        mask = block.attention_mask(segments_RxQ)
+        return attend(query, key, value, mask, self.num_heads, dropped)
 
 
 class Encoder(nnx.Module):  # type: ignore[misc]
