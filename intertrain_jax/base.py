@@ -1,4 +1,4 @@
-"""What every layer shares: the user's error, stop reasons, content hashes, name suggestions."""
+"""What every layer shares: the user's error, stop reasons, content hashes, random streams."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA_VERSION = 1
 
@@ -71,6 +74,36 @@ def content_hash(value: object, length: int = 12) -> str:
         _plain(value), sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")
     )
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
+
+
+def stream(seed: int, name: str, index: int | None = None) -> np.random.Generator:
+    """Returns a stream of random numbers, the same on every machine and engine.
+
+    All numbers that decide a score come from here, so that streams of one seed are told apart by
+    their names alone: `stream(seed, "order", epoch)`, `stream(seed, "head/out")`. Two kinds of
+    numbers are older than this function and keep their own way, as results rest on them: the seed
+    of dropout (`train.hyper`) and the sentences of the quickstart's tasks (`data.quickstart`).
+    Resampling in statistics decides no score; it takes NumPy's default generator.
+
+    Args:
+        seed: the run's; at least 0.
+        name: what the numbers are for; of a long one the last eight bytes count.
+        index: which of several streams of that name, such as the epoch; below 2²⁰, and then the name
+            has at most five bytes.
+
+    Raises:
+        ValueError: the seed, name and index are no key.
+    """
+    import numpy as np  # here, as every command imports this module, and few need arrays
+
+    word = int.from_bytes(name.encode()[-8:], "big")
+    if index is not None:
+        if not 0 <= index < 1 << 20:
+            raise ValueError(f"stream {name!r}: the index must be in [0, 2²⁰), got {index}")
+        word = (word << 20) + index
+    if seed < 0 or word >> 64:
+        raise ValueError(f"stream {name!r}: no key of two words for seed {seed}, index {index}")
+    return np.random.Generator(np.random.Philox(key=[seed, word]))
 
 
 def _plain(value: object) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
-from intertrain_jax.base import IntertrainError, StopReason, content_hash, nearest
+from intertrain_jax.base import IntertrainError, StopReason, content_hash, nearest, stream
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,33 @@ def test_every_stop_reason_has_a_sentence() -> None:
 
 def test_user_errors_exit_with_two() -> None:
     assert IntertrainError("x").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("seed", "name", "index", "second"),
+    [
+        (3, "order", 7, (0x6F72646572 << 20) + 7),
+        (3, "order", 0, 0x6F72646572 << 20),
+        (1000, "sizes", None, 0x73697A6573),
+        (0, "blocks", None, 0x626C6F636B73),
+        (2, "head/dense", None, int.from_bytes(b"ad/dense", "big")),
+        (2, "pooler", None, int.from_bytes(b"pooler", "big")),
+    ],
+)
+def test_streams_keep_the_numbers_that_results_rest_on(
+    seed: int, name: str, index: int | None, second: int
+) -> None:
+    # Records on disk were made with these keys: another one would be another experiment.
+    known = np.random.Generator(np.random.Philox(key=[seed, second]))
+    np.testing.assert_array_equal(stream(seed, name, index).random(5), known.random(5))
+
+
+def test_streams_differ_by_seed_name_and_index() -> None:
+    keys = [(0, "a", None), (1, "a", None), (0, "b", None), (0, "a", 0), (0, "a", 1)]
+    assert len({stream(*key).random() for key in keys}) == len(keys)
+
+
+@pytest.mark.parametrize("key", [(-1, "a"), (0, "a", -1), (0, "a", 1 << 20), (0, "too long", 1)])
+def test_what_is_no_key_of_a_stream_is_an_error(key: tuple[int, str]) -> None:
+    with pytest.raises(ValueError, match=r"^stream '"):
+        stream(*key)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from intertrain_jax.base import stream
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.packing import Block, BlockShape, pack
 
@@ -72,8 +73,7 @@ class Step:
 
 def epoch_order(seed: int, epoch: int, num_examples: int) -> NDArray[np.int64]:
     """Returns the seeded permutation of one epoch, the same on every machine and engine."""
-    generator = np.random.Generator(np.random.Philox(key=[seed, (0x6F72646572 << 20) + epoch]))
-    return generator.permutation(num_examples)
+    return stream(seed, "order", epoch).permutation(num_examples)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from intertrain_jax.base import stream
+
 Row = TypeVar("Row")
 MOST_HELD_OUT = 1000
 
@@ -30,7 +32,7 @@ def cut_ends(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 def shuffled(rows: int) -> NDArray[np.int64]:
     """Returns one fixed permutation per number of rows, the same for every seed of a run."""
-    return np.random.Generator(np.random.Philox(key=[rows, 0x73697A6573])).permutation(rows)
+    return stream(rows, "sizes").permutation(rows)
 
 
 def train_subset(rows: int, size: int) -> NDArray[np.int64]:

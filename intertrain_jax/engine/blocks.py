@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, stream
 from intertrain_jax.data.packing import (
     EVALUATION_TOKENS,
     BlockShape,
@@ -60,7 +60,7 @@ def expected_rows(
         batch_size: examples per batch.
         shapes: row lengths and segments in use; every block counts as one row.
     """
-    generator = np.random.Generator(np.random.Philox(key=[0, 0x626C6F636B73]))
+    generator = stream(0, "blocks")
     size = min(batch_size, len(lengths))
     single = tuple(BlockShape(1, shape.length, shape.segments) for shape in shapes)
     counts = []

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intertrain_jax.base import stream
+
 if TYPE_CHECKING:
     from intertrain_jax.models.zoo import AnyConfig
 
@@ -61,13 +63,9 @@ def init_pooler(config: AnyConfig) -> dict[str, NDArray[np.float32]]:
 
 
 def _linear(
-    config: AnyConfig, inputs: int, outputs: int, seed: int, stream: str
+    config: AnyConfig, inputs: int, outputs: int, seed: int, name: str
 ) -> dict[str, NDArray[np.float32]]:
-    # The key's second word tells the streams of one seed apart, and from those of data order.
-    generator = np.random.Generator(
-        np.random.Philox(key=[seed, int.from_bytes(stream.encode()[-8:], "big")])
-    )
-    kernel_CxD = generator.standard_normal((outputs, inputs)) * config.initializer_range
+    kernel_CxD = stream(seed, name).standard_normal((outputs, inputs)) * config.initializer_range
     return {
         "kernel": np.ascontiguousarray(kernel_CxD.T, np.float32),
         "bias": np.zeros(outputs, np.float32),
