@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.ranking import DEFAULT_TASK, ESTIMATOR_NAMES
+from intertrain_jax.config.ranking import DEFAULT_TASK
 from intertrain_jax.config.refs import ModelRef, read_model_list
+from intertrain_jax.probe.estimators import ESTIMATORS
 
 
 @click.command()
@@ -27,7 +28,7 @@ from intertrain_jax.config.refs import ModelRef, read_model_list
 @click.option("--task", metavar="TASK", help=f"Representative task. [default: {DEFAULT_TASK}]")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of every head. [default: 5]")
 @click.option("--head", type=click.Choice(["fresh", "inherit"]), help="Where heads start.")
-@click.option("--estimators", metavar="A,B", help=f"{', '.join(ESTIMATOR_NAMES)}. [default: lp]")
+@click.option("--estimators", metavar="A,B", help=f"{', '.join(ESTIMATORS)}. [default: lp]")
 @click.option("--out", metavar="DIR", help="Results directory. [default: results/rank-TASK]")
 @click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
 @click.option(

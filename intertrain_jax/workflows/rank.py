@@ -19,6 +19,7 @@ from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.tasks import get_task
 from intertrain_jax.models.hf.references import files_hash
+from intertrain_jax.probe.estimators import check_estimators
 from intertrain_jax.records.probes import (
     HeadScore,
     ProbeRecord,
@@ -81,6 +82,7 @@ def rank(
     config = models
     if not isinstance(config, RankConfig):
         config = config_of(config, overrides, **options)
+    check_estimators(config.estimators)
     watcher = watcher_of(progress)
     runner = runner or Devices()
     directory = ResultsDir(config.out_dir)

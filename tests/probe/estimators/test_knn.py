@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from intertrain_jax.probe import neighbours
-from intertrain_jax.probe.neighbours import Metric, nearest_neighbours, neighbour_indices
+from intertrain_jax.probe.estimators import knn
+from intertrain_jax.probe.estimators.knn import Metric, nearest_neighbours, neighbour_indices
 
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 
@@ -84,7 +84,7 @@ def test_equals_plain_loops(case, k: int, metric: Metric, leave_one_out: bool) -
 def test_blocks_change_nothing(metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
     train, _, queries, _ = integer_case(0)
     whole = [neighbour_indices(train, q, 5, metric) for q in (queries, None)]
-    monkeypatch.setattr(neighbours, "_BLOCK", 7 * len(train))
+    monkeypatch.setattr(knn, "_BLOCK", 7 * len(train))
     for before, q in zip(whole, (queries, None), strict=True):
         assert (neighbour_indices(train, q, 5, metric) == before).all()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
-from intertrain_jax.probe.arrays import checked
+from intertrain_jax.probe.estimators.arrays import checked
+from intertrain_jax.probe.estimators.estimator import Estimator
 
 Metric = Literal["cosine", "euclidean"]
 
@@ -58,6 +58,8 @@ def nearest_neighbours(
         predicted_M = labels_MxK.mean(axis=1)
         if np.ptp(predicted_M) == 0 or np.ptp(eval_labels_M) == 0:
             return float("nan")
+        from scipy import stats  # takes as long as all else that names and help of estimators need
+
         return 100.0 * float(stats.spearmanr(predicted_M, eval_labels_M).statistic)
     predicted_M = _majority(labels_MxK, num_classes)
     return 100.0 * float((predicted_M == eval_labels_M).mean())
@@ -137,3 +139,15 @@ def _unit_rows(rows_NxD: np.ndarray) -> np.ndarray:
     """Returns rows scaled to length one, zero rows as they are."""
     norms_N = _norms(rows_NxD)
     return np.asarray(rows_NxD / np.where(norms_N > 0, norms_N, 1.0)[:, None])
+
+
+ESTIMATOR = Estimator(
+    name="knn",
+    title="k nearest neighbours",
+    definition="Test score of the majority, or the mean, of the five nearest training examples.",
+    source="Cover and Hart 1967, doi 10.1109/TIT.1967.1053964",
+    units="percent",
+    compute=lambda s: nearest_neighbours(
+        s.train_NxD, s.train_labels, s.test_MxD, s.test_labels, s.num_classes
+    ),
+)
