@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SCHEMA_VERSION = 1
+_SCALARS = (str, float, int, bool, type(None))
 
 
 class IntertrainError(Exception):
@@ -108,6 +109,8 @@ def stream(seed: int, name: str, index: int | None = None) -> np.random.Generato
 
 def _plain(value: object) -> Any:
     """Rewrites a value in the types that JSON has."""
+    if type(value) in _SCALARS:  # most are; a plan hashes a hundred thousand runs
+        return value
     if isinstance(value, Enum):
         return _plain(value.value)
     if value is None or isinstance(value, bool | int | float | str):

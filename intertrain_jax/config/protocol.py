@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from intertrain_jax.base import IntertrainError
@@ -104,8 +106,8 @@ class Protocol:
     precision: Precision = "auto"
     text: TextProtocol | None = None
 
-    @property
-    def identity(self) -> dict[str, Any]:
+    @cached_property
+    def identity(self) -> Mapping[str, Any]:
         """What of it decides a run's id.
 
         Parts that came later than the first records are left out where they are not used, so that

@@ -9,7 +9,7 @@ from math import ceil
 
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.hf.references import CONFIG_FILE, is_local, resolve_reference
-from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.planning.plan import Run
 
 # Assumed of the accelerator: dense bfloat16 peak of an H100 or H200, and the share of it that
 # finetuning reaches on non-padding tokens.
@@ -124,6 +124,8 @@ _KNOWN_MODELS = {
     "FacebookAI/roberta-base": _BASE,
     "FacebookAI/roberta-large": _LARGE,
     "FacebookAI/xlm-roberta-base": _BASE,
+    "distilbert/distilbert-base-cased": LayerSizes(6, 768, 3072, 768),
+    "distilbert/distilbert-base-uncased": LayerSizes(6, 768, 3072, 768),
     "distilbert/distilroberta-base": LayerSizes(6, 768, 3072, 768),
     "google-bert/bert-base-uncased": _BASE,
     "google-bert/bert-base-cased": _BASE,
@@ -201,12 +203,6 @@ def run_tokens(protocol: Protocol, size: TaskSize) -> tuple[float, float]:
     return examples * tokens, (validations * size.validation + size.test) * tokens
 
 
-def known_sizes(plan: Plan, rows: int | None) -> dict[str, TaskSize]:
-    """Returns the published sizes of the plan's tasks, at most `rows` per split."""
-    names = dict.fromkeys(run.target for run in plan.runs)
-    return {name: TASK_SIZES[name].limited(rows) for name in names if name in TASK_SIZES}
-
-
 def encoder_parameters(reference: str) -> int | None:
     """Returns the parameters of the layers that input tokens pass.
 
@@ -221,22 +217,25 @@ def encoder_parameters(reference: str) -> int | None:
     return None if sizes is None else sizes.parameters
 
 
+# What architectures call the same size in their config.json. Families themselves need JAX, which a plan
+# does without; one whose names are not here is of unknown cost.
+_LAYERS = ("num_hidden_layers", "n_layers", "num_layers")
+_WIDTH = ("hidden_size", "dim", "d_model")
+_INNER = ("intermediate_size", "hidden_dim", "d_ff")
+_HEADS = ("num_attention_heads", "n_heads", "num_heads")
+
+
 def _sizes_of(config: Mapping[str, object]) -> LayerSizes | None:
     """Reads sizes out of a config.json; None where it does not have them."""
 
-    def numbers(*names: str) -> list[int] | None:
-        found = [n for name in names if isinstance(n := config.get(name), int)]
-        return found if len(found) == len(names) else None
+    def number(names: Iterable[str]) -> int | None:
+        return next((n for name in names if isinstance(n := config.get(name), int)), None)
 
-    if config.get("model_type") == "t5":
-        read = numbers("num_layers", "d_model", "d_ff", "d_kv", "num_heads")
-        if read is None:
-            return None
-        layers, width, inner, size, heads = read
-        gated = str(config.get("feed_forward_proj", "relu")).startswith("gated")
-        return LayerSizes(layers, width, inner, size * heads, 3 if gated else 2)
-    read = numbers("num_hidden_layers", "hidden_size", "intermediate_size")
-    if read is None:
+    layers, width, inner = number(_LAYERS), number(_WIDTH), number(_INNER)
+    if layers is None or width is None or inner is None:
         return None
-    layers, width, inner = read
-    return LayerSizes(layers, width, inner, width)
+    # Only where a head's size is given do the heads together differ from the width.
+    size, heads = number(("d_kv", "head_dim")), number(_HEADS)
+    attention = width if size is None or heads is None else size * heads
+    gated = str(config.get("feed_forward_proj", "")).startswith("gated")
+    return LayerSizes(layers, width, inner, attention, 3 if gated else 2)

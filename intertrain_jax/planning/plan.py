@@ -103,14 +103,11 @@ class Plan:
         """Returns the plan less some runs."""
         return replace(self, runs=tuple(run for run in self.runs if run.id not in ids))
 
-    def cell(self, base: str, target: str) -> tuple[Run, ...]:
-        """Returns the runs of one base model's label on one target, over the seeds."""
-        return tuple(r for r in self.runs if r.base.label == base and r.target == target)
-
     @cached_property
     def matrix_runs(self) -> tuple[Run, ...]:
         """The runs whose target is a column: all but those of PT on tasks that are sources only."""
-        return tuple(run for run in self.runs if run.target in self.targets)
+        columns = set(self.targets)
+        return tuple(run for run in self.runs if run.target in columns)
 
 
 def build_plan(
@@ -143,19 +140,21 @@ def build_plan(
     _check_rows(pretrained, sources, bases)
     _check_templates(protocol, (*sources, *targets))
 
-    def make(kind: Origin, base: BaseRef, target: str, seed: int) -> Run:
-        data = resolution.data_fingerprints.get(target)
-        text = protocol.text
-        own = protocol if text is None else replace(protocol, text=text.of(target))
+    tasks = dict.fromkeys([*sources, *targets])
+    # Made once for every task: a grid has up to 100,000 runs.
+    text = protocol.text
+    protocols = {
+        task: protocol if text is None else replace(protocol, text=text.of(task)) for task in tasks
+    }
+
+    def make(origin: Origin, base: BaseRef, target: str, seed: int) -> Run:
+        data, own = resolution.data_fingerprints.get(target), protocols[target]
         identity = run_id(base, target, data, own, seed)
-        return Run(identity, kind, base, target, seed, own, base.source_run, data)
+        return Run(identity, origin, base, target, seed, own, base.source_run, data)
 
     runs: list[Run] = []
     for seed in range(config.seeds):
-        from_pretrained = {
-            task: make("pretrained", pretrained, task, seed)
-            for task in dict.fromkeys([*sources, *targets])
-        }
+        from_pretrained = {task: make("pretrained", pretrained, task, seed) for task in tasks}
         runs += from_pretrained.values()
         for base in bases:
             runs += [make("base", base, target, seed) for target in targets]
@@ -261,5 +260,5 @@ def _check_rows(pretrained: BaseRef, sources: Sequence[str], bases: Sequence[Bas
         if twin is not base:
             raise IntertrainError(
                 f"config key 'model.bases': {base.label!r} is the same model as"
-                f" {twin.reference!r}, by its weights. Remove it."
+                f" {twin.model!r}, by its weights. Remove it."
             )

@@ -17,7 +17,6 @@ from intertrain_jax.planning.estimates import (
     TaskSize,
     encoder_parameters,
     estimate,
-    known_sizes,
     run_tokens,
 )
 from tests.runs import make_config, make_plan
@@ -76,9 +75,8 @@ def test_estimate_adds_up_and_names_what_it_does_not_know() -> None:
 
 
 def test_limit_bounds_every_split() -> None:
-    plan = make_plan(make_config(sources=(), targets=("rte",)))
-    assert known_sizes(plan, 200) == {"rte": TaskSize(200, 200, 200, 71)}
-    assert known_sizes(plan, None) == {"rte": TASK_SIZES["rte"]}
+    assert TASK_SIZES["rte"].limited(200) == TaskSize(200, 200, 200, 71)
+    assert TASK_SIZES["rte"].limited(None) == TASK_SIZES["rte"]
 
 
 def test_parameters_of_known_and_local_models(
@@ -101,4 +99,7 @@ def test_parameters_of_known_and_local_models(
     gated = {**t5, "feed_forward_proj": "gated-gelu"}
     (tmp_path / "config.json").write_text(json.dumps(gated))
     assert encoder_parameters(str(tmp_path)) == 3 * (4 * 4 * 10 + 3 * 32)
+    distil = {"model_type": "distilbert", "n_layers": 3, "dim": 4, "hidden_dim": 8, "n_heads": 2}
+    (tmp_path / "config.json").write_text(json.dumps(distil))
+    assert encoder_parameters(str(tmp_path)) == 3 * (4 * 16 + 2 * 32)
     assert encoder_parameters("nobody/knows") is None

@@ -175,6 +175,31 @@ def test_a_base_model_may_not_be_another_row_again() -> None:
         build_plan(config, TASKS, TASKS)
 
 
+def test_base_models_may_be_pinned() -> None:
+    model = ModelConfig("org/pt@v1", bases=("https://huggingface.co/org/a/tree/v2", "org/a"))
+    resolution = Resolution({"org/pt@v1": "p", "org/a@v2": "a2", "org/a": "a"})
+    plan = build_plan(make_config(model=model), (), ("alpha",), resolution)
+    assert plan.bases == (PRETRAINED, "org/a@v2", "org/a")
+    bases = {run.base.label: run.base for run in plan.runs}
+    assert bases["org/a@v2"].model == "org/a@v2" and bases["org/a@v2"].fingerprint == "a2"
+    assert (bases[PRETRAINED].reference, bases[PRETRAINED].revision) == ("org/pt", "v1")
+    assert bases[PRETRAINED].fingerprint == "p"
+
+
+def test_a_pin_beside_the_reference_was_once_resolved_by_the_reference_alone() -> None:
+    before = Resolution({"org/pt": "p"})
+    for model in (ModelConfig("org/pt", "v1"), ModelConfig("org/pt@v1")):
+        plan = build_plan(make_config(model=model), (), ("alpha",), before)
+        assert plan.runs[0].base.fingerprint == "p"
+
+
+def test_a_pinned_base_model_may_not_be_the_pretrained_one_again() -> None:
+    config = make_config(model=ModelConfig("org/pt@v1", bases=("org/pt",)))
+    resolution = Resolution({"org/pt@v1": "w", "org/pt": "w"})
+    with pytest.raises(IntertrainError, match="'org/pt' is the same model as 'org/pt@v1', by its"):
+        build_plan(config, TASKS, TASKS, resolution)
+
+
 def test_record_of_a_run_is_consistent() -> None:
     for run in make_plan().runs:
         for record in (
@@ -215,3 +240,37 @@ def test_a_ranking_of_the_version_before_resumes_with_nothing_to_do() -> None:
         record = by_label[pretrained.label]
         data = record.data.fingerprint
         assert record.id == probe_id(pretrained, files, config.task, data, record.protocol)
+
+
+def test_what_a_plan_is_asked_takes_time_in_proportion_to_its_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Steps are counted, as a clock says more of the machine: every look at a run's id is one.
+    steps = 0
+
+    class Counted(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            nonlocal steps
+            steps += 1
+            return super().__hash__()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal steps
+            steps += 1
+            return super().__eq__(other)
+
+    def cost(tasks: int) -> tuple[int, int]:
+        names = tuple(f"t{n}" for n in range(tasks))
+        plan = make_plan(make_config(sources=names, targets=names, seeds=1))
+        runs = tuple(replace(run, id=Counted(run.id)) for run in plan.runs)
+        plan = replace(plan, runs=runs)
+        nonlocal steps
+        steps = 0
+        done = {run.id for run in runs[: tasks // 2]}
+        plan.ready(done), plan.orphans(done), plan.without(done)
+        return steps, len(runs)
+
+    (few, small), (many, large) = cost(5), cost(20)
+    assert many / few < 1.5 * large / small
