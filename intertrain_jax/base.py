@@ -61,6 +61,18 @@ def nearest(value: str, candidates: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(repr(by_folded[match]) for match in close)}?"
 
 
+def reason_of(error: Exception, what: str) -> str:
+    """Returns in one line why something failed: the user's error as it is, another one in words.
+
+    Args:
+        error: what was raised.
+        what: what failed, as the beginning of a sentence.
+    """
+    if isinstance(error, IntertrainError):
+        return str(error)
+    return f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def content_hash(value: object, length: int = 12) -> str:
     """Returns the first `length` hex digits of the SHA-256 of the value's canonical JSON.
 

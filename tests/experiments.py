@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.config.experiment import ExperimentConfig, load_config
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.planning.work import Emit, GridWork
+from intertrain_jax.planning.plan import Plan
+from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from tests.runs import made_up_score, make_result
 
 TASKS = ("alpha", "beta")
@@ -96,8 +99,39 @@ def raw_config(folder: Path, **changes: Any) -> dict[str, Any]:
 class FakeModel:
     """What the grid wants to know of a base model."""
 
-    directory: Path
-    fingerprint: str
+    identity: str
+    tokens: str
+    commit: None = None
+    config: None = None
+
+
+@dataclass
+class FakeBases:
+    """Base models of made up weights; those that are called broken cannot be used."""
+
+    ref: ModelRef
+    data: Mapping[str, Any]
+
+    @property
+    def pretrained(self) -> FakeModel:
+        """The pretrained model."""
+        return self.look(self.ref)
+
+    def look(self, ref: ModelRef) -> FakeModel:
+        """Returns what is known of a model: its tokens are told by the files of its tokenizer."""
+        folder = Path(ref.reference)
+        if "broken" in ref.reference:
+            raise IntertrainError(f"model {ref.label!r} is broken. Mend it.")
+        words = tokenizer_fingerprint(folder)
+        return FakeModel(content_hash([f"weights of {folder.name}", words]), words)
+
+    def tasks(self, plan: Plan) -> dict[Any, Any]:
+        """Returns a name for every task in every tokens."""
+        found = {}
+        for run in plan.runs:
+            with suppress(IntertrainError):
+                found[self.look(ref_of(run)).tokens, run.target] = run.target
+        return found
 
 
 @dataclass
@@ -108,33 +142,20 @@ class FakeEngine:
         failures: names of runs that fail, with reasons.
         interrupt_after: runs after which the user interrupts; None for never.
         calls: names of the runs done, over all calls.
-        loaded: base models that were loaded, over all calls.
         work: of the last call.
     """
 
     failures: Mapping[str, str] = field(default_factory=dict)
     interrupt_after: int | None = None
     calls: list[str] = field(default_factory=list)
-    loaded: list[str] = field(default_factory=list)
     work: GridWork | None = None
 
-    def load(self, ref: ModelRef) -> FakeModel:
-        """Returns a model of made up weights; one that is called broken cannot be loaded."""
-        if "broken" in ref.reference:
-            raise IntertrainError(f"model {ref.label!r} is broken. Mend it.")
-        self.loaded.append(ref.label)
-        return FakeModel(Path(ref.reference), f"weights of {Path(ref.reference).name}")
+    def bases(self, ref: ModelRef, data: Mapping[str, Any], *rest: object) -> Any:
+        """Returns base models of made up weights."""
+        return FakeBases(ref, data)
 
     def check_pretrained(self, *arguments: object) -> None:
         """Whatever it is, it fits."""
-
-    def check_base(self, ref: ModelRef, model: FakeModel, pretrained: FakeModel) -> None:
-        """A model that is called wide has another shape."""
-        if "wide" in ref.reference:
-            raise IntertrainError(f"base model {ref.label!r} has another shape. Leave it out.")
-
-    def check_tokens(self, *arguments: object) -> None:
-        """Whatever they are, they are known."""
 
     def resolve_precision(self, precision: Precision) -> Precision:
         """Returns what "auto" means here."""

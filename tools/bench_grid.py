@@ -107,6 +107,28 @@ def encoded_task(work: Work) -> Any:
     )
 
 
+class Held:
+    """The one base model of a benchmark, held in memory (see `engine.bases.BaseModels`)."""
+
+    def __init__(self, checkpoint: Any) -> None:
+        from intertrain_jax.engine.bases import BaseModel
+
+        config, fingerprint = checkpoint.config, checkpoint.fingerprint
+        self.checkpoint = checkpoint
+        self.pretrained = BaseModel(None, checkpoint.directory, None, config, fingerprint, "", "")
+
+    def look(self, ref: Any) -> Any:
+        """Returns what is known of the model."""
+        return self.pretrained
+
+    def load(self, ref: Any) -> Any:
+        """Returns the model."""
+        return self.checkpoint
+
+    def expect(self, refs: Any) -> None:
+        """Begins nothing: the model is there."""
+
+
 def trainer_rounds(work: Work, setting: Setting) -> Measure:
     """Prepares a Trainer; returns a function that measures one round."""
     import numpy as np
@@ -251,9 +273,8 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     grid = GridWork(
         plan,
         set(),
-        {task.name: task},
-        work.model,
-        lambda reference: checkpoint,
+        Held(checkpoint),
+        {("", task.name): task},
         options,
         Path(work.out) / "engine",
     )

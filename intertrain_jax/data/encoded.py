@@ -8,6 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+SPLITS = ("train", "validation", "test")
+
+# (id of the tokens, name of the task): a task is tokenised once for all tokenizers that agree.
+TaskKey = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class EncodedSplit:

@@ -109,6 +109,7 @@ def encode_task(
     max_length: int,
     cache_dir: str | None = None,
     text: TextProtocol | None = None,
+    cached: bool = True,
 ) -> EncodedTask:
     """Tokenises a task, or takes its tokens from the cache.
 
@@ -118,13 +119,14 @@ def encode_task(
         max_length: tokens of an input, special tokens included; longer ones are cut.
         cache_dir: root of the caches; None for the default.
         text: how a text-to-text model reads and answers; None for a classifier.
+        cached: whether to look for the tokens in the cache, and to leave them there.
 
     Raises:
         IntertrainError: a text-to-text model would have to answer with numbers, two labels have one
             text, or a template has a slot for a text that is not there.
     """
     task = data.task
-    cache = cache_root(cache_dir) / "tokens"
+    cache = cache_root(cache_dir) / "tokens" if cached else None
 
     splits = {
         name: encode_rows(

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ TOKENIZER_FILES = (
 )
 _ARRAYS = ("tokens", "offsets", "boundaries", "labels")
 _BATCH = 2000
+# A tokenizer takes about ten mebibytes, a fingerprint next to nothing.
+_TOKENIZERS_HELD, _FINGERPRINTS_HELD = 2, 4096
+
+# Name, time of change and size of every file of a tokenizer.
+_Files = tuple[tuple[str, int, int], ...]
 
 
 def has_tokenizer(directory: Path) -> bool:
@@ -38,28 +43,45 @@ def has_tokenizer(directory: Path) -> bool:
     return any((directory / name).is_file() for name in files)
 
 
-@cache
 def vocabulary_fingerprint(directory: Path) -> str:
     """Returns a hash of a tokenizer's words and their ids."""
-    words = sorted(_tokenizer(directory).get_vocab().items())
-    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+    return _vocabulary_fingerprint(directory, _files(directory))
 
 
-@cache
 def tokenizer_fingerprint(directory: Path) -> str:
     """Returns a hash of the tokenizer's files.
 
     Raises:
         IntertrainError: if the directory has none.
     """
-    digest = hashlib.sha256()
-    present = [name for name in TOKENIZER_FILES if (directory / name).is_file()]
-    if not present:
+    return _tokenizer_fingerprint(directory, _files(directory))
+
+
+def _files(directory: Path) -> _Files:
+    """Returns the files of a tokenizer as they are now: what is kept of it is kept under these."""
+    found = []
+    for name in TOKENIZER_FILES:
+        if (directory / name).is_file():
+            stat = (directory / name).stat()
+            found.append((name, stat.st_mtime_ns, stat.st_size))
+    if not found:
         raise IntertrainError(
             f"model directory {str(directory)!r} has no tokenizer (such as tokenizer.json). Add the"
             " tokenizer's files."
         )
-    for name in present:
+    return tuple(found)
+
+
+@lru_cache(_FINGERPRINTS_HELD)
+def _vocabulary_fingerprint(directory: Path, files: _Files) -> str:
+    words = sorted(_held_tokenizer(directory, files).get_vocab().items())
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+
+
+@lru_cache(_FINGERPRINTS_HELD)
+def _tokenizer_fingerprint(directory: Path, files: _Files) -> str:
+    digest = hashlib.sha256()
+    for name, _, _ in files:
         digest.update(name.encode())
         digest.update((directory / name).read_bytes())
     return digest.hexdigest()[:16]
@@ -71,7 +93,7 @@ def encode_rows(
     regression: bool,
     tokenizer: Path,
     max_length: int,
-    cache_dir: Path,
+    cache_dir: Path | None,
 ) -> EncodedSplit:
     """Tokenises the examples of a split, or reads their tokens from the cache.
 
@@ -81,8 +103,17 @@ def encode_rows(
         regression: whether labels are kept as float32.
         tokenizer: directory with the tokenizer's files.
         max_length: longer inputs lose tokens of their longest text first.
-        cache_dir: folder of cached splits, one folder each.
+        cache_dir: folder of cached splits, one folder each; None for no cache.
     """
+
+    def tokenise() -> dict[str, NDArray[Any]]:
+        tokens, offsets, boundaries = _tokenise(texts, _tokenizer(tokenizer), max_length)
+        kind = np.float32 if regression else np.int32
+        found = {"tokens": tokens, "offsets": offsets, "boundaries": boundaries}
+        return {**found, "labels": np.asarray(labels, kind)}
+
+    if cache_dir is None:
+        return EncodedSplit(**tokenise())
     digest = hashlib.sha256(
         json.dumps([tokenizer_fingerprint(tokenizer), max_length, regression]).encode()
     )
@@ -92,13 +123,7 @@ def encode_rows(
     cached = _read(folder)
     if cached is not None and len(cached) == len(labels):
         return cached
-    tokens, offsets, boundaries = _tokenise(texts, _tokenizer(tokenizer), max_length)
-    arrays = {
-        "tokens": tokens,
-        "offsets": offsets,
-        "boundaries": boundaries,
-        "labels": np.asarray(labels, np.float32 if regression else np.int32),
-    }
+    arrays = tokenise()
     _write(folder, arrays)
     return _read(folder) or EncodedSplit(**arrays)
 
@@ -109,8 +134,12 @@ def encode_texts(texts: Sequence[str], tokenizer: Path) -> tuple[tuple[int, ...]
     return tuple(tuple(map(int, text)) for text in ids)
 
 
-@cache
 def _tokenizer(directory: Path) -> Any:
+    return _held_tokenizer(directory, _files(directory))
+
+
+@lru_cache(_TOKENIZERS_HELD)
+def _held_tokenizer(directory: Path, files: _Files) -> Any:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 

@@ -1,62 +1,236 @@
-"""The base models of a grid, streamed: each is loaded when a run of it is about to start, and let go."""
+"""Base models of a grid: each is looked at once, loaded when a run of it is about to start, let go."""
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from intertrain_jax.models.hf.weights import Checkpoint
+import jax
 
-# Base models in host memory at once beside the pretrained one: of runs that start, and the next.
-MOST_LOADED = 3
+from intertrain_jax.base import IntertrainError, cache_root, content_hash, reason_of
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.data.encoded import EncodedTask, TaskKey
+from intertrain_jax.data.load import TaskData
+from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint
+from intertrain_jax.data.tokens import Tokenisations
+from intertrain_jax.models.fits import check_positions, check_shape, check_words
+from intertrain_jax.models.hf.references import files_hash, resolve_reference, resolved_revision
+from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
+from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.planning.plan import Plan
+from intertrain_jax.planning.work import ref_of
+from intertrain_jax.records.store import write_atomic
+
+# Weights are held up to this many bytes, and at least those of one model; beside them are those that
+# are loaded ahead.
+HELD_BYTES = 2 << 30
+_AHEAD = 2
+# What is remembered is asked for under this number: a change of what is checked makes it void.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """What is known of a base model that can be used; its weights are not held.
+
+    Attributes:
+        ref: as the grid names it.
+        directory: where its files are.
+        commit: of a hub model.
+        config: its shape and dropout rates.
+        fingerprint: hash of its weights.
+        tokenizer: hash of the files of the tokenizer that it reads: its own, or the pretrained
+            model's where it has none.
+        tokens: id of the tokens that it reads; equal where tokenizers agree (see `Tokenisations`).
+    """
+
+    ref: ModelRef
+    directory: Path
+    commit: str | None
+    config: AnyConfig
+    fingerprint: str
+    tokenizer: str
+    tokens: str
+
+    @property
+    def identity(self) -> str:
+        """Hash of weights and tokenizer: both decide scores."""
+        return content_hash([self.fingerprint, self.tokenizer])
 
 
 class BaseModels:
-    """Loads base models, at most `MOST_LOADED` at a time beside the pretrained one.
+    """The base models of a grid, of which only a few are in memory.
+
+    Methods are for one thread; loading happens in another one.
 
     Args:
-        load: reference → model.
-        pretrained: reference of the pretrained model, which is loaded at once and stays.
+        pretrained: what all others must have the shape of.
+        data: examples of every task of the grid, by name.
+        protocol: that all runs share.
+        cache_dir: root of the caches; None for the default.
+        held_bytes: how much of the weights to hold.
     """
 
-    def __init__(self, load: Callable[[str], Any], pretrained: str) -> None:
-        self._load = load
-        self._pretrained = pretrained
-        self.pretrained: Checkpoint = load(pretrained)
-        self._loaded: OrderedDict[str, Future[Checkpoint]] = OrderedDict()
-        self._pool = ThreadPoolExecutor(1, "load")
+    def __init__(
+        self,
+        pretrained: ModelRef,
+        data: Mapping[str, TaskData],
+        protocol: Protocol,
+        cache_dir: str | None = None,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        self._pretrained, self._protocol, self._held_bytes = pretrained, protocol, held_bytes
+        self._tokens = Tokenisations(data, protocol, cache_dir)
+        self._remembered = cache_root(cache_dir) / "bases"
+        self._looked: dict[ModelRef, BaseModel | str] = {}
+        self._held: OrderedDict[ModelRef, Checkpoint] = OrderedDict()
+        self._ahead: dict[ModelRef, Future[Checkpoint]] = {}
+        self._pool: ThreadPoolExecutor | None = None
 
-    @classmethod
-    def of(cls, models: Mapping[str, Checkpoint], pretrained: str) -> BaseModels:
-        """Returns base models that are in memory already."""
-        return cls(models.__getitem__, pretrained)
-
-    def __getitem__(self, reference: str) -> Checkpoint:
-        """Returns a base model, loading it if it is not there.
+    @property
+    def pretrained(self) -> BaseModel:
+        """The pretrained model.
 
         Raises:
-            IntertrainError: it cannot be loaded any more.
+            IntertrainError: it cannot be used, and nothing can be done without it.
         """
-        if reference == self._pretrained:
-            return self.pretrained
-        self.prefetch(reference)
-        return self._loaded[reference].result()
+        return self.look(self._pretrained)
 
-    def prefetch(self, reference: str) -> None:
-        """Begins to load a base model that will be asked for soon; the one unused longest goes."""
-        if reference == self._pretrained:
-            return
-        known = self._loaded.get(reference)
-        if known is not None and not (known.done() and known.exception() is not None):
-            self._loaded.move_to_end(reference)
-            return
-        self._loaded[reference] = self._pool.submit(self._load, reference)
-        while len(self._loaded) > MOST_LOADED:
-            self._loaded.popitem(last=False)
+    def look(self, ref: ModelRef) -> BaseModel:
+        """Returns what is known of a base model, which is loaded for that once and let go.
+
+        What was found is remembered in the cache directory by the hash of the model's files, so that
+        another process only hashes them.
+
+        Raises:
+            IntertrainError: it cannot be used; says why, every time.
+        """
+        if ref not in self._looked:
+            try:
+                self._looked[ref] = self._look(ref)
+            except Exception as error:  # whatever a stranger's files make the libraries raise
+                self._looked[ref] = reason_of(error, "It cannot be loaded")
+        found = self._looked[ref]
+        if isinstance(found, str):
+            raise IntertrainError(found)
+        return found
+
+    def load(self, ref: ModelRef) -> Checkpoint:
+        """Returns a base model's weights: those held or loaded ahead, or else loaded now.
+
+        Raises:
+            IntertrainError: it cannot be used, or is no longer what it was when it was looked at.
+        """
+        if ref not in self._held:
+            future = self._ahead.pop(ref, None) or self._submit(self.look(ref))
+            self._hold(ref, future.result())
+        self._held.move_to_end(ref)
+        return self._held[ref]
+
+    def expect(self, refs: Iterable[ModelRef]) -> None:
+        """Begins to load base models in the background, a few of those that are to be loaded next.
+
+        Args:
+            refs: in the order in which their runs are expected to start.
+        """
+        for ref, future in list(self._ahead.items()):
+            if future.done():
+                del self._ahead[ref]
+                if future.exception() is None:  # else its runs will say so
+                    self._hold(ref, future.result())
+        for ref in refs:
+            if len(self._ahead) == _AHEAD:
+                return
+            found = self._looked.get(ref)
+            if isinstance(found, BaseModel) and ref not in self._held and ref not in self._ahead:
+                self._ahead[ref] = self._submit(found)
+
+    def tasks(self, plan: Plan) -> dict[TaskKey, EncodedTask]:
+        """Returns every task of a plan in the tokens of every base model that is to do it.
+
+        Base models that cannot be used need none.
+        """
+        keys: dict[TaskKey, None] = {}
+        for run in plan.runs:
+            try:
+                keys[self.look(ref_of(run)).tokens, run.target] = None
+            except IntertrainError:
+                continue
+        return {key: self._tokens.task(*key) for key in keys}
 
     def close(self) -> None:
-        """Lets go of the thread that loads, and of what it loaded."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._loaded.clear()
+        """Lets all weights go and ends the thread; what is known of models stays."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._pool = None
+        self._ahead.clear()
+        self._held.clear()
+
+    def _look(self, ref: ModelRef) -> BaseModel:
+        directory = resolve_reference(ref.reference, ref.at)
+        config, hf_config = read_config(directory, ref.label)
+        tokenizer = directory
+        if ref != self._pretrained:
+            remedy = "give it an experiment of its own"
+            check_shape(config, ref.label, self.pretrained.config, "the pretrained model", remedy)
+            if not has_tokenizer(directory):
+                tokenizer = self.pretrained.directory
+        check_positions(config, ref.label, self._protocol)
+        fingerprint = self._fingerprint(directory, ref.label, config, hf_config)
+        tokens = self._tokens.id_of(tokenizer)
+        check_words(config, ref.label, self._tokens.largest(tokens))
+        commit = resolved_revision(directory)
+        return BaseModel(
+            ref, directory, commit, config, fingerprint, tokenizer_fingerprint(tokenizer), tokens
+        )
+
+    def _fingerprint(
+        self, directory: Path, name: str, config: AnyConfig, hf_config: dict[str, Any]
+    ) -> str:
+        """Returns the fingerprint of weights: as remembered, or else of the weights, now loaded."""
+        known = content_hash([files_hash(str(directory)), asdict(config), _FORMAT], 24)
+        path = self._remembered / f"{known}.json"
+        try:
+            return str(json.loads(path.read_text("utf-8"))["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError):
+            fingerprint = load_weights(directory, name, config, hf_config).fingerprint
+        with suppress(OSError):  # a cache that cannot be written is no reason to stop
+            write_atomic(path, json.dumps({"fingerprint": fingerprint}))
+        return fingerprint
+
+    def _submit(self, model: BaseModel) -> Future[Checkpoint]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "load")
+        return self._pool.submit(_read, model)
+
+    def _hold(self, ref: ModelRef, checkpoint: Checkpoint) -> None:
+        self._held[ref] = checkpoint
+        while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._held_bytes:
+            self._held.popitem(last=False)
+
+
+def _read(model: BaseModel) -> Checkpoint:
+    """Loads a model that has been looked at."""
+    name = model.ref.label
+    try:
+        config, hf_config = read_config(model.directory, name)
+        checkpoint = load_weights(model.directory, name, config, hf_config)
+    except Exception as error:  # as in `look`
+        raise IntertrainError(reason_of(error, "It can no longer be loaded")) from error
+    if checkpoint.fingerprint != model.fingerprint:
+        raise IntertrainError(
+            f"Model '{name}' must stay the same while a grid runs, but its files have changed;"
+            " restore them, or give the model another directory."
+        )
+    return checkpoint
+
+
+def _size(checkpoint: Checkpoint) -> int:
+    return sum(x.nbytes for x in jax.tree.leaves((checkpoint.params, checkpoint.head)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ _ATTENTION_LENGTH = 4000
 _SAMPLED_BATCHES = 24
 
 Shapes = tuple[BlockShape, ...]
+TaskName = TypeVar("TaskName", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,17 @@ def cheapest_rows(
 
 
 def choose_shapes(
-    lengths: Mapping[str, NDArray[np.int32]],
-    longest: Mapping[str, int],
+    lengths: Mapping[TaskName, NDArray[np.int32]],
+    longest: Mapping[TaskName, int],
     batch_size: int,
     row_length: int | str,
     block_rows: int | str,
     backend: str,
-) -> dict[str, TaskShapes]:
+) -> dict[TaskName, TaskShapes]:
     """Chooses block shapes for the tasks of a grid; tasks of one row length share them.
 
     Args:
-        lengths: training example lengths per task.
+        lengths: training example lengths per task, of which messages say the name or the last part.
         longest: longest example over all splits per task.
         batch_size: examples per optimiser step.
         row_length: a number forces one row length for all tasks; "auto" takes the shortest that fit.
@@ -135,20 +137,21 @@ def choose_shapes(
             task: _accelerator_shapes(lengths[task], longest[task], batch_size, backend)
             for task in longest
         }
-    rows_of: dict[str, tuple[int, ...]] = {}
+    rows_of: dict[TaskName, tuple[int, ...]] = {}
     for task, tokens in longest.items():
         if row_length == "auto":
             rows_of[task] = row_lengths_of(lengths[task], tokens)
             continue
         rows_of[task] = (int(row_length),)
         if tokens > int(row_length):
+            name = task[-1] if isinstance(task, tuple) else task
             raise IntertrainError(
-                f"engine.row_length is {row_length}, but task {task!r} has an example of {tokens} "
+                f"engine.row_length is {row_length}, but task {name!r} has an example of {tokens} "
                 f"tokens: set engine.row_length to at least {tokens}, or protocol.max_length to "
                 f"{row_length}."
             )
     # Tasks share a shape where they use a row length for the same purpose: all, most, or the rest.
-    members: dict[tuple[int, bool], list[str]] = {}
+    members: dict[tuple[int, bool], list[TaskName]] = {}
     for task, row_lengths in rows_of.items():
         for n, length in enumerate(row_lengths):
             members.setdefault((length, n > 0), []).append(task)
@@ -167,8 +170,8 @@ def choose_shapes(
         )
         for task, row_lengths in rows_of.items()
     }
-    train: dict[str, list[BlockShape]] = {task: [] for task in rows_of}
-    evaluate: dict[str, list[BlockShape]] = {task: [] for task in rows_of}
+    train: dict[TaskName, list[BlockShape]] = {task: [] for task in rows_of}
+    evaluate: dict[TaskName, list[BlockShape]] = {task: [] for task in rows_of}
     # The longer rows first: they take in what is left of the shorter ones.
     for (length, rest), tasks in sorted(
         members.items(), key=lambda item: (not item[0][1], item[0])

@@ -5,19 +5,17 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import jax
-import numpy as np
 
 from intertrain_jax.base import IntertrainError, cache_root
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Precision, Protocol
-from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.sharding import lane_mesh
-from intertrain_jax.models.hf.weights import Checkpoint
+from intertrain_jax.models.fits import check_positions
+from intertrain_jax.models.zoo import AnyConfig
 
 _PACKAGES = (
     "intertrain_jax",
@@ -36,14 +34,12 @@ _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _MALLOC_OPTIONS = {-3: 1 << 30, -1: (1 << 31) - 1, -8: 1}
 
 
-def check_inputs(
-    name: str, pretrained: Checkpoint, options: EngineConfig, protocol: Protocol
-) -> None:
+def check_inputs(name: str, config: AnyConfig, options: EngineConfig, protocol: Protocol) -> None:
     """Checks what can be checked before anything is written or compiled.
 
     Args:
         name: what the user calls the pretrained model.
-        pretrained: that model, whose shape all base models have.
+        config: that model's shape, which all base models have.
         options: devices.
         protocol: of all runs.
 
@@ -51,7 +47,6 @@ def check_inputs(
         IntertrainError: the protocol is for another kind of model, inputs are longer than the model's
             position embeddings, or there are fewer devices than asked for.
     """
-    config = pretrained.config
     if (config.family == "t5") != (protocol.text is not None):
         raise IntertrainError(
             f"config key 'protocol.text' must be set for text-to-text models and for no others, and"
@@ -62,31 +57,8 @@ def check_inputs(
                 else "Give --set protocol.text.decision=generate --set protocol.head=inherit."
             )
         )
-    max_length = protocol.max_length
-    if config.max_length is not None and max_length > config.max_length:
-        raise IntertrainError(
-            f"config key 'protocol.max_length' must be at most {config.max_length}, the positions of"
-            f" model {name!r}, but is {max_length}."
-            f" Give --set protocol.max_length={config.max_length}."
-        )
+    check_positions(config, name, protocol)
     lane_mesh(options.devices)
-
-
-def check_tokens(name: str, model: Checkpoint, tasks: Iterable[EncodedTask]) -> None:
-    """Checks that a model has a word embedding for every token of some tasks.
-
-    Raises:
-        IntertrainError: its tokenizer gives tokens that it does not know.
-    """
-    for task in tasks:
-        for split in (task.train, task.validation, task.test):
-            largest = int(np.max(split.tokens, initial=0))
-            if largest >= model.config.vocab_size:
-                raise IntertrainError(
-                    f"model {name!r} must know the tokens of its tokenizer, but for task"
-                    f" {task.name!r} that gives token {largest}, and it has only"
-                    f" {model.config.vocab_size} words. Choose a model with its own tokenizer."
-                )
 
 
 def resolve_precision(precision: Precision) -> Precision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from intertrain_jax.data.encoded import TaskKey
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.lanes import LanePrograms, Lanes
 from intertrain_jax.train.arena import Arena, Chunk, chunked
@@ -21,7 +22,7 @@ class Evaluator:
     def __init__(self, arena: Arena, num_outputs: int) -> None:
         self._arena = arena
         self._num_outputs = num_outputs
-        self._packed: dict[tuple[str, str, tuple[BlockShape, ...]], list[Chunk]] = {}
+        self._packed: dict[tuple[TaskKey, str, tuple[BlockShape, ...]], list[Chunk]] = {}
 
     def logits(
         self,
@@ -29,7 +30,7 @@ class Evaluator:
         lanes: Lanes,
         lane: int,
         best: bool,
-        task: str,
+        task: TaskKey,
         split: str,
         shapes: tuple[BlockShape, ...],
     ) -> NDArray[np.float32]:
@@ -48,7 +49,7 @@ class Evaluator:
             logits_NxC[chunk.examples[used]] = np.asarray(output)[used]
         return logits_NxC
 
-    def _chunks(self, task: str, split: str, shapes: tuple[BlockShape, ...]) -> list[Chunk]:
+    def _chunks(self, task: TaskKey, split: str, shapes: tuple[BlockShape, ...]) -> list[Chunk]:
         key = (task, split, shapes)
         if key not in self._packed:
             self._packed[key] = chunked(self._arena.views[task, split], shapes)

@@ -12,8 +12,8 @@ import numpy as np
 
 from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.data.batches import Schedule, schedule_of
+from intertrain_jax.data.encoded import SPLITS, TaskKey
 from intertrain_jax.engine import inflight
-from intertrain_jax.engine.bases import BaseModels
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.environment import prepare_process
@@ -28,7 +28,7 @@ from intertrain_jax.engine.queue import Effort, RunQueue
 from intertrain_jax.engine.sharding import lane_mesh, replicated
 from intertrain_jax.engine.starts import Starts
 from intertrain_jax.planning.plan import Plan, Run
-from intertrain_jax.planning.work import Emit, GridWork
+from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.runs import RunResult
 from intertrain_jax.train.arena import SplitView, backend_of, build_arena
 from intertrain_jax.train.hyper import hyper_of
@@ -38,6 +38,8 @@ from intertrain_jax.train.stopping import Progress, diverged, validated
 
 # Most micro-steps that are sent off before the host looks at losses.
 TICKS = 32
+# Runs that are likely to start next and whose base models may be loaded already.
+AHEAD = 16
 
 Watch = Callable[[GridProgress], None]
 
@@ -57,7 +59,10 @@ def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -
         IntertrainError: an option does not fit.
     """
     prepare_process()
-    return GridLoop(work, emit, watch).run()
+    try:
+        return GridLoop(work, emit, watch).run()
+    finally:
+        work.bases.close()
 
 
 class GridLoop:
@@ -68,8 +73,7 @@ class GridLoop:
         self._work, self._tasks, self._options, self._watch = work, work.tasks, options, watch
         self._checkpoints = Checkpoints(work.out / "checkpoints")
         self._protocol = plan.runs[0].protocol
-        self._models = BaseModels(work.load, work.pretrained)
-        self._starts = Starts(self._models, work.tasks, self._protocol, self._checkpoints)
+        self._starts = Starts(work.bases, work.tasks, self._protocol, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
         self._arena = build_arena(work.tasks, replicated(self._mesh))
         self.shapes = self._choose_shapes(plan)
@@ -79,7 +83,7 @@ class GridLoop:
             self._pretrained = jax.device_put(
                 self._starts.pretrained_body(plan), replicated(self._mesh)
             )
-        self._efforts: dict[str, Effort] = {}
+        self._efforts: dict[TaskKey, Effort] = {}
         self._waiting = RunQueue(
             plan.runs, work.done, self._checkpoints.has_source, self._effort_of
         )
@@ -113,28 +117,22 @@ class GridLoop:
                 self._shrink(error)
         self._write_results()
         self._checkpoints.close()
-        self._models.close()
         self._watch(self.progress)
         return self.progress
 
-    def _choose_shapes(self, plan: Plan) -> dict[str, TaskShapes]:
+    def _choose_shapes(self, plan: Plan) -> dict[TaskKey, TaskShapes]:
         """Chooses from all tasks of the plan, done or not: a resumed grid packs as it did before."""
         protocol, views = plan.runs[0].protocol, self._arena.views
         return choose_shapes(
             {t: self._train_view(t, protocol.train_size).lengths for t in self._tasks},
-            {
-                t: max(
-                    int(views[t, split].lengths.max()) for split in ("train", "validation", "test")
-                )
-                for t in self._tasks
-            },
+            {t: max(int(views[t, split].lengths.max()) for split in SPLITS) for t in self._tasks},
             protocol.batch_size,
             self._options.row_length,
             self._options.block_rows,
             backend_of(self._mesh),
         )
 
-    def _train_view(self, task: str, train_size: int | None) -> SplitView:
+    def _train_view(self, task: TaskKey, train_size: int | None) -> SplitView:
         return self._arena.views[task, "train"].first(train_size)
 
     @property
@@ -307,9 +305,11 @@ class GridLoop:
             run = self._waiting.take_next(shape)
             if run is None:
                 return
-            upcoming = self._waiting.peek(shape)
-            if upcoming is not None:
-                self._starts.prefetch(upcoming)
+            self._work.bases.expect(
+                ref_of(upcoming)
+                for upcoming in self._waiting.upcoming(shape, AHEAD)
+                if upcoming.depends_on is None
+            )
             try:
                 group.slots[k] = self._start(group, k, run)
             except (IntertrainError, OSError, ValueError, KeyError) as error:

@@ -8,7 +8,7 @@ thousand.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from intertrain_jax.data.packing import BlockShape
@@ -110,7 +110,7 @@ class RunQueue:
         Args:
             shape: in use by busy lanes; None when all lanes are free, so that any will do.
         """
-        upcoming = self.peek(shape)
+        upcoming = next(self.upcoming(shape, 1), None)
         if upcoming is None:
             return None
         effort = self._effort(upcoming)
@@ -121,12 +121,26 @@ class RunQueue:
         self._leave(upcoming)
         return upcoming
 
-    def peek(self, shape: BlockShape | None) -> Run | None:
-        """Returns the run that `take_next` would take."""
+    def upcoming(self, shape: BlockShape | None, count: int) -> Iterator[Run]:
+        """Yields the runs that `take_next` would take, were nothing to become ready in between.
+
+        Args:
+            shape: as for `take_next`; runs of other shapes are not yielded.
+            count: at most so many; each costs the logarithm of that, whatever waits.
+        """
         if shape is None:
             shape = self._busiest_shape()
         ready = None if shape is None else self._ready.get(shape)
-        return self.runs[ready.heap[0][2]] if ready is not None and ready.heap else None
+        if ready is None or not ready.heap:
+            return
+        # What may come next: the children in the heap of what has come.
+        heap, at = ready.heap, [(ready.heap[0], 0)]
+        for _ in range(min(count, len(heap))):
+            (_, _, identity), k = heapq.heappop(at)
+            yield self.runs[identity]
+            for child in (2 * k + 1, 2 * k + 2):
+                if child < len(heap):
+                    heapq.heappush(at, (heap[child], child))
 
     def take_orphans(self) -> list[tuple[Run, str]]:
         """Takes out the waiting runs whose source run failed since the last call, each with why."""

@@ -14,14 +14,14 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.data.encoded import SPLITS, EncodedTask
 from intertrain_jax.data.packing import (
     EVALUATION_TOKENS,
     BlockShape,
     row_lengths_of,
     segments_per_row,
 )
-from intertrain_jax.train.arena import SPLITS, Chunk, SplitView, backend_of, build_arena, chunked
+from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments, token_block
 
@@ -61,8 +61,9 @@ def pack_task(task: EncodedTask, train_size: int | None, mesh: Mesh) -> PackedTa
         mesh: devices; the rows of a block are divided among them.
     """
     everywhere = NamedSharding(mesh, PartitionSpec())
-    arena = build_arena({task.name: task}, everywhere)
-    views = {split: arena.views[task.name, split] for split in SPLITS}
+    key = ("", task.name)
+    arena = build_arena({key: task}, everywhere)
+    views = {split: arena.views[key, split] for split in SPLITS}
     views["train"] = views["train"].first(train_size)
     whole = _joined([views[split] for split in SPLITS])
     shapes = _shapes(whole.lengths, mesh)

@@ -15,14 +15,13 @@ from jax.sharding import Mesh
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.data.encoded import SPLITS, EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint, vocabulary_fingerprint
 from intertrain_jax.models.hf.references import is_local, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.models.zoo import AnyConfig, architecture_hash
 from intertrain_jax.probe.features import PackedTask, pack_task
-from intertrain_jax.train.arena import SPLITS
 
 # Examples of every split on which tokenizers are compared.
 _COMPARED = 100

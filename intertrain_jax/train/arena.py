@@ -11,12 +11,11 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import NDArray
 
-from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
+from intertrain_jax.data.encoded import SPLITS, EncodedSplit, EncodedTask, TaskKey
 from intertrain_jax.data.packing import EMPTY, BlockShape, pack
 from intertrain_jax.data.splits import train_subset
 from intertrain_jax.train.step import Segments
 
-SPLITS = ("train", "validation", "test")
 CHUNK_BLOCKS = 16
 
 
@@ -107,27 +106,27 @@ class Arena:
 
     Attributes:
         tokens: flat device array, uint16 or int32, the same on every device.
-        views: (task, split) → `SplitView`.
+        views: (key of the task, split) → `SplitView`.
     """
 
     tokens: Any
-    views: Mapping[tuple[str, str], SplitView]
+    views: Mapping[tuple[TaskKey, str], SplitView]
 
 
-def build_arena(tasks: Mapping[str, EncodedTask], sharding: Any) -> Arena:
+def build_arena(tasks: Mapping[TaskKey, EncodedTask], sharding: Any) -> Arena:
     """Uploads every split of every task once, laid out by `sharding` (whole on every device).
 
     The array's length is rounded up to a power of two, so that grids of similar size share the
     compiled programs of the persistent cache.
     """
     parts: list[NDArray[Any]] = []
-    views: dict[tuple[str, str], SplitView] = {}
+    views: dict[tuple[TaskKey, str], SplitView] = {}
     total = 0
-    for name in sorted(tasks):
+    for key in sorted(tasks):
         for split in SPLITS:
-            data: EncodedSplit = getattr(tasks[name], split)
+            data: EncodedSplit = getattr(tasks[key], split)
             offsets = np.asarray(data.offsets)
-            views[name, split] = SplitView(
+            views[key, split] = SplitView(
                 offsets=(offsets[:-1] + total).astype(np.int32),
                 lengths=np.diff(offsets).astype(np.int32),
                 boundaries=np.asarray(data.boundaries, np.int32),

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
-from intertrain_jax.base import IntertrainError, content_hash
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
-from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.data.encoded import EncodedTask
-from intertrain_jax.data.load import Rows, TaskData, encode_task, load_task
-from intertrain_jax.data.text import tokenizer_fingerprint
-from intertrain_jax.models.hf.references import resolved_revision
+from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
 from intertrain_jax.planning.status import done_and_failed
-from intertrain_jax.planning.work import GridWork, task_key
+from intertrain_jax.planning.work import Bases, GridWork
 from intertrain_jax.records.results_dir import Resolution, ResultsDir
 from intertrain_jax.records.runs import Record, RunResult, Runs
 from intertrain_jax.records.store import Store
@@ -30,8 +24,6 @@ from intertrain_jax.workflows.runner import Devices, Runner
 from intertrain_jax.workflows.watch import Watcher, grid_display, watcher_of
 
 ANALYSIS_FOLDER = "analysis"
-# Examples of a task on which tokenizers are compared.
-_COMPARED = 50
 
 
 @dataclass(frozen=True)
@@ -43,18 +35,16 @@ class Prepared:
         plan: with final run ids.
         resolution: what the ids were made from.
         data: of every task.
-        tasks: by `task_key`: in the pretrained model's tokens, and in those of base models with others.
+        bases: base models.
         unusable: label of a base model → why none of its runs can be done.
-        load: label of a base model → that model.
     """
 
     config: ExperimentConfig
     plan: Plan
     resolution: Resolution
     data: Mapping[str, TaskData]
-    tasks: Mapping[str, EncodedTask]
+    bases: Bases
     unusable: Mapping[str, str]
-    load: Callable[[str], Any]
 
 
 def grid(
@@ -116,15 +106,9 @@ def grid(
         )
         final = None
         if pending:
-            work = GridWork(
-                plan.without(lost),
-                done,
-                prepared.tasks,
-                config.model.ref.label,
-                prepared.load,
-                config.engine,
-                out,
-            )
+            watcher.say("tokenising")
+            bases, rest = prepared.bases, plan.without(lost)
+            work = GridWork(rest, done, bases, bases.tasks(plan), config.engine, out)
             with grid_display(watcher, out) as show:
                 final = runner.run_grid(work, emit, show)
         result = GridResult(config, plan, _read(store, watcher), out, final)
@@ -143,8 +127,8 @@ def grid(
 def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepared:
     """Reads and checks everything that a grid needs, and changes nothing in its directory.
 
-    Further base models are looked at one after another and let go: they are loaded again when a run of
-    theirs is about to start. One that cannot be used is no reason to stop.
+    Base models are looked at one after another and let go: they are loaded again when a run of theirs
+    is about to start. Further ones that cannot be used are no reason to stop.
 
     Args:
         config: the experiment.
@@ -162,28 +146,24 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
     ref = config.model.ref
     watcher.say(f"loading {ref.label}")
-    pretrained = runner.load(kept.pinned(ref))
+    bases = runner.bases(kept.pinned(ref), data, config.protocol, config.data.cache_dir)
+    pretrained = bases.pretrained
     runner.check_pretrained(ref, pretrained, config.engine, config.protocol)
-    fingerprints: dict[str, str | None] = {ref.label: _identity(pretrained)}
-    revisions = _revisions(ref, pretrained.directory)
-    watcher.say("tokenising")
-    tasks = {name: _encode(config, task, pretrained.directory) for name, task in data.items()}
-    runner.check_tokens(ref, pretrained, tasks.values())
+    fingerprints: dict[str, str | None] = {}
+    revisions: dict[str, str] = {}
     unusable: dict[str, str] = {}
-    for base in config.model.base_refs:
-        watcher.say(f"looking at {base.label}")
+    for base in (ref, *config.model.base_refs):
+        if base != ref:
+            watcher.say(f"looking at {base.label}")
         try:
-            model = pretrained if base == ref else runner.load(kept.pinned(base))
-            runner.check_base(base, model, pretrained)
-            own = _own_tokens(config, base, model.directory, data, tasks)
-            runner.check_tokens(base, model, own.values())
+            model = bases.look(kept.pinned(base))
         except IntertrainError as error:
             unusable[base.label] = str(error)
             watcher.warn(f"{base.label} cannot be used, and its runs fail: {error}")
             continue
-        tasks |= own
-        fingerprints[base.label] = _identity(model)
-        revisions |= _revisions(base, model.directory)
+        fingerprints[base.label] = model.identity
+        if model.commit is not None:
+            revisions[base.label] = model.commit
     resolution = Resolution(
         fingerprints,
         {name: task.fingerprint for name, task in data.items()},
@@ -192,55 +172,8 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     )
     directory.check(config, resolution)
     # A base model that is gone since keeps the ids of its runs, of which some may be done.
-    known = kept.with_(resolution)
-    plan = build_plan(config, named.sources, named.targets, known)
-
-    def load(label: str) -> Any:
-        if label == ref.label:
-            return pretrained
-        return runner.load(known.pinned(ModelRef.parse(label)))
-
-    return Prepared(config, plan, resolution, data, tasks, unusable, load)
-
-
-def _revisions(ref: ModelRef, directory: Path) -> dict[str, str]:
-    """Returns the commit of a model off the hub, by its label."""
-    found = resolved_revision(directory)
-    return {} if found is None else {ref.label: found}
-
-
-def _identity(model: Any) -> str:
-    """Returns a hash of a base model's weights and tokenizer: both decide scores."""
-    return content_hash([model.fingerprint, tokenizer_fingerprint(model.directory)])
-
-
-def _encode(config: ExperimentConfig, task: TaskData, tokenizer: Path) -> EncodedTask:
-    protocol = config.protocol
-    return encode_task(task, tokenizer, protocol.max_length, config.data.cache_dir, protocol.text)
-
-
-def _own_tokens(
-    config: ExperimentConfig,
-    base: ModelRef,
-    directory: Path,
-    data: Mapping[str, TaskData],
-    tasks: Mapping[str, EncodedTask],
-) -> dict[str, EncodedTask]:
-    """Returns all tasks in a base model's tokens, if these are not the pretrained model's.
-
-    Files of equal tokenizers often differ, so it is tokens that are compared, of every task's first
-    test examples.
-    """
-    for name, task in data.items():
-        first = Rows(task.splits["test"].texts[:_COMPARED], task.splits["test"].labels[:_COMPARED])
-        own = _encode(config, replace(task, splits=dict.fromkeys(task.splits, first)), directory)
-        shared = tasks[name].test
-        if not np.array_equal(own.test.tokens, shared.tokens[: shared.offsets[len(first)]]):
-            return {
-                task_key(name, base.label): _encode(config, task, directory)
-                for name, task in data.items()
-            }
-    return {}
+    plan = build_plan(config, named.sources, named.targets, kept.with_(resolution))
+    return Prepared(config, plan, resolution, data, bases, unusable)
 
 
 def _read(store: Store[str, Record], watcher: Watcher) -> Runs:

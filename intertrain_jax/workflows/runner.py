@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,24 +13,12 @@ from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
-from intertrain_jax.planning.work import Emit, GridWork
+from intertrain_jax.planning.work import BaseModel, Bases, Emit, GridWork
 from intertrain_jax.records.runs import RunResult
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.progress import GridProgress
     from intertrain_jax.probe.ranker import Outcome, RankProgress
-
-
-class BaseModel(Protocol):
-    """What a workflow wants to know of a loaded model."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of its weights and shape."""
-
-    @property
-    def directory(self) -> Path:
-        """Where its files are, the tokenizer's among them."""
 
 
 class RankingRun(Protocol):
@@ -55,34 +43,29 @@ class RankingRun(Protocol):
 class Runner(Protocol):
     """What computes."""
 
-    def load(self, ref: ModelRef) -> BaseModel:
-        """Loads a base model.
+    def bases(
+        self,
+        pretrained: ModelRef,
+        data: Mapping[str, TaskData],
+        protocol: RunProtocol,
+        cache_dir: str | None,
+    ) -> Bases:
+        """Returns the base models of a grid, none of which has been looked at.
 
-        Raises:
-            IntertrainError: it is not there, not supported, or its tensors do not fit its shape.
+        Args:
+            pretrained: the pretrained model.
+            data: of every task of the grid.
+            protocol: that all runs share.
+            cache_dir: root of the caches; None for the default.
         """
 
     def check_pretrained(
-        self, ref: ModelRef, model: Any, options: EngineConfig, protocol: RunProtocol
+        self, ref: ModelRef, model: BaseModel, options: EngineConfig, protocol: RunProtocol
     ) -> None:
         """Checks that a pretrained model, the protocol and the devices fit each other.
 
         Raises:
             IntertrainError: they do not.
-        """
-
-    def check_base(self, ref: ModelRef, model: Any, pretrained: Any) -> None:
-        """Checks that a base model can share the pretrained model's programs.
-
-        Raises:
-            IntertrainError: it has another shape.
-        """
-
-    def check_tokens(self, ref: ModelRef, model: Any, tasks: Iterable[EncodedTask]) -> None:
-        """Checks that a model has a word for every token of some tasks.
-
-        Raises:
-            IntertrainError: it has not.
         """
 
     def resolve_precision(self, precision: Precision) -> Precision:
@@ -124,31 +107,25 @@ class Devices:
 
         prepare_process()
 
-    def load(self, ref: ModelRef) -> BaseModel:
-        """Loads a base model into host memory."""
-        from intertrain_jax.models.hf.weights import load_checkpoint
+    def bases(
+        self,
+        pretrained: ModelRef,
+        data: Mapping[str, TaskData],
+        protocol: RunProtocol,
+        cache_dir: str | None,
+    ) -> Bases:
+        """Returns base models that are loaded into host memory, a few at a time."""
+        from intertrain_jax.engine.bases import BaseModels
 
-        return load_checkpoint(ref.reference, ref.at)
+        return BaseModels(pretrained, data, protocol, cache_dir)
 
     def check_pretrained(
-        self, ref: ModelRef, model: Any, options: EngineConfig, protocol: RunProtocol
+        self, ref: ModelRef, model: BaseModel, options: EngineConfig, protocol: RunProtocol
     ) -> None:
         """Checks that a pretrained model, the protocol and the devices fit each other."""
         from intertrain_jax.engine.environment import check_inputs
 
-        check_inputs(ref.label, model, options, protocol)
-
-    def check_base(self, ref: ModelRef, model: Any, pretrained: Any) -> None:
-        """Checks that a base model has the pretrained model's shape."""
-        from intertrain_jax.engine.starts import check_shape
-
-        check_shape(ref.label, model, pretrained)
-
-    def check_tokens(self, ref: ModelRef, model: Any, tasks: Iterable[EncodedTask]) -> None:
-        """Checks that a model has a word for every token of some tasks."""
-        from intertrain_jax.engine.environment import check_tokens
-
-        check_tokens(ref.label, model, tasks)
+        check_inputs(ref.label, model.config, options, protocol)
 
     def resolve_precision(self, precision: Precision) -> Precision:
         """Returns what "auto" means on these devices."""

@@ -20,7 +20,9 @@ from intertrain_jax.engine.progress import GridProgress
 from tests.engine.tiny_grid import (
     FAMILIES,
     Outcomes,
+    TinyBases,
     run_tiny,
+    tiny_checkpoint,
     tiny_plan,
     tiny_protocol,
     tiny_task,
@@ -159,6 +161,30 @@ def test_a_diverging_run_is_recorded_and_harms_no_neighbour(tmp_path: Path) -> N
         assert "source run" in outcomes.failures[orphan]
     assert progress.failed == 3 and progress.done == 1
     assert outcomes.results["PT:long:0"].test == healthy.results["PT:long:0"].test
+
+
+def test_base_models_with_own_tokens_stand_beside_the_others_and_lost_ones_fail(
+    tmp_path: Path,
+) -> None:
+    plan = tiny_plan(["short", "long"], ["short"], bases=["same", "own", "gone"])
+    pretrained = tiny_checkpoint()
+    bases = TinyBases(
+        pretrained,
+        {"same": pretrained, "own": tiny_checkpoint(seed=1), "gone": pretrained},
+        {"own": "other"},
+    )
+    bases.gone.add("gone")
+    tasks = {("", name): TASKS[name] for name in ("short", "long")}
+    tasks |= {
+        ("other", name): tiny_task(name, shortest=21, longest=30) for name in ("short", "long")
+    }
+    outcomes, progress = run_tiny(tmp_path, plan, tasks, bases=bases)
+    assert outcomes.failures.keys() == {"gone:short:0", "gone:long:0"}
+    assert set(outcomes.failures.values()) == {"It could not start: Its files are gone."}
+    assert progress.failed == 2 and progress.done == len(outcomes.results) == 8
+    assert outcomes.results["same:long:0"] == outcomes.results["PT:long:0"]
+    assert outcomes.results["own:long:0"].tokens > outcomes.results["PT:long:0"].tokens
+    assert progress.compilations == 1, "one per row length"
 
 
 def test_memory_running_out_halves_the_lanes_and_loses_no_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from intertrain_jax.data.packing import BlockShape
@@ -56,10 +57,20 @@ def test_runs_that_others_wait_for_come_first_then_the_longest() -> None:
 def test_lanes_that_are_busy_keep_their_shape() -> None:
     efforts = {"a": Effort(SHORT, 10), "b": Effort(LONG, 90)}
     queue = queue_of([run_of("a"), run_of("b")], efforts)
-    assert queue.peek(None).id == "b"  # type: ignore[union-attr]
+    assert [run.id for run in queue.upcoming(None, 2)] == ["b"]
     assert queue.take_next(SHORT).id == "a"  # type: ignore[union-attr]
     assert queue.take_next(SHORT) is None
     assert queue.take_next(LONG).id == "b"  # type: ignore[union-attr]
+
+
+def test_upcoming_runs_come_in_their_order_and_stay() -> None:
+    tokens = np.random.default_rng(0).permutation(40).tolist()
+    runs = [run_of(str(n)) for n in tokens]
+    queue = queue_of(runs, {str(n): Effort(SHORT, n) for n in tokens})
+    expected = [str(n) for n in range(39, -1, -1)]
+    assert [run.id for run in queue.upcoming(SHORT, 7)] == expected[:7]
+    assert [run.id for run in queue.upcoming(None, 99)] == expected == order(queue)
+    assert not list(queue.upcoming(LONG, 3)) and not list(queue.upcoming(SHORT, 3))
 
 
 def test_free_lanes_turn_to_the_shape_that_others_wait_for() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, ModelConfig
 from intertrain_jax.config.protocol import Protocol, TextProtocol
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
+from intertrain_jax.engine.bases import BaseModel
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.models.families.bert import EncoderConfig
@@ -145,19 +148,61 @@ def tiny_plan(
     sources: Sequence[str] = (),
     seeds: int = 1,
     protocol: Protocol | None = None,
+    bases: Sequence[str] = (),
+    pretrained: str = "model",
 ) -> Plan:
     """Returns the plan of a grid over tiny tasks."""
     config = ExperimentConfig(
         name="tiny",
-        model=ModelConfig("model"),
+        model=ModelConfig(pretrained, bases=tuple(bases)),
         sources=tuple(sources),
         targets=tuple(tasks),
         seeds=seeds,
         protocol=protocol or tiny_protocol(),
     )
     fingerprints = {name: f"{name}-data" for name in {*tasks, *sources}}
-    resolution = Resolution({"model": "weights"}, dict(fingerprints), "float32")
+    models = {pretrained: "weights", **{base: base for base in bases}}
+    resolution = Resolution(dict(models), dict(fingerprints), "float32")
     return build_plan(config, tuple(sources), tuple(tasks), resolution)
+
+
+class TinyBases:
+    """Base models that are in memory: the pretrained one, and others by reference.
+
+    Args:
+        pretrained: weights.
+        others: further base models' weights.
+        tokens: reference → id of its tokens; "" where it is not named.
+    """
+
+    def __init__(
+        self,
+        pretrained: Checkpoint,
+        others: Mapping[str, Checkpoint] | None = None,
+        tokens: Mapping[str, str] | None = None,
+    ) -> None:
+        self.models = {"model": pretrained, **(others or {})}
+        self.tokens = tokens or {}
+        self.gone: set[str] = set()
+
+    @property
+    def pretrained(self) -> BaseModel:
+        return self.look(ModelRef("model"))
+
+    def look(self, ref: ModelRef) -> BaseModel:
+        found, tokens = self.models[ref.reference], self.tokens.get(ref.reference, "")
+        return BaseModel(ref, Path(), None, found.config, found.fingerprint, "words", tokens)
+
+    def load(self, ref: ModelRef) -> Checkpoint:
+        if ref.reference in self.gone:
+            raise IntertrainError("Its files are gone.")
+        return self.models[ref.reference]
+
+    def expect(self, refs: Iterable[ModelRef]) -> None:
+        list(refs)
+
+    def close(self) -> None:
+        pass
 
 
 class Outcomes:
@@ -181,18 +226,19 @@ class Outcomes:
 def run_tiny(
     out: Path,
     plan: Plan,
-    tasks: Mapping[str, EncodedTask],
+    tasks: Mapping[Any, EncodedTask],
     *,
     family: str = "bert",
     done: set[str] | None = None,
-    models: Mapping[str, Checkpoint] | None = None,
+    bases: TinyBases | None = None,
     watch: Callable[[GridProgress], None] = lambda progress: None,
     **options: Any,
 ) -> tuple[Outcomes, GridProgress]:
-    """Runs a tiny grid; `options` are those of the engine."""
+    """Runs a tiny grid; `options` are those of the engine. Tasks by name are in the tokens ""."""
     outcomes = Outcomes()
     engine = EngineConfig(**{"devices": 1, "lanes": 2, "fuse": 2, **options})
-    models = {"model": tiny_checkpoint(family), **(models or {})}
-    work = GridWork(plan, done or set(), tasks, "model", models.__getitem__, engine, out)
+    made: Any = bases or TinyBases(tiny_checkpoint(family))
+    keyed = {key if isinstance(key, tuple) else ("", key): task for key, task in tasks.items()}
+    work = GridWork(plan, done or set(), made, keyed, engine, out)
     progress = run_grid(work, outcomes, watch)
     return outcomes, progress

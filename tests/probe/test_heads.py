@@ -19,13 +19,21 @@ from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.models.zoo import FAMILIES
+from intertrain_jax.planning.work import GridWork
 from intertrain_jax.probe import features as features_module
 from intertrain_jax.probe import table as table_module
 from intertrain_jax.probe.features import FeatureProgram, pack_task
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.table import Probed
 from intertrain_jax.train.objectives import Classification
-from tests.engine.tiny_grid import Outcomes, tiny_checkpoint, tiny_plan, tiny_protocol, tiny_task
+from tests.engine.tiny_grid import (
+    Outcomes,
+    TinyBases,
+    tiny_checkpoint,
+    tiny_plan,
+    tiny_protocol,
+    tiny_task,
+)
 
 PROBED = ("bert", "roberta", "t5-classifier")
 RATES = (1e-3, 5e-2)
@@ -95,7 +103,8 @@ def test_a_probe_on_features_is_the_engines_frozen_body_run(
     model = without_body_dropout(checkpoint_of(family), rate)
     plan, outcomes = tiny_plan(["task"], seeds=2, protocol=protocol), Outcomes()
     engine = EngineConfig(lanes=2, devices=1, fuse=2)
-    run_grid(plan, set(), {"task": TASK}, {"model": model}, outcomes, engine, tmp_path)
+    bases: Any = TinyBases(model)
+    run_grid(GridWork(plan, set(), bases, {("", "task"): TASK}, engine, tmp_path), outcomes)
     runs = probe([model], protocol)[0]
     for seed in range(2):
         expected = outcomes.results[f"PT:task:{seed}"]

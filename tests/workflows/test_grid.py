@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.cli.show import grid_summary, show_grid
 from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.planning.work import task_key
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.workflows.grid import grid
@@ -214,25 +214,26 @@ def test_a_base_model_with_other_tokens_reads_its_own(tmp_path: Path) -> None:
     config = write_experiment(tmp_path, model=model)
     engine = FakeEngine()
     assert grid(config, runner=engine).counts == (RUNS + 2 * 2 * 2, 0)
-    assert engine.work is not None
-    own = {key for key in engine.work.tasks if "@" in key}
-    assert own == {task_key(task, str(other)) for task in ("alpha", "beta")}
-    theirs, ours = engine.work.tasks[task_key("beta", str(other))], engine.work.tasks["beta"]
-    assert not np.array_equal(theirs.test.tokens, ours.test.tokens)
-    assert np.array_equal(theirs.test.labels, ours.test.labels)
+    work = engine.work
+    assert work is not None
+    tokens = {work.bases.look(ModelRef(str(tmp_path / n))).tokens for n in ("model", "same")}
+    own = work.bases.look(ModelRef(str(other))).tokens
+    assert len(tokens) == 1 and own not in tokens
+    assert set(work.tasks) == {(t, task) for t in (*tokens, own) for task in ("alpha", "beta")}
+    read = {run.base.label: work.key_of(run) for run in work.plan.runs if run.target == "beta"}
+    assert read[str(other)] == (own, "beta") and read["PT"] == read[str(same)] == (*tokens, "beta")
 
 
 def test_base_models_that_cannot_be_used_are_records_and_not_the_end(tmp_path: Path) -> None:
     good = write_tokenizer(tmp_path / "good")
-    bases = [str(tmp_path / name) for name in ("broken", "good", "wide")]
-    write_tokenizer(tmp_path / "wide")
+    bases = [str(tmp_path / name) for name in ("broken", "good", "bare")]
     model = {"pretrained": str(tmp_path / "model"), "bases": bases}
     config = write_experiment(tmp_path, model=model)
     with pytest.warns(UserWarning, match="cannot be used, and its runs fail"):
         result = grid(config, runner=FakeEngine())
     assert result.counts == (RUNS + 4, 8)
     reasons = result.failed.groupby("base")["reason"].first()
-    assert "is broken" in reasons[bases[0]] and "another shape" in reasons[bases[2]]
+    assert "is broken" in reasons[bases[0]] and "no tokenizer" in reasons[bases[2]]
     assert result.gains.loc[str(good)].notna().all()
     assert result.gains.loc[[bases[0], bases[2]]].isna().all(axis=None)
     again = FakeEngine()
@@ -241,15 +242,16 @@ def test_base_models_that_cannot_be_used_are_records_and_not_the_end(tmp_path: P
     assert again.calls == []
 
 
-def test_one_base_model_at_a_time_is_looked_at_and_loaded_again_to_start(tmp_path: Path) -> None:
-    bases = [str(write_tokenizer(tmp_path / f"b{k}")) for k in range(3)]
-    model = {"pretrained": str(tmp_path / "model"), "bases": bases}
-    engine = FakeEngine()
-    grid(write_experiment(tmp_path, model=model), runner=engine)
-    assert engine.loaded == [str(tmp_path / "model"), *bases]
-    assert engine.work is not None
-    engine.work.load(bases[1])
-    assert engine.loaded[-1] == bases[1]
+def test_a_base_model_that_vanishes_keeps_the_runs_that_are_done(tmp_path: Path) -> None:
+    other = write_tokenizer(tmp_path / "other")
+    model = {"pretrained": str(tmp_path / "model"), "bases": [str(other)]}
+    config = write_experiment(tmp_path, model=model)
+    grid(config, runner=FakeEngine())
+    before, again = gains(config), FakeEngine()
+    shutil.rmtree(other)
+    with pytest.warns(UserWarning, match="cannot be used"):
+        assert grid(config, runner=again).counts == (RUNS + 4, 0)
+    assert again.calls == [] and gains(config) == before
 
 
 def test_changed_data_are_another_experiment(config: ExperimentConfig) -> None:

@@ -1,0 +1,64 @@
+"""Checks that a base model fits the models beside it and the protocol, before its weights are read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.models.zoo import AnyConfig
+
+
+def check_shape(config: AnyConfig, name: str, wanted: AnyConfig, others: str, remedy: str) -> None:
+    """Checks that a model has the shape of others: only then do they share programs and targets.
+
+    Args:
+        config: of the model.
+        name: how messages call it.
+        wanted: configuration of one of the others.
+        others: what messages call those, such as "the ranking's other models".
+        remedy: what to do with a model that differs.
+
+    Raises:
+        IntertrainError: it has another shape; names what differs first.
+    """
+    ours, theirs = asdict(config.shape), asdict(wanted.shape)
+    if config.shape == wanted.shape:
+        return
+    key = next(key for key in ours if ours[key] != theirs.get(key))
+    raise IntertrainError(
+        f"Model '{name}' must have the shape of {others}, but its {key} is {ours[key]!r}, and theirs"
+        f" {theirs.get(key)!r}; {remedy}."
+    )
+
+
+def check_positions(config: AnyConfig, name: str, protocol: Protocol) -> None:
+    """Checks that inputs are no longer than a model's position embeddings.
+
+    Raises:
+        IntertrainError: `protocol.max_length` is above them.
+    """
+    if config.max_length is not None and protocol.max_length > config.max_length:
+        raise IntertrainError(
+            f"config key 'protocol.max_length' must be at most {config.max_length}, the positions of"
+            f" model {name!r}, but is {protocol.max_length}."
+            f" Give --set protocol.max_length={config.max_length}."
+        )
+
+
+def check_words(config: AnyConfig, name: str, largest: int) -> None:
+    """Checks that a model has a word for every token that its tokenizer gives.
+
+    Args:
+        config: of the model.
+        name: how messages call it.
+        largest: token that the tokenizer gave.
+
+    Raises:
+        IntertrainError: the token is above the model's words.
+    """
+    if largest >= config.vocab_size:
+        raise IntertrainError(
+            f"Model '{name}': its tokenizer gives token {largest}, but it has only"
+            f" {config.vocab_size} words; choose a model with its own tokenizer."
+        )
