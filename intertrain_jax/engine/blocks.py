@@ -206,7 +206,7 @@ def _accelerator_shapes(
         rows = max(1, tokens // length)
         return BlockShape(rows, length, segments_per_row(length, shortest), overhead)
 
-    candidates = [(shape(tokens, row_lengths[-1]),) for tokens in _BLOCK_TOKENS]
+    candidates: list[Shapes] = [(shape(tokens, row_lengths[-1]),) for tokens in _BLOCK_TOKENS]
     if len(row_lengths) > 1:
         rest = shape(_BLOCK_TOKENS[0], row_lengths[-1])
         candidates += [(shape(tokens, row_lengths[0]), rest) for tokens in _BLOCK_TOKENS]
