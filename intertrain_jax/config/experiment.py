@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.files import Source, keys_of, load
+from intertrain_jax.config.files import Given, keys_of, load
 from intertrain_jax.config.protocol import Auto, Protocol
 from intertrain_jax.config.refs import ModelRef, check_models
 from intertrain_jax.config.strict import check_no_repeats, check_ranges, check_types
@@ -191,7 +191,7 @@ _OPTION_KEYS = {
 
 
 def load_config(
-    config: Source | ExperimentConfig = "quickstart",
+    config: Given | ExperimentConfig = "quickstart",
     overrides: Mapping[str, Any] | Sequence[str] = (),
     **options: Unpack[ExperimentOptions],
 ) -> ExperimentConfig:

@@ -15,10 +15,10 @@ from intertrain_jax.config.strict import apply_override, build, kind, parse_yaml
 
 C = TypeVar("C")
 # What a configuration can be given as: a bundled name or a file, plain values, or one that is made.
-Source = str | Path | Mapping[str, Any]
+Given = str | Path | Mapping[str, Any]
 
 
-def load(cls: type[C], source: Source | C | None, *layers: Mapping[str, Any] | Sequence[str]) -> C:
+def load(cls: type[C], source: Given | C | None, *layers: Mapping[str, Any] | Sequence[str]) -> C:
     """Makes a configuration of any kind.
 
     Args:

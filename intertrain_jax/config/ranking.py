@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import DataConfig
-from intertrain_jax.config.files import Source, keys_of, load
+from intertrain_jax.config.files import Given, keys_of, load
 from intertrain_jax.config.protocol import Auto, Head, Protocol
 from intertrain_jax.config.refs import ModelRef, check_models
 from intertrain_jax.config.strict import check_no_repeats, check_ranges, check_types
@@ -138,7 +138,7 @@ def rank_keys(options: RankOptions) -> dict[str, Any]:
 
 
 def load_rank_config(
-    source: Source | RankConfig | None, *layers: Mapping[str, Any] | Sequence[str]
+    source: Given | RankConfig | None, *layers: Mapping[str, Any] | Sequence[str]
 ) -> RankConfig:
     """Makes the configuration of a ranking.
 

@@ -154,8 +154,8 @@ def check_types(instance: Any, path: str, noun: str = "config key") -> None:
             object.__setattr__(instance, item.name, value)
         if not any(_matches(value, option) for option in options):
             raise IntertrainError(
-                f"{noun} {_join(path, item.name)!r} must be {_describe(options)}, got {value!r}."
-                f" The default is {_default(item)}."
+                f"{noun} {_join(path, item.name)!r} must be {_describe(options)}, got"
+                f" {to_plain(value)!r}. The default is {_default(item)}."
             )
 
 
@@ -192,6 +192,13 @@ def _matches(value: Any, option: Any) -> bool:
     return type(value) is option
 
 
+_LISTS = {
+    str: "a list of texts such as [a, b]",
+    float: "a list of numbers such as [0.1, 0.2]",
+    int: "a list of whole numbers such as [1, 2]",
+}
+
+
 def _describe(options: Sequence[Any]) -> str:
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     names[type(None)] = "null"
@@ -200,7 +207,7 @@ def _describe(options: Sequence[Any]) -> str:
         if get_origin(option) is Literal:
             parts += [repr(choice) for choice in get_args(option)]
         elif get_origin(option) is tuple:
-            parts.append("a list, as in [a, b],")
+            parts.append(_LISTS.get(get_args(option)[0], "a list of mappings"))
         else:
             parts.append(names.get(option, "a mapping of keys"))
     return " or ".join(parts)

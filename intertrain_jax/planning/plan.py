@@ -12,7 +12,7 @@ from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.results_dir import Resolution
-from intertrain_jax.records.runs import BaseRef, DataStamp, Origin, Record, RunResult, run_id
+from intertrain_jax.records.runs import BaseRef, DataStamp, Record, RunKind, RunResult, run_id
 
 PRETRAINED = "PT"
 
@@ -34,7 +34,7 @@ class Run:
     """
 
     id: str
-    kind: Origin
+    kind: RunKind
     base: BaseRef
     target: str
     seed: int
@@ -147,10 +147,10 @@ def build_plan(
         task: protocol if text is None else replace(protocol, text=text.of(task)) for task in tasks
     }
 
-    def make(origin: Origin, base: BaseRef, target: str, seed: int) -> Run:
+    def make(kind: RunKind, base: BaseRef, target: str, seed: int) -> Run:
         data, own = resolution.data_fingerprints.get(target), protocols[target]
         identity = run_id(base, target, data, own, seed)
-        return Run(identity, origin, base, target, seed, own, base.source_run, data)
+        return Run(identity, kind, base, target, seed, own, base.source_run, data)
 
     runs: list[Run] = []
     for seed in range(config.seeds):
@@ -201,7 +201,7 @@ def record_of(
     run: Run,
     result: RunResult | None,
     reason: str | None,
-    source: Mapping[str, object],
+    origin: Mapping[str, object],
     environment: Mapping[str, str],
 ) -> Record:
     """Returns the record of a run that ended.
@@ -210,7 +210,7 @@ def record_of(
         run: the run.
         result: its scores; None if it failed.
         reason: why it failed; None if it did not.
-        source: where the target's data came from.
+        origin: where the target's data came from.
         environment: versions and device.
     """
     return Record(
@@ -220,7 +220,7 @@ def record_of(
         target=run.target,
         seed=run.seed,
         protocol=run.protocol,
-        data=DataStamp(run.data_fingerprint, dict(source)),
+        data=DataStamp(run.data_fingerprint, dict(origin)),
         status="failed" if result is None else "done",
         reason=reason,
         result=result,

@@ -9,7 +9,7 @@ from intertrain_jax.base import IntertrainError, StopReason, content_hash
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
 
-Origin = Literal["pretrained", "source", "base"]
+RunKind = Literal["pretrained", "source", "base"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Record:
 
     Attributes:
         id: hash that `run_id` gives for the fields below.
-        kind: its origin: from PT, from a source model, or from a further base model.
+        kind: from PT, from a source model, or from a further base model.
         base: what the run started from.
         target: task that it was trained and tested on.
         seed: of head, data order and dropout.
@@ -128,7 +128,7 @@ class Record:
     """
 
     id: str
-    kind: Origin
+    kind: RunKind
     base: BaseRef
     target: str
     seed: int

@@ -64,7 +64,7 @@ def test_build_makes_nested_dataclasses_tuples_and_enums() -> None:
         ({"name": "x", "inner": {"rate": float("inf")}}, "'inner.rate' must be a number, got inf"),
         ({"name": "x", "inner": 3}, "'inner' must be a mapping of keys, got a int"),
         ({"name": "x", "inner": {"rate": 1.0, "mode": "c"}}, "'inner.mode' must be 'a' or 'b'"),
-        ({"name": "x", "names": "a"}, r"'names' must be a list, as in \[a, b\]"),
+        ({"name": "x", "names": "a"}, r"'names' must be a list of texts such as \[a, b\]"),
         ({"name": "x", "names": [1]}, "'names' must be a list"),
         ({"name": "x", "count": 1.0}, "'count' must be a whole number or null, got 1.0"),
         ({"name": "x", "count": True}, "'count' must be a whole number or null, got True"),
