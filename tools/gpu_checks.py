@@ -4,11 +4,11 @@
     python tools/gpu_checks.py --out OUT --parts ceilings,attention --seconds 300
     python tools/gpu_checks.py --out OUT --tiny  # rehearses on a CPU
 
-Needs what the engine needs, and torch for the comparison; downloads nothing and reads no data: weights are
-random, in RoBERTa-base's and MiniLM's shapes, and examples have the mean length of MNLI (41 tokens). Every
-part is written to OUT/gpu-checks.json when it is done, so that a cut costs only the rest; a part that fails
-is a record of its error. Times are medians of synchronised calls and, as "queued", the time per call of ten
-that are sent off at once.
+Needs what the engine needs, and torch for the comparison; downloads nothing and reads no data: weights
+are random, in RoBERTa-base's and MiniLM's shapes, and examples have the mean length of MNLI (41 tokens).
+Every part is written to OUT/gpu-checks.json when it is done, so that a cut costs only the rest; a part
+that fails is a record of its error. Times are medians of synchronised calls and, as "queued", the time
+per call of ten that are sent off at once.
 """
 
 from __future__ import annotations
