@@ -190,6 +190,7 @@ class FakeRanking:
     failures: dict[str, str]
     calls: list[str] = field(default_factory=list)
     interrupt_after: int | None = None
+    at: list[str | None] = field(default_factory=list)
 
     def require(self, ref: ModelRef) -> None:
         """Is there, or not."""
@@ -205,11 +206,13 @@ class FakeRanking:
             if self.interrupt_after == len(self.calls):
                 raise KeyboardInterrupt
             self.calls.append(ref.label)
+            self.at.append(ref.at)
             if ref.label in self.failures:
                 emit([Outcome(ref, self.failures[ref.label])])
                 continue
             loaded: Any = type("Loaded", (), {})()
-            loaded.task, loaded.revision, loaded.tokenizer = packed, None, "its own"
+            loaded.task, loaded.tokenizer = packed, "its own"
+            loaded.revision = f"commit of {ref.label}"
             loaded.checkpoint = type("Checkpoint", (), {"fingerprint": f"weights {ref.label}"})()
             right = sum(map(ord, ref.label)) % len(task.test)
             heads = []
@@ -273,6 +276,19 @@ def fake(config: RankConfig, **changes: Any) -> tuple[Any, list[FakeRanking]]:
     """Returns a runner that makes up scores, and the rankings that it will have prepared."""
     runner = FakeRunner(changes)
     return runner, runner.made
+
+
+def test_a_branch_that_moves_does_not_change_a_ranking_that_goes_on(config: RankConfig) -> None:
+    config = replace(config, models=("org/a", "org/a@refs/pr/1"))
+    engine, made = fake(config)
+    rank(config, runner=engine)
+    assert made[0].at == [None, None, "refs/pr/1"]
+    known = ResultsDir(config.out_dir).resolution().revisions
+    assert known["org/a@refs/pr/1"] == "commit of org/a@refs/pr/1"
+    engine, again = fake(config)
+    rank(replace(config, learning_rates=(1e-2,)), runner=engine)
+    assert again[0].calls == made[0].calls == ["org/pt", "org/a", "org/a@refs/pr/1"]
+    assert again[0].at == [f"commit of {label}" for label in again[0].calls]
 
 
 def test_an_interrupted_ranking_is_finished_by_the_same_call(config: RankConfig) -> None:
