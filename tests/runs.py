@@ -9,7 +9,7 @@ from typing import Any
 from intertrain_jax.base import StopReason
 from intertrain_jax.config.experiment import ExperimentConfig, ModelConfig
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
-from intertrain_jax.records.results_dir import Resolution
+from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.runs import Record, RunResult
 
 TASKS = ("alpha", "beta", "gamma")

@@ -238,7 +238,7 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     from intertrain_jax.models.zoo import family_of
     from intertrain_jax.planning.plan import build_plan
     from intertrain_jax.planning.work import GridWork
-    from intertrain_jax.records.results_dir import Resolution
+    from intertrain_jax.records.resolution import Resolution
 
     prepare_process()
     task, checkpoint = encoded_task(work), load_checkpoint(work.model)

@@ -11,7 +11,7 @@ from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.records.results_dir import Resolution
+from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.runs import BaseRef, DataStamp, Record, RunKind, RunResult, run_id
 
 PRETRAINED = "PT"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,49 +14,15 @@ from typing import Any, Generic, TypeVar
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
 from intertrain_jax.config.files import load, to_yaml
-from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.ranking import RANK_FILE, RankConfig
-from intertrain_jax.config.refs import ModelRef, is_directory
 from intertrain_jax.config.strict import build, to_plain
 from intertrain_jax.records.probes import PROBES, ProbeRecord
+from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.runs import RUNS, Record
 from intertrain_jax.records.store import Store, write_atomic
 
 RESOLUTION_FILE = "resolution.json"
 _LOCK_FILE = ".lock"
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """What turns names into content; whatever is not known yet is None.
-
-    Attributes:
-        model_fingerprints: model's label → fingerprint of its weights and tokenizer.
-        data_fingerprints: task name → fingerprint of its data.
-        precision: "float32" or "bfloat16" where the protocol says "auto".
-        revisions: label of a model off the hub → the commit that was loaded at its first use, and is
-            kept to.
-    """
-
-    model_fingerprints: dict[str, str | None] = field(default_factory=dict)
-    data_fingerprints: dict[str, str | None] = field(default_factory=dict)
-    precision: Precision | None = None
-    revisions: dict[str, str] = field(default_factory=dict)
-
-    def pinned(self, ref: ModelRef) -> ModelRef:
-        """Returns a model with the commit of its first use."""
-        # What was on the hub may be a directory now.
-        commit = None if is_directory(ref.reference) else self.revisions.get(ref.label)
-        return replace(ref, commit=commit)
-
-    def with_(self, later: Resolution) -> Resolution:
-        """Returns what this one and a later one know; the later one counts where both do."""
-        return Resolution(
-            {**self.model_fingerprints, **later.model_fingerprints},
-            {**self.data_fingerprints, **later.data_fingerprints},
-            later.precision or self.precision,
-            {**self.revisions, **later.revisions},
-        )
 
 
 C = TypeVar("C", ExperimentConfig, RankConfig)
@@ -170,8 +136,11 @@ class ResultsDir:
             self._check_same(_EXPERIMENT, config)
         else:
             self._check_same(_RANKING, config)
-        if resolution is not None and self._owned():
-            self._check_same_content(self.resolution(), resolution)
+        difference = None if resolution is None else self.resolution().difference(resolution)
+        if difference is not None:
+            raise IntertrainError(
+                f"output directory {str(self.path)!r} belongs to another experiment: {difference}"
+            )
         place = self.path
         while not place.exists():
             place = place.parent
@@ -181,7 +150,14 @@ class ResultsDir:
     def write(
         self, config: ExperimentConfig | RankConfig, resolution: Resolution | None = None
     ) -> None:
-        """Makes the directory and writes down whose it is and what names were resolved to."""
+        """Writes down whose the directory is and what names were resolved to.
+
+        To be called while it is held by `exclusive`: what another process writes is not changed.
+
+        Raises:
+            IntertrainError: as of `check`; another process may have made it its own since.
+        """
+        self.check(config, resolution)
         owner = _EXPERIMENT if isinstance(config, ExperimentConfig) else _RANKING
         header = (
             f"# The {owner.noun} of this directory, defaults included."
@@ -202,11 +178,15 @@ class ResultsDir:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Holds the directory for this process; the system lets go of it when the process ends.
+        """Makes the directory and holds it for this process; the system lets go when that ends.
 
         Raises:
-            IntertrainError: another process holds it.
+            IntertrainError: another process holds it, or it cannot be made.
         """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(str(error)) from error
         try:
             import fcntl
         except ImportError:  # not a POSIX system: nothing to lock with
@@ -247,8 +227,9 @@ class ResultsDir:
             )
         if not self.path.is_dir() or self._owned():
             return
-        # A half-written file is what a kill in the first moment leaves; it is nobody's.
-        if any(not entry.name.endswith(".tmp") for entry in self.path.iterdir()):
+        # A lock or half-written file is what a kill in the first moment leaves; it is nobody's.
+        names = [entry.name for entry in self.path.iterdir()]
+        if any(name != _LOCK_FILE and not name.endswith(".tmp") for name in names):
             raise IntertrainError(
                 f"output directory {str(self.path)!r} must be empty or hold an experiment or a"
                 f" ranking, but it has neither {EXPERIMENT_FILE} nor {RANK_FILE}."
@@ -269,27 +250,6 @@ class ResultsDir:
                     f" {key!r} is {old[key]!r}, here it is {value!r}. Choose another --out, or make"
                     " them equal."
                 )
-
-    def _check_same_content(self, before: Resolution, now: Resolution) -> None:
-        """Compares what two resolutions know of the same models and tasks."""
-        changed: list[tuple[str, Mapping[str, str | None], Mapping[str, str | None]]] = [
-            ("model", before.model_fingerprints, now.model_fingerprints),
-            ("data of task", before.data_fingerprints, now.data_fingerprints),
-        ]
-        other = f"output directory {str(self.path)!r} belongs to another experiment:"
-        for noun, old, new in changed:
-            for name in old.keys() & new.keys():
-                if None not in (old[name], new[name]) and old[name] != new[name]:
-                    raise IntertrainError(
-                        f"{other} {noun} {name!r} has fingerprint {new[name]}, there it had"
-                        f" {old[name]}. Choose another --out, or restore what it was."
-                    )
-        if None not in (before.precision, now.precision) and before.precision != now.precision:
-            raise IntertrainError(
-                f"{other} 'protocol.precision' was resolved to {before.precision}, here it is"
-                f" {now.precision}. Choose another --out, or --set"
-                f" protocol.precision={before.precision} in a new one."
-            )
 
     def _unwritable(self, why: str) -> IntertrainError:
         return IntertrainError(

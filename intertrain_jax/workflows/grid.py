@@ -13,7 +13,8 @@ from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.work import Bases, GridWork
-from intertrain_jax.records.results_dir import Resolution, ResultsDir
+from intertrain_jax.records.resolution import Resolution
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Record, RunResult, Runs
 from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
@@ -78,8 +79,8 @@ def grid(
     prepared = prepare(config, runner, watcher)
     directory, plan = ResultsDir(config.out_dir), prepared.plan
     out, store = directory.path, directory.runs
-    directory.write(config, prepared.resolution)
     with directory.exclusive():
+        directory.write(config, prepared.resolution)
         before = _read(store, watcher)
         done, failed = done_and_failed(plan, before.by_key)
         if retry_failed:

@@ -27,7 +27,8 @@ from intertrain_jax.records.probes import (
     pack_answers,
     probe_id,
 )
-from intertrain_jax.records.results_dir import Resolution, ResultsDir
+from intertrain_jax.records.resolution import Resolution
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
 from intertrain_jax.records.store import Store
 from intertrain_jax.study.model_ranking import gain_correlations
@@ -113,9 +114,9 @@ def rank(
         run = runner.ranking(config, protocol, data, out, next(iter(known), None))
         if config.pretrained is not None and pending[0] == config.refs[0]:
             run.require(pending[0])
-    directory.write(config)
     done = None
     with directory.exclusive():
+        directory.write(config)
         watcher.say(
             f"{len(config.refs):,} models, {len(config.refs) - len(pending):,} done before,"
             f" {len(pending):,} to do"

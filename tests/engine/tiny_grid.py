@@ -25,7 +25,7 @@ from intertrain_jax.models.zoo import FAMILIES as MODELS
 from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.planning.plan import Plan, Run, build_plan
 from intertrain_jax.planning.work import GridWork
-from intertrain_jax.records.results_dir import Resolution
+from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.runs import RunResult
 
 # Every architecture that the engine carries: what its rules are tested over.

@@ -15,7 +15,8 @@ from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.planning.plan import PRETRAINED, Plan, Run, build_plan, record_of, sort_runs
 from intertrain_jax.records.probes import probe_id
-from intertrain_jax.records.results_dir import Resolution, ResultsDir
+from intertrain_jax.records.resolution import Resolution
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import RUNS
 from tests.runs import TASKS, make_config, make_plan, make_result
 

@@ -13,11 +13,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import DataConfig, ModelConfig
 from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.config.ranking import RankConfig
-from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.records.results_dir import (
-    Resolution,
-    ResultsDir,
-)
+from intertrain_jax.records.resolution import Resolution
+from intertrain_jax.records.results_dir import ResultsDir
 from tests.runs import make_config
 
 CONFIG = make_config(tasks=({"name": "own", "labels": ["a", "b"]},))
@@ -113,6 +110,7 @@ def test_a_directory_of_other_things_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_kill_in_the_first_moment_leaves_is_fine(tmp_path: Path) -> None:
     (tmp_path / ".experiment.yaml.77.tmp").write_text("name: ti", "utf-8")
+    (tmp_path / ".lock").touch()
     ResultsDir(tmp_path).check(CONFIG, RESOLUTION)
 
 
@@ -206,14 +204,24 @@ def test_the_pretrained_model_may_be_spelled_in_another_way(tmp_path: Path) -> N
         ResultsDir(tmp_path).check(replace(config, model=ModelConfig(spelling)))
 
 
-def test_a_branch_that_moves_changes_nothing(out: Path) -> None:
-    directory, main = ResultsDir(out), ModelRef("org/a", "main")
-    assert directory.resolution().pinned(main).at == "main"
-    directory.note(Resolution(revisions={"org/a@main": "c0ffee", str(out): "c1"}))
-    known = directory.resolution()
-    assert known.pinned(main).at == "c0ffee"
-    assert known.pinned(main) == main and known.pinned(main).label == "org/a@main"
-    assert known.pinned(ModelRef("org/a")).at is None
-    assert known.pinned(ModelRef(str(out))).at is None, "a directory has no revisions"
-    assert known.model_fingerprints == RESOLUTION.model_fingerprints
-    assert known.precision == "float32", "what is not said anew stays"
+def test_a_new_directory_can_be_held_before_anything_is_in_it(tmp_path: Path) -> None:
+    directory = ResultsDir(tmp_path / "a" / "b")
+    with directory.exclusive():
+        directory.write(CONFIG, RESOLUTION)
+    assert directory.experiment() == CONFIG
+
+
+def test_what_another_process_made_its_own_since_is_not_overwritten(tmp_path: Path) -> None:
+    ours, theirs = ResultsDir(tmp_path), ResultsDir(tmp_path)
+    ours.check(CONFIG)
+    theirs.write(replace(CONFIG, name="theirs"))
+    before = listing(tmp_path)
+    with pytest.raises(IntertrainError, match="belongs to another experiment: its 'name'"):
+        ours.write(CONFIG)
+    assert listing(tmp_path) == before
+
+
+def test_a_note_adds_to_what_is_known(out: Path) -> None:
+    directory = ResultsDir(out)
+    directory.note(Resolution(revisions={"org/a": "c0ffee"}))
+    assert directory.resolution() == replace(RESOLUTION, revisions={"org/a": "c0ffee"})
