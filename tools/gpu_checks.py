@@ -209,13 +209,6 @@ def attention_kernel(checks: Checks) -> None:
         drop = partial(bert.drop_attention, keys_RxQ=keys, positions_RxL=positions, rate=rate)
         return bert.attend(query, key, value, mask, heads, drop, scale=1.0)
 
-    def kernel(query: Any, key: Any, value: Any) -> Any:
-        interpret = checks.tiny
-        drop = (keys, rate)
-        return attention.attend_segments(
-            query, key, value, segments, positions, heads, drop, interpret
-        )
-
     def both(function: Any) -> tuple[Any, Any]:
         def pulled(query: Any, key: Any, value: Any) -> Any:
             return jax.vjp(function, query, key, value)[1](above)
@@ -223,7 +216,6 @@ def attention_kernel(checks: Checks) -> None:
         return jax.jit(lambda *x: function(*x)), jax.jit(lambda *x: pulled(*x))
 
     def measure(function: Any) -> tuple[list[Any], dict[str, Any]]:
-        jax.clear_caches()  # a variant is no argument of what is traced
         forward, gradients = both(function)
         found = [forward(*small), *gradients(*small)]
         return found, {
@@ -234,15 +226,18 @@ def attention_kernel(checks: Checks) -> None:
     small = tuple(0.3 * x for x in (query, key, value))
     expected, times = measure(xla)
     checks.note("attention_xla", times)
-    variants = [((64, 32), w, s) for w in (4, 8) for s in (1, 2, 3)] + [
-        ((32,), 4, 2),
-        ((32,), 2, 2),
-    ]
-    best = (float("inf"), variants[0])
-    for variant in variants[: 1 if checks.tiny else None]:
+    cuts = [(32, 2, 2), (32, 4, 2), *((64, w, s) for w in (4, 8) for s in (1, 2, 3))]
+    for tile, warps, stages in cuts[: 1 if checks.tiny else None]:
         if time.monotonic() > checks.until:
-            break
-        _use(variant)
+            return
+        cut = attention.Kernel(tile, warps, stages, interpret=checks.tiny)
+
+        def kernel(query: Any, key: Any, value: Any, cut: Any = cut) -> Any:
+            drop = (keys, rate)
+            return attention.attend_segments(
+                query, key, value, segments, positions, heads, drop, cut
+            )
+
         found, times = measure(kernel)
         apart = [
             float(
@@ -251,18 +246,8 @@ def attention_kernel(checks: Checks) -> None:
             )
             for a, b in zip(found, expected, strict=True)
         ]
-        tiles, warps, stages = variant
-        name = f"attention_kernel_tile{tiles[0]}_warps{warps}_stages{stages}"
+        name = f"attention_kernel_tile{tile}_warps{warps}_stages{stages}"
         checks.note(name, {**times, "relative_difference": apart})
-        best = min(best, (times["all"]["queued_ms"], variant))
-    _use(best[1])
-    checks.note("attention_best", best[1])
-
-
-def _use(variant: tuple[tuple[int, ...], int, int]) -> None:
-    """Sets tiles, warps and stages of the kernel from here on."""
-    attention.TILES, warps, attention.STAGES = variant
-    attention.WARPS = {"forward": warps, "backward": warps}
 
 
 def micro_steps(checks: Checks) -> None:

@@ -7,6 +7,7 @@ of queries and keys that share no segment are skipped, as segments lie in their 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,13 +18,30 @@ from jax.experimental import pallas as pl
 
 from intertrain_jax.models.layers import FEATURE_STRIDE, HEAD_STRIDE, Array, mix_bits
 
-# Queries and keys of a tile: matrix units take no fewer than 16, and a small one shares fewer segments.
-TILES = (32,)
 _HEAD_SIZES = (16, 32, 64, 128)
-# Warps of a program and stages of its loop: of eight variants the best on an H100 (tools/gpu_checks.sh).
-# Forward and backward take 0.20 ms for 48 rows of 256 tokens and 12 heads of 64, XLA's attention 0.80.
-WARPS = {"forward": 2, "backward": 2}
-STAGES = 2
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How the kernel is cut and compiled; the defaults are the best of eight on an H100.
+
+    Forward and backward take 0.20 ms there for 48 rows of 256 tokens and 12 heads of 64, XLA's attention
+    0.80 (tools/gpu_checks.sh).
+
+    Attributes:
+        tile: queries and keys of a tile; a small one shares fewer segments, below 16 there is none.
+        warps: of a program.
+        stages: of its loop.
+        interpret: compute it on any backend, for tests.
+    """
+
+    tile: int = 32
+    warps: int = 2
+    stages: int = 2
+    interpret: bool = False
+
+
+FASTEST = Kernel()
 # Padding comes after every segment, so that segments of a row never fall.
 _PADDING = np.int32(1 << 30)
 _MASKED = -1e9
@@ -34,7 +52,7 @@ def kernel_fits(length: int, head_size: int, dtype: Any) -> bool:
 
     Only in bfloat16: in float32 the matrix units would round to TF32.
     """
-    fits = head_size in _HEAD_SIZES and any(length % tile == 0 for tile in TILES)
+    fits = head_size in _HEAD_SIZES and length % FASTEST.tile == 0
     return fits and dtype == jnp.bfloat16 and jax.default_backend() == "gpu"
 
 
@@ -46,7 +64,7 @@ def attend_segments(
     positions_RxL: Array,
     num_heads: int,
     drop: tuple[Array, Array] | None,
-    interpret: bool = False,
+    kernel: Kernel = FASTEST,
 ) -> Array:
     """Softmax attention inside segments; returns [R, L, D].
 
@@ -58,7 +76,7 @@ def attend_segments(
         positions_RxL: int32, position in the segment.
         num_heads: H.
         drop: keys [R, L] of the queries' attention dropout, and its rate; None for none.
-        interpret: compute the kernel on any backend, for tests.
+        kernel: how it is cut; L is a multiple of its tile.
     """
     order_RxL = jnp.where(segments_RxL < 0, _PADDING, segments_RxL)
     if drop is None:
@@ -66,27 +84,27 @@ def attend_segments(
     keys_RxL, rate = drop
     counters_RxL = positions_RxL.astype(jnp.uint32) * jnp.uint32(FEATURE_STRIDE)
     facts = (order_RxL, counters_RxL, keys_RxL, jnp.asarray(rate, jnp.float32).reshape(1))
-    return _attend(query_RxLxD, key_RxLxD, value_RxLxD, facts, num_heads, interpret)
+    return _attend(query_RxLxD, key_RxLxD, value_RxLxD, facts, num_heads, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(4, 5))
 def _attend(
-    query: Array, key: Array, value: Array, facts: Any, heads: int, interpret: bool
+    query: Array, key: Array, value: Array, facts: Any, heads: int, kernel: Kernel
 ) -> Array:
-    return _forward(query, key, value, facts, heads, interpret)[0]
+    return _forward(query, key, value, facts, heads, kernel)[0]
 
 
-def _keep(query, key, value, facts, heads, interpret):  # type: ignore[no-untyped-def]  # custom_vjp's own convention
-    out, norm = _forward(query, key, value, facts, heads, interpret)
+def _keep(query, key, value, facts, heads, kernel):  # type: ignore[no-untyped-def]  # custom_vjp's own convention
+    out, norm = _forward(query, key, value, facts, heads, kernel)
     return out, (query, key, value, facts, out, norm)
 
 
-def _pull(heads, interpret, kept, gradient):  # type: ignore[no-untyped-def]
+def _pull(heads, kernel, kept, gradient):  # type: ignore[no-untyped-def]
     query, key, value, facts, out, norm_RxHxL = kept
-    rows, length, width = query.shape
+    rows, length, _ = query.shape
     product = gradient.astype(jnp.float32) * out.astype(jnp.float32)
     delta_RxHxL = product.reshape(rows, length, heads, -1).sum(-1).transpose(0, 2, 1)
-    spec = _Specs(rows, length, width, heads, interpret)
+    spec = _Specs(query.shape, heads, kernel)
     bounds = _bounds(facts[0], spec.tile)
     of_tile, whole = spec.of_tile, spec.whole
     shape = jax.ShapeDtypeStruct(query.shape, query.dtype)
@@ -95,7 +113,6 @@ def _pull(heads, interpret, kept, gradient):  # type: ignore[no-untyped-def]
         [of_tile, whole, whole, of_tile, spec.norm, spec.norm, *spec.facts("query"), spec.bounds],
         [of_tile],
         [shape],
-        "backward",
     )(query, key, value, gradient, norm_RxHxL, delta_RxHxL, *_of(facts), bounds)[0]
     d_key, d_value = spec.call(
         _key_kernel,
@@ -106,7 +123,6 @@ def _pull(heads, interpret, kept, gradient):  # type: ignore[no-untyped-def]
         ],
         [of_tile, of_tile],
         [shape, shape],
-        "backward",
     )(query, key, value, gradient, norm_RxHxL, delta_RxHxL, *_of(facts), bounds)
     return d_query, d_key, d_value, None
 
@@ -121,11 +137,11 @@ def _of(facts: Any) -> tuple[Array, ...]:
 
 
 def _forward(
-    query: Array, key: Array, value: Array, facts: Any, heads: int, interpret: bool
+    query: Array, key: Array, value: Array, facts: Any, heads: int, kernel: Kernel
 ) -> tuple[Array, Array]:
     """Returns the output [R, L, D], and the logarithm of the softmax's sum [R, H, L]."""
-    rows, length, width = query.shape
-    spec = _Specs(rows, length, width, heads, interpret)
+    rows, length, _ = query.shape
+    spec = _Specs(query.shape, heads, kernel)
     out, norm = spec.call(
         _forward_kernel,
         [spec.of_tile, spec.whole, spec.whole, *spec.facts("query"), spec.bounds],
@@ -134,7 +150,6 @@ def _forward(
             jax.ShapeDtypeStruct(query.shape, query.dtype),
             jax.ShapeDtypeStruct((rows, heads, length), jnp.float32),
         ],
-        "forward",
     )(query, key, value, *_of(facts), _bounds(facts[0], spec.tile))
     return out, norm
 
@@ -150,11 +165,11 @@ def _bounds(order_RxL: Array, tile: int) -> Array:
 class _Specs:
     """How arrays are cut: a program has one row, one head, and one tile of queries or keys."""
 
-    def __init__(self, rows: int, length: int, width: int, heads: int, interpret: bool) -> None:
+    def __init__(self, shape: tuple[int, ...], heads: int, kernel: Kernel) -> None:
+        rows, length, width = shape
         size = width // heads
-        self.tile = next(tile for tile in TILES if length % tile == 0)
+        self._kernel, self.tile = kernel, kernel.tile
         self.grid = (rows, heads, length // self.tile)
-        self.interpret = interpret
         self.of_tile = pl.BlockSpec((None, self.tile, size), lambda r, h, i: (r, i, h))
         self.whole = pl.BlockSpec((None, length, size), lambda r, h, i: (r, 0, h))
         self.norm = pl.BlockSpec((None, None, self.tile), lambda r, h, i: (r, h, i))
@@ -171,19 +186,17 @@ class _Specs:
             return [mine, others, others, mine, self._rate]
         return [others, mine, mine, others, self._rate]
 
-    def call(
-        self, kernel: Any, inputs: list[Any], outputs: list[Any], shapes: list[Any], part: str
-    ) -> Any:
+    def call(self, body: Any, inputs: list[Any], outputs: list[Any], shapes: list[Any]) -> Any:
         """Returns the compiled kernel."""
-        options: dict[str, Any] = {"interpret": self.interpret}
-        if not self.interpret:
+        options: dict[str, Any] = {"interpret": self._kernel.interpret}
+        if not self._kernel.interpret:
             from jax.experimental.pallas import triton
 
             options["compiler_params"] = triton.CompilerParams(
-                num_warps=WARPS[part], num_stages=STAGES
+                num_warps=self._kernel.warps, num_stages=self._kernel.stages
             )
         return pl.pallas_call(
-            partial(kernel, tile=self.tile),
+            partial(body, tile=self.tile),
             grid=self.grid,
             in_specs=inputs,
             out_specs=outputs,
