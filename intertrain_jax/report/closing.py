@@ -11,6 +11,11 @@ from intertrain_jax.report.canvas import short
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
+from intertrain_jax.study.statistics.loss import LOSS
+from intertrain_jax.study.statistics.probe_gain import PROBE_GAIN
+from intertrain_jax.study.statistics.ranks import RANKS
+from intertrain_jax.study.statistics.regression import REGRESSION
+from intertrain_jax.study.statistics.significance import SIGNIFICANCE
 
 _PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
 # More names than this are counted instead.
@@ -58,7 +63,7 @@ def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
 def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
     """Returns what a leaderboard has beside the five lines: probe, losses, and rows left out."""
     lines = []
-    for probe in result.probe:
+    for probe in PROBE_GAIN.of(result) or ():
         lines.append(
             (
                 "probe and gain",
@@ -66,7 +71,7 @@ def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
                 f" {correlated(probe.spearman)}; n = {probe.pearson.n}",
             )
         )
-    for named in result.losses:
+    for named in LOSS.of(result) or ():
         loss = named.loss
         lines.append(
             (
@@ -91,7 +96,7 @@ def _best(result: Result) -> str:
     if not len(known):
         return "none: no base model has a gain"
     best = known.iloc[0]
-    over = "seeds" if result.draws is not None else "targets"
+    over = "seeds" if "average_gain_draws" in result.statistics else "targets"
     text = f"{short(best['base'])}: average gain {best['average']:+.2f}"
     if np.isfinite(best["low"]):
         text += f" {_interval(best['low'], best['high'], 2)} over {over}"
@@ -103,7 +108,7 @@ def _best(result: Result) -> str:
 
 
 def _significant(result: Result) -> str:
-    found = result.significance
+    found = SIGNIFICANCE.of(result)
     if found is None:
         return f"not known: {_lower(result.not_computed['significance'])}"
     two_std, adjusted = (
@@ -118,9 +123,10 @@ def _significant(result: Result) -> str:
 
 
 def _ranking(result: Result) -> str:
-    if result.ranks is None:
+    ranks = RANKS.of(result)
+    if ranks is None:
         return f"undecided: {_lower(result.not_computed['ranks'])}"
-    table, basis = result.ranks.table, result.ranks.basis
+    table, basis = ranks.table, ranks.basis
     first = [model.base for model in table.models if 1 in model.groups]
     if len(first) == len(table.models):
         return f"undecided over {basis}: none of the {len(first)} can be told apart from the first"
@@ -133,10 +139,10 @@ def _ranking(result: Result) -> str:
 
 
 def _structure(result: Result) -> str:
-    by_kind = {found.kind: found for found in result.regressions}
-    if "bilinear" not in by_kind:
+    regressions = REGRESSION.of(result)
+    if regressions is None:
         return f"not known: {_lower(result.not_computed['regression'])}"
-    found = by_kind["bilinear"]
+    found = regressions.bilinear
     worse = found.held_out_mse > found.held_out_variance
     return (
         f"(base + target)·sensitivity leaves a squared error of {found.mse:.3g} of"

@@ -20,7 +20,7 @@ from intertrain_jax.report.canvas import (
     short,
 )
 from intertrain_jax.stats.lines import Line, predict
-from intertrain_jax.study.curves import NamedCurve
+from intertrain_jax.study.statistics.size_curves import NamedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,6 +16,11 @@ from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.stats.lines import Line
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
+from intertrain_jax.study.statistics.probe_gain import PROBE_GAIN
+from intertrain_jax.study.statistics.ranks import RANKS
+from intertrain_jax.study.statistics.regression import REGRESSION
+from intertrain_jax.study.statistics.size_curves import SIZE_CURVES
+from intertrain_jax.study.statistics.source_scores import SOURCE_SCORES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -193,19 +198,21 @@ def _of(result: Result) -> str:
 
 
 def _ranks(result: Result) -> Figure | None:
-    if result.ranks is None:
+    ranks = RANKS.of(result)
+    if ranks is None:
         return None
-    basis = result.ranks.basis
-    over = "seeds" if result.draws is not None else "targets"
+    basis = ranks.basis
+    over = "seeds" if "average_gain_draws" in result.statistics else "targets"
     below = f"{result.study.name}: {_PERCENT} intervals over {basis}."
     return points.draw_ranks("Average gain and rank", below, result.models(), over)
 
 
 def _probe(result: Result) -> Figure | None:
     """Fig. 2."""
-    if not result.probe:
+    probes = PROBE_GAIN.of(result)
+    if not probes:
         return None
-    found, models = result.probe[0], result.models()
+    found, models = probes[0], result.models()
     return points.draw_probe(
         "Linear probe against average gain",
         _correlated(found.pearson, found.spearman, found.line),
@@ -218,10 +225,10 @@ def _probe(result: Result) -> Figure | None:
 
 
 def _residuals(result: Result) -> Figure | None:
-    fit = result.bilinear
-    if fit is None:
+    found = REGRESSION.of(result)
+    if found is None:
         return None
-    of = next(r for r in result.regressions if r.kind == "bilinear")
+    fit, of = found.fit, found.bilinear
     below = (
         f"(b + t)·t': mean squared error {of.mse:.3g}, of shuffled gains {of.shuffled_mean:.3g}"
         f" ±{of.shuffled_std:.2g}, of a constant {of.variance:.3g}; on cells held out"
@@ -234,7 +241,7 @@ def _residuals(result: Result) -> Figure | None:
 
 
 def _sizes(result: Result) -> Figure | None:
-    if not result.size_effects:
+    if "size_effects" not in result.statistics:
         return None
     gains, sizes = result.study.gains.mean, result.study.train_sizes
     panels = {
@@ -254,7 +261,7 @@ def _sizes(result: Result) -> Figure | None:
 
 def _curves(result: Result, varied: str) -> Figure | None:
     """Fig. 3, 4 and 8 to 10."""
-    curves = [curve for curve in result.curves if curve.varied == varied]
+    curves = [curve for curve in SIZE_CURVES.of(result) or () if curve.varied == varied]
     if not curves:
         return None
     titles = {
@@ -269,7 +276,7 @@ def _curves(result: Result, varied: str) -> Figure | None:
 
 def _source_scores(result: Result) -> Figure | None:
     """Fig. 11."""
-    found = result.source_scores
+    found = SOURCE_SCORES.of(result)
     if found is None:
         return None
     rows = found.points[found.points["base"].isin(list(found.sources))]

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from intertrain_jax.base import nearest
 from intertrain_jax.records.runs import Record
-from intertrain_jax.stats.averages import AverageGains, How, MaxGain, Significance
-from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
-from intertrain_jax.stats.groups import Anova, GroupMean
-from intertrain_jax.stats.lines import Line
-from intertrain_jax.stats.noise import AverageDraws, GainIntervals, NoiseModel
-from intertrain_jax.stats.ranking import Loss, RankTable
-from intertrain_jax.stats.regress import Regression, Regressor
-from intertrain_jax.stats.sensitivity import Architectures, Sensitivity
-from intertrain_jax.stats.sizes import SizeEffect
-from intertrain_jax.stats.symmetry import Symmetry
-from intertrain_jax.study.curves import NamedCurve
+from intertrain_jax.stats.averages import AverageGains, How
+from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.study.inputs import Study
-from intertrain_jax.study.source_scores import SourceScores
+from intertrain_jax.study.statistics.average_gain import AVERAGE_GAIN
+from intertrain_jax.study.statistics.average_gain_draws import AVERAGE_GAIN_DRAWS
+from intertrain_jax.study.statistics.ranks import RANKS
 
 
 @dataclass(frozen=True)
@@ -44,94 +40,61 @@ class Options:
     sizes: Sequence[Mapping[str, Record]] = ()
 
 
-@dataclass(frozen=True)
-class ProbeGain:
-    """Linear probe against average gain (§4.2, Fig. 2 of the paper).
+class Statistics(Mapping[str, Any]):
+    """The statistics of a result by name; one that was not computed says why not.
 
-    Attributes:
-        models: which rows.
-        pearson, spearman: correlations.
-        line: average gain = slope · probe + intercept.
+    Args:
+        values: name → value.
+        reasons: name → why it was not computed.
     """
 
-    models: str
-    pearson: Correlation
-    spearman: Correlation
-    line: Line
+    def __init__(self, values: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
+        self._values, self._reasons = values, reasons
 
+    def __getitem__(self, name: str) -> Any:
+        """Returns a statistic; what it holds is described by its class."""
+        if name in self._values:
+            return self._values[name]
+        if name in self._reasons:
+            raise KeyError(f"{name!r} was not computed: {self._reasons[name]}")
+        raise KeyError(f"there is no statistic {name!r}.{nearest(name, self._values)}")
 
-@dataclass(frozen=True)
-class Ranking:
-    """Ranks by average gain.
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
-    Attributes:
-        basis: what the uncertainty is of: "seeds" (the same targets again) or "targets" (other targets
-            like these, by bootstrap), where nothing is known of seeds.
-        table: the ranks.
-        averages: draws that they rest on.
-    """
+    def __len__(self) -> int:
+        return len(self._values)
 
-    basis: str
-    table: RankTable
-    averages: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class NamedLoss:
-    """A loss and the ranking that it is of: "probe", "average" or "average of other targets"."""
-
-    ranking: str
-    loss: Loss
+    def __repr__(self) -> str:
+        """Names what there is."""
+        return f"Statistics({', '.join(self._values)})"
 
 
 @dataclass(frozen=True)
 class Result:
-    """Every statistic of a study; None, or empty, where it was not computed.
+    """Every statistic of a study.
 
     Attributes:
         study: what was analysed.
-        averages: average gains.
-        max_gain: of every target.
-        significance: counts.
-        noise: variances over seeds.
-        intervals: of gains, from seeds.
-        intervals_unseen: of gains on unseen examples: seeds and sampling of the test set.
-        draws: of average gains, from seeds.
-        ranks: by average gain.
-        sensitivity: of targets.
-        losses: what the top-ranked models lose.
-        probe: against average gain; for a leaderboard without and with the suspicious rows.
-        group_means, anova: by group.
-        regressions, bilinear: the regressors, and the bilinear fit.
-        symmetry: of the square part.
-        size_effects, curves: of train sizes.
-        source_scores: source score against average score.
-        architectures: two studies compared.
-        not_computed: name of a statistic → why not.
+        values: name of a statistic → its value; those that were not computed are left out.
+        not_computed: name of a statistic, or of a part of one → why not.
     """
 
     study: Study
-    averages: AverageGains
-    max_gain: tuple[MaxGain, ...]
-    significance: Significance | None = None
-    noise: NoiseModel | None = None
-    intervals: GainIntervals | None = None
-    intervals_unseen: GainIntervals | None = None
-    draws: AverageDraws | None = None
-    ranks: Ranking | None = None
-    sensitivity: Sensitivity | None = None
-    losses: tuple[NamedLoss, ...] = ()
-    probe: tuple[ProbeGain, ...] = ()
-    group_means: tuple[GroupMean, ...] = ()
-    anova: tuple[Anova, ...] = ()
-    regressions: tuple[Regression, ...] = ()
-    bilinear: Regressor | None = None
-    symmetry: Symmetry | None = None
-    size_effects: tuple[SizeEffect, ...] = ()
-    curves: tuple[NamedCurve, ...] = ()
-    source_scores: SourceScores | None = None
-    architectures: Architectures | None = None
+    values: Mapping[str, Any]
     not_computed: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Statistics by name, such as "sensitivity", whose values have their parts as attributes."""
+        return Statistics(self.values, self.not_computed)
+
+    @property
+    def averages(self) -> AverageGains:
+        """Average gains, which every study has."""
+        found = AVERAGE_GAIN.of(self)
+        assert found is not None
+        return found
 
     def models(self) -> pd.DataFrame:
         """Returns one row per base model, best average first, for people to read.
@@ -144,13 +107,14 @@ class Result:
             m.base: {"average": m.gain, "low": m.low, "high": m.high, "cells": m.n}
             for m in self.averages.models
         }
+        draws, found = AVERAGE_GAIN_DRAWS.of(self), RANKS.of(self)
         table = pd.DataFrame.from_dict(rows, orient="index")
-        if self.draws is not None:
-            error = np.hypot(self.draws.error, self.draws.shared_error)
+        if draws is not None:
+            error = np.hypot(draws.error, draws.shared_error)
             half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)) * error
-            table["low"], table["high"] = self.draws.estimate - half, self.draws.estimate + half
+            table["low"], table["high"] = draws.estimate - half, draws.estimate + half
         table["probe"] = self.study.probe.reindex(table.index).astype(float)
-        ranks = {} if self.ranks is None else {m.base: m for m in self.ranks.table.models}
+        ranks = {} if found is None else {m.base: m for m in found.table.models}
         for column, name in _RANKS.items():
             table[column] = [getattr(ranks[b], name) if b in ranks else np.nan for b in table.index]
         table["groups"] = [

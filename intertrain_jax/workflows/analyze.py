@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.ranking import RANKING_FILE
 from intertrain_jax.planning.plan import PRETRAINED
 from intertrain_jax.readers.csv import RUN_COLUMNS, Frame, Source, read_csv
@@ -29,7 +29,7 @@ from intertrain_jax.study.inputs import (
     study_of_leaderboard,
 )
 from intertrain_jax.study.pairs import PairsResult, analyse_pairs, read_pairs
-from intertrain_jax.study.result import Options, Result
+from intertrain_jax.study.result import Options, Result, Statistics
 from intertrain_jax.study.summary import summarise
 from intertrain_jax.workflows.results import GridResult, RankResult, read_finished
 from intertrain_jax.workflows.studies import published_sizes, task_groups
@@ -50,33 +50,6 @@ class Choices(TypedDict, total=False):
     averages: How | None
     representative: str | None
     keep_suspicious: bool
-
-
-class Statistics(Mapping[str, Any]):
-    """The statistics of a result by name; one that was not computed says why not."""
-
-    def __init__(self, result: Result) -> None:
-        values = {field.name: getattr(result, field.name) for field in fields(result)}
-        self._values = {
-            name: value
-            for name, value in values.items()
-            if name not in ("study", "not_computed") and value is not None and value != ()
-        }
-        self._why = result.not_computed
-
-    def __getitem__(self, name: str) -> Any:
-        """Returns a statistic; what it holds is described by its class."""
-        if name in self._values:
-            return self._values[name]
-        if name in self._why:
-            raise KeyError(f"{name!r} was not computed: {self._why[name]}")
-        raise KeyError(f"there is no statistic {name!r}.{nearest(name, self._values)}")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,10 +74,10 @@ class StudyResult:
         """Mean gains in points: rows base models, columns targets."""
         return self.result.study.gains.mean
 
-    @cached_property
+    @property
     def statistics(self) -> Statistics:
         """Statistics by name, such as "sensitivity", whose values have their parts as attributes."""
-        return Statistics(self.result)
+        return self.result.statistics
 
     @property
     def not_computed(self) -> Mapping[str, str]:

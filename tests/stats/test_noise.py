@@ -18,7 +18,7 @@ from intertrain_jax.stats.noise import (
     gain_intervals,
     sampling_errors,
 )
-from intertrain_jax.stats.ranking import rank_table
+from intertrain_jax.stats.ranks import rank_table
 
 STD = np.array([0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 4.0])
 TARGETS = [f"t{j}" for j in range(len(STD))]

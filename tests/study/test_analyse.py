@@ -15,7 +15,8 @@ from intertrain_jax.stats.averages import average_gains
 from intertrain_jax.study.analyse import analyse_study
 from intertrain_jax.study.inputs import Study, single_scores
 from intertrain_jax.study.result import Options, Result
-from intertrain_jax.study.summary import DEFINITIONS, summarise
+from intertrain_jax.study.statistics import STATISTICS
+from intertrain_jax.study.summary import summarise
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
 GROUPS = {"one": ("a", "b", "c"), "two": ("d", "e")}
@@ -45,7 +46,7 @@ def check_complete(result: Result) -> None:
     """Every statistic is there or has a reason, and the summary is finite JSON."""
     summary = summarise(result)
     json.loads(json.dumps(summary, allow_nan=False))
-    for name in DEFINITIONS:
+    for name in STATISTICS:
         computed = summary["statistics"].get(name)
         for part in PARTS.get(name, [name]):
             there = computed is not None and (
@@ -111,15 +112,14 @@ def test_the_best_model_is_found_with_its_probability(tmp_path: Path) -> None:
     result = analyse_study(study_of(planted_scores(), tmp_path))
     models = result.models()
     assert list(models["base"]) == ["m0", "m1", "m2", "m3", "m4"]
-    assert result.ranks is not None and result.ranks.basis == "seeds"
+    assert result.statistics["ranks"].basis == "seeds"
     assert models.loc[0, "best"] > 0.95
     assert (models["low"] < models["average"]).all() and (models["average"] < models["high"]).all()
     # One point apart, with an error of about 0.1: all are told apart, and the truth is inside.
     truth = np.array([6.0, 5.0, 4.0, 3.0, 2.0])
     assert ((models["low"] < truth) & (truth < models["high"])).sum() >= 4
-    assert result.ranks.table.groups == 5
-    assert result.sensitivity is not None
-    assert result.sensitivity.representative == "m0"
+    assert result.statistics["ranks"].table.groups == 5
+    assert result.statistics["sensitivity"].representative == "m0"
 
 
 def test_missing_cells_are_not_averaged_over_other_targets(tmp_path: Path) -> None:
@@ -146,12 +146,12 @@ def test_ranks_without_seeds_are_uncertain_by_targets() -> None:
     gains.loc["m2"] = gains.loc["m1"] + np.random.default_rng(5).standard_normal(40)
     gains.loc["m2"] -= (gains.loc["m2"] - gains.loc["m1"]).mean() - 0.01
     result = analyse_study(matrix_study(gains))
-    assert result.ranks is not None and result.ranks.basis == "targets"
+    assert result.statistics["ranks"].basis == "targets"
     best = result.models().set_index("base")
     assert best.loc["m0", "best"] == 1.0
     assert best.loc["m0", "groups"] == "1"
     assert set(best.loc["m1", "groups"].split()) & set(best.loc["m2", "groups"].split())
-    drawn = result.ranks.averages
+    drawn = result.statistics["ranks"].averages
     expected = average_gains(gains, "common").series()
     np.testing.assert_allclose(drawn.mean(), expected[drawn.columns], atol=0.02)
     # Differences of two models have the standard error of their paired differences.
@@ -162,10 +162,12 @@ def test_ranks_without_seeds_are_uncertain_by_targets() -> None:
 
 def test_mnli_represents_where_it_is_there() -> None:
     gains = random_gains(4, 6).rename(index={"m2": "MNLI"})
-    found = analyse_study(matrix_study(gains)).sensitivity
-    assert found is not None and found.representative == "MNLI"
-    found = analyse_study(matrix_study(gains), Options(representative="m1")).sensitivity
-    assert found is not None and found.representative == "m1"
+    found = analyse_study(matrix_study(gains)).statistics["sensitivity"]
+    assert found.representative == "MNLI"
+    found = analyse_study(matrix_study(gains), Options(representative="m1")).statistics[
+        "sensitivity"
+    ]
+    assert found.representative == "m1"
     with pytest.raises(IntertrainError, match="--representative must be a base model"):
         analyse_study(matrix_study(gains), Options(representative="mnil"))
 
@@ -174,7 +176,7 @@ def test_the_probe_is_joined_by_name_not_by_place() -> None:
     gains = random_gains(12, 30)
     probe = gains.mean(axis=1) * 4 + 50
     study = replace(matrix_study(gains), probe=probe.sample(frac=1.0, random_state=3))
-    (found,) = analyse_study(study).probe
+    (found,) = analyse_study(study).statistics["probe_gain"]
     assert found.pearson.value == pytest.approx(1.0)
     assert found.line.slope == pytest.approx(0.25)
     assert found.pearson.n == 12
@@ -193,7 +195,7 @@ def test_suspicious_rows_are_in_the_second_correlation() -> None:
     study = replace(
         matrix_study(gains), probe=average * 4 + 50, kind="leaderboard", with_suspicious=everything
     )
-    without, with_them = analyse_study(study).probe
+    without, with_them = analyse_study(study).statistics["probe_gain"]
     assert (without.pearson.n, with_them.pearson.n) == (12, 13)
     assert without.pearson.value == pytest.approx(1.0)
     assert with_them.pearson.value < 0.0
@@ -207,11 +209,11 @@ def test_the_same_study_gives_the_same_numbers() -> None:
 def test_a_second_architecture_is_joined_by_name() -> None:
     gains = random_gains(5, 6)
     other = matrix_study(gains.iloc[::-1, ::-1] * 2.0)
-    found = analyse_study(matrix_study(gains), Options(other=other)).architectures
-    assert found is not None
+    found = analyse_study(matrix_study(gains), Options(other=other)).statistics["architectures"]
     assert found.max_gain_pearson.value == pytest.approx(1.0)
     assert found.base_pearson.n == 5
     stranger = matrix_study(gains.rename(columns=lambda name: f"other {name}"))
     result = analyse_study(matrix_study(gains), Options(other=stranger))
-    assert result.architectures is None
+    with pytest.raises(KeyError, match="was not computed: Only 0 targets"):
+        result.statistics["architectures"]
     assert result.not_computed["architectures"].startswith("Only 0 targets are common")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from scipy import stats
@@ -12,6 +13,11 @@ from scipy import stats
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.correlation import Correlation, correlation, fisher_interval
+from intertrain_jax.study.statistics.statistic import NULL_CORRELATIONS, Context, Statistic
+from intertrain_jax.study.table import Table
+
+if TYPE_CHECKING:
+    from intertrain_jax.study.result import Result
 
 
 @dataclass(frozen=True)
@@ -94,3 +100,44 @@ def _within(points: pd.DataFrame, sources: int) -> Correlation:
     t = value * sqrt((n - 2) / max(1.0 - value**2, 1e-300))
     low, high = fisher_interval(value, n, "pearson") if n > 3 else (nan, nan)
     return Correlation("pearson", n, value, 2.0 * float(stats.t.sf(abs(t), n - 2)), low, high)
+
+
+def _needs(context: Context) -> str | None:
+    if context.study.runs is None or not context.study.records:
+        return "Scores of source runs are known of results directories only."
+    if not context.study.sources:
+        return "No base model of the study comes from a source run."
+    return None
+
+
+def _compute(context: Context) -> SourceScores:
+    study = context.study
+    assert study.runs is not None
+    return source_scores(study.runs, study.records, study.sources)
+
+
+def _tables(result: Result) -> list[Table]:
+    found = SOURCE_SCORES.of(result)
+    return [
+        Table(
+            "source_scores",
+            "Source models: score on their own task and on the targets (Fig. 11)",
+            "Percent; the average is over the other targets.",
+            pd.DataFrame() if found is None else found.points,
+        )
+    ]
+
+
+SOURCE_SCORES: Statistic[SourceScores] = Statistic(
+    name="source_scores",
+    definition=(
+        "Correlation of source models' score on their own task with their average score on the other"
+        " targets, within sources; n is the number of source models less that of sources, plus one."
+        + NULL_CORRELATIONS
+    ),
+    source="paper, section 6.2, Fig. 11",
+    compute=_compute,
+    needs=_needs,
+    tables=_tables,
+    correlations=lambda found: [("source score and average score, within sources", found.within)],
+)

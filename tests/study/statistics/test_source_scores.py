@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.records.runs import Record
-from intertrain_jax.study.source_scores import source_scores
+from intertrain_jax.study.statistics.source_scores import source_scores
 from tests.runs import make_config, make_plan, make_record
 from tests.stats.studies import sized_store
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.sizes import SizeCurve, size_curve
+from intertrain_jax.study.statistics.statistic import Context, Statistic
+from intertrain_jax.study.table import PERCENT, Table
+
+if TYPE_CHECKING:
+    from intertrain_jax.study.result import Result
 
 Varied = Literal["target", "source", "both"]
 # Who has a curve, whose size is the same along it, and whose size it runs over.
@@ -108,3 +114,45 @@ def _curve(rows: pd.DataFrame, varied: Varied, name: str, fixed: int | None) -> 
     named = rows.rename(columns={size: "size", unit: "unit"})
     curve = size_curve(named[["size", "unit", "gain"]])
     return NamedCurve(varied, str(rows[name].iloc[0]), fixed, curve)
+
+
+def _needs(context: Context) -> str | None:
+    if context.study.records:
+        return None
+    return "Train sizes of runs are known of results directories only."
+
+
+def _compute(context: Context) -> tuple[NamedCurve, ...]:
+    curves = size_curves(sized_gains([context.study.records, *context.options.sizes]))
+    if not curves:
+        raise IntertrainError(
+            "The runs have one train size only. Give results at other sizes with --sizes."
+        )
+    return curves
+
+
+def _tables(result: Result) -> list[Table]:
+    rows = [
+        {"varied": c.varied, "name": c.name, "fixed_size": c.fixed, **asdict(point)}
+        for c in SIZE_CURVES.of(result) or ()
+        for point in c.curve.points
+    ]
+    return [
+        Table(
+            "size_curves",
+            "Gain at several train sizes (Fig. 3, 4, 8 to 10)",
+            f"Mean gain in points over n units, interval at {PERCENT} by Student's t.",
+            pd.DataFrame(rows),
+        )
+    ]
+
+
+SIZE_CURVES: Statistic[tuple[NamedCurve, ...]] = Statistic(
+    name="size_curves",
+    definition="Mean gain at several train sizes, over the same units at every size.",
+    source="paper, Fig. 3, 4, 8 to 10",
+    compute=_compute,
+    needs=_needs,
+    plain=lambda value: {"curves": value},
+    tables=_tables,
+)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertrain_jax.stats.ranking import loss_at, losses_at_average, rank_table
+from intertrain_jax.stats.ranks import loss_at, losses_at_average, rank_table
 
 GAINS = pd.DataFrame(
     [[1.0, 2.0, 0.0, np.nan], [2.5, -1.0, np.nan, np.nan], [0.0, 5.0, 0.5, 1.0]],

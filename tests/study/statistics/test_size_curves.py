@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from intertrain_jax.study.curves import size_curves, sized_gains
+from intertrain_jax.study.statistics.size_curves import size_curves, sized_gains
 from tests.stats.studies import sized_store
 
 

@@ -1,0 +1,90 @@
+"""Linear probe against average gain: §4.2 and Fig. 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from intertrain_jax.stats.correlation import Correlation, correlation
+from intertrain_jax.stats.lines import Line, fit_line
+from intertrain_jax.study.statistics.average_gain import averages_of
+from intertrain_jax.study.statistics.statistic import (
+    NULL_CORRELATIONS,
+    Context,
+    Named,
+    Statistic,
+)
+from intertrain_jax.study.table import PERCENT, Table, line_row
+
+if TYPE_CHECKING:
+    from intertrain_jax.study.result import Result
+
+
+@dataclass(frozen=True)
+class ProbeGain:
+    """Linear probe against average gain.
+
+    Attributes:
+        models: which rows.
+        pearson, spearman: correlations.
+        line: average gain = slope · probe + intercept.
+    """
+
+    models: str
+    pearson: Correlation
+    spearman: Correlation
+    line: Line
+
+
+def _compute(context: Context) -> tuple[ProbeGain, ...]:
+    """Of a leaderboard, once more with the rows that are left out."""
+    study, everything = context.study, context.study.with_suspicious
+    if everything is None or not everything["suspicious"].any():
+        average = averages_of(context).series().dropna()
+        return (_of_rows("all rows", pd.DataFrame({"probe": study.probe, "average": average})),)
+    return (
+        _of_rows("without suspicious rows", everything[~everything["suspicious"]]),
+        _of_rows("with suspicious rows", everything),
+    )
+
+
+def _of_rows(models: str, table: pd.DataFrame) -> ProbeGain:
+    x, y = table["probe"].to_numpy(dtype=float), table["average"].to_numpy(dtype=float)
+    return ProbeGain(
+        models, correlation(x, y, "pearson"), correlation(x, y, "spearman"), fit_line(x, y)
+    )
+
+
+def _correlations(found: tuple[ProbeGain, ...]) -> Named:
+    for rows in found:
+        for name in ("pearson", "spearman"):
+            yield f"probe and average gain, {rows.models}: {name}", getattr(rows, name)
+
+
+def _tables(result: Result) -> list[Table]:
+    rows = [{"rows": p.models, **line_row(p.line)} for p in PROBE_GAIN.of(result) or ()]
+    return [
+        Table(
+            "probe_line",
+            "Average gain = slope · probe + intercept",
+            f"Least squares; intervals at {PERCENT} by Student's t.",
+            pd.DataFrame(rows),
+        )
+    ]
+
+
+PROBE_GAIN: Statistic[tuple[ProbeGain, ...]] = Statistic(
+    name="probe_gain",
+    definition=(
+        "Correlations of the linear probe on MNLI with the average gain, and the line average ="
+        " slope·probe + intercept." + NULL_CORRELATIONS
+    ),
+    source="paper, section 4.2, Fig. 2, App. F",
+    compute=_compute,
+    needs=lambda context: None if len(context.study.probe) else "There are no probe scores.",
+    plain=lambda value: {"rows": value},
+    tables=_tables,
+    correlations=_correlations,
+)

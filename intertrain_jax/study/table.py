@@ -1,0 +1,47 @@
+"""A table as people and programs read it, and the rows that many tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
+from intertrain_jax.stats.lines import Line
+
+PERCENT = f"{CONFIDENCE:.0%}"
+CORRELATION_NOTE = f"n pairs, p two-sided, interval at {PERCENT} by Fisher's transformation."
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with what a reader needs to understand it.
+
+    Attributes:
+        name: of its files.
+        title: one line.
+        note: what the columns mean, and what the numbers are of.
+        rows: the table.
+    """
+
+    name: str
+    title: str
+    note: str
+    rows: pd.DataFrame
+
+
+def rows_of(values: Iterable[Any]) -> pd.DataFrame:
+    """Returns a row per dataclass."""
+    return pd.DataFrame([asdict(value) for value in values])
+
+
+def correlation_row(what: str, found: Correlation) -> dict[str, Any]:
+    """Returns a correlation as a row of a table of them."""
+    return {"of": what, **{k: v for k, v in asdict(found).items() if k != "kind"}}
+
+
+def line_row(line: Line) -> dict[str, Any]:
+    """Returns a line as a row, without what only its predictions need."""
+    return {k: v for k, v in asdict(line).items() if k not in ("x_mean", "x_squares")}
