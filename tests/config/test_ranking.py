@@ -18,6 +18,14 @@ def test_the_pretrained_model_comes_first_and_once() -> None:
     assert config.protocol.method == "probe"
 
 
+def test_the_pretrained_model_is_once_however_it_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    one, again = str(tmp_path / "own"), str(tmp_path / "." / "own") + "/"
+    for pretrained, spelled in (("org/a", "https://huggingface.co/org/a"), (one, again)):
+        config = RankConfig("mnli", ("org/b", spelled), pretrained)
+        assert [ref.label for ref in config.refs] == [pretrained, "org/b"]
+
+
 def test_yaml_and_back(tmp_path: Path) -> None:
     config = RankConfig("mnli", ("a@1",), "b", 3, (1e-3,), ("lp", "knn"), out="x")
     path = tmp_path / "rank.yaml"
