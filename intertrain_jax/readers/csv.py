@@ -41,10 +41,11 @@ class Frame:
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Returns the header and the rows as text, empty where a value is missing."""
-        table = self.table
-        if not isinstance(table.index, pd.RangeIndex):
-            names = [name or ("base" if i == 0 else "") for i, name in enumerate(table.index.names)]
-            table = table.reset_index(names=names)
+        table, index = self.table, self.table.index
+        if index.names != [None]:
+            table = table.reset_index()
+        elif not pd.api.types.is_integer_dtype(index) and "base" not in table.columns:
+            table = table.reset_index(names="base")
         header = [str(column) for column in table.columns]
         rows = [
             ["" if pd.isna(value) else str(value).strip() for value in row]

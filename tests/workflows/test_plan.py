@@ -1,0 +1,38 @@
+"""Plans from Python: no network, no data, no JAX."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import intertrain_jax as ij
+from intertrain_jax.base import IntertrainError
+
+
+def test_a_plan_counts_runs_and_costs() -> None:
+    planned = ij.plan("paper/inhouse-roberta")
+    assert len(planned.plan.runs) == 2530
+    assert planned.cost.gpu_hours is not None and planned.cost.gpu_hours > 1
+    assert repr(planned).splitlines()[0].startswith("inhouse-roberta: 2,530 runs")
+
+
+def test_options_and_overrides_change_the_experiment() -> None:
+    planned = ij.plan(
+        "quickstart", seeds=2, overrides={"targets": ["dishes"], "protocol.epochs": 3}
+    )
+    assert planned.config.seeds == 2 and planned.config.protocol.epochs == 3
+    assert planned.plan.targets == ("dishes",)
+    again = ij.plan(planned.config, seeds=1)
+    assert again.config.targets == ("dishes",) and again.plan.seeds == 1
+
+
+def test_an_option_that_is_none_is_named() -> None:
+    with pytest.raises(IntertrainError, match=r"'sedes' is no option .* Did you mean 'seeds'"):
+        ij.plan("quickstart", sedes=3)  # type: ignore[call-arg]
+
+
+def test_planning_imports_no_jax() -> None:
+    code = "import sys, intertrain_jax as ij; ij.plan('quickstart'); sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,83 @@
+"""What workflows return: tables keyed by what they are of, words for people, and the same read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import intertrain_jax as ij
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.workflows.grid import grid
+from intertrain_jax.workflows.results import GridResult, read_finished, results
+from tests.experiments import FakeEngine, write_experiment
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> GridResult:
+    """A grid of which two runs failed."""
+    config = write_experiment(tmp_path_factory.mktemp("grid"), seeds=3)
+    failures = {"PT:alpha:1": "Its loss diverged."}
+    return grid(config, runner=FakeEngine(failures=failures))
+
+
+def test_tables_are_keyed_by_base_target_and_seed(done: GridResult) -> None:
+    assert done.records.index.names == ["base", "target", "seed"]
+    assert not done.records.index.duplicated().any()
+    assert len(done.records) == len(done.plan.runs)
+    assert len(done.scores) == done.counts[0]
+    assert set(done.failed.index) == {
+        ("PT", "alpha", 1),
+        ("alpha", "alpha", 1),
+        ("alpha", "beta", 1),
+    }
+    assert done.failed.loc[("PT", "alpha", 1), "reason"] == "Its loss diverged."
+
+
+def test_gains_are_differences_of_the_scores(done: GridResult) -> None:
+    scores = done.scores["test"].unstack("target")
+    for base, target in (("beta", "beta"), ("alpha", "beta")):
+        gain = (scores.loc[base, target] - scores.loc["PT", target]).dropna()
+        assert done.gains.loc[base, target] == pytest.approx(gain.mean())
+        assert done.gains_std.loc[base, target] == pytest.approx(gain.std())
+
+
+def test_it_says_what_it_is(done: GridResult) -> None:
+    assert "Grid 'tiny': 15 of 18 runs done, 3 failed. Gains in points" in repr(done)
+    assert str(done.out) in repr(done)
+    assert "<table" in done._repr_html_()
+
+
+def test_a_directory_gives_the_same_as_the_call(done: GridResult) -> None:
+    again = results(done.out)
+    assert isinstance(again, GridResult)
+    pd.testing.assert_frame_equal(again.gains, done.gains)
+    pd.testing.assert_frame_equal(again.scores, done.scores)
+    assert again.progress is None and again.counts == done.counts
+    assert read_finished(done.out).config == done.config
+
+
+def test_a_directory_of_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match="must hold an experiment or a ranking"):
+        results(tmp_path)
+    with pytest.raises(IntertrainError, match="must hold an experiment"):
+        read_finished(tmp_path / "nowhere")
+
+
+def test_a_grid_without_gains_is_not_finished(tmp_path: Path) -> None:
+    failures = {f"PT:{task}:{seed}": "no" for task in ("alpha", "beta") for seed in (0, 1)}
+    config = write_experiment(tmp_path)
+    result = grid(config, runner=FakeEngine(failures=failures))
+    assert result.scores.empty and len(result.failed) == len(result.plan.runs)
+    with pytest.raises(IntertrainError, match="must have a gain in at least one cell"):
+        read_finished(config.out_dir)
+    with pytest.raises(IntertrainError, match="Its `failed` says why"):
+        ij.analyze(result)
+
+
+def test_committed_results_read_as_they_are(repository: Path) -> None:
+    found = ij.results(repository / "results" / "real-small")
+    assert found.counts == (90, 0)
+    both = ij.results(repository / "results" / "real-small-rank")
+    assert isinstance(both, GridResult) and not len(both.failed)
