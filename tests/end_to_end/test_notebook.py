@@ -1,0 +1,46 @@
+"""The notebook's cells, run one after another as a kernel would."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+
+def run_cells(path: Path) -> dict[str, Any]:
+    """Runs the code cells of a notebook; returns what they leave, and under `_` the cells' values."""
+    notebook = json.loads(path.read_text("utf-8"))
+    space: dict[str, Any] = {"__name__": "__main__"}
+    values = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse("".join(cell["source"]))
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, cell["id"], "exec"), space)
+        if last is not None:
+            value = eval(compile(ast.Expression(last.value), cell["id"], "eval"), space)
+            values.append(repr(value))
+    return {**space, "_": values}
+
+
+@pytest.mark.timeout(900)
+def test_the_notebook_runs(
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    left = run_cells(repository / "examples" / "quickstart.ipynb")
+    run = left["run"]
+    assert run.counts == (12, 0)
+    assert run.gains.shape == (2, 2) and run.gains.notna().all(axis=None)
+    assert isinstance(left["study"].models, pd.DataFrame)
+    assert all(left["_"])
+    assert capsys.readouterr().out == "", "nothing is printed unless asked"
+    assert (tmp_path / "results" / "notebook" / "analysis" / "gains.csv").is_file()
