@@ -1,1 +1,1 @@
-"""Statistics of scores and gains, from records alone."""
+"""Statistics of scores and gains: kernels on frames and arrays."""
