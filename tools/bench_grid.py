@@ -234,8 +234,8 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     from intertrain_jax.engine.environment import prepare_process
     from intertrain_jax.engine.lane_count import fusing_pays, laid_out
     from intertrain_jax.engine.loop import GridLoop
+    from intertrain_jax.models.families.table import family_of
     from intertrain_jax.models.hf.weights import load_checkpoint
-    from intertrain_jax.models.zoo import family_of
     from intertrain_jax.planning.plan import build_plan
     from intertrain_jax.planning.work import GridWork
     from intertrain_jax.records.resolution import Resolution

@@ -49,9 +49,9 @@ def write_checkpoints(
     import numpy as np
 
     from intertrain_jax.data.text import TOKENIZER_FILES
+    from intertrain_jax.models.families.table import family_of
     from intertrain_jax.models.hf.export import export_checkpoint
     from intertrain_jax.models.hf.references import resolve_reference
-    from intertrain_jax.models.zoo import family_of
 
     content = SHAPES[shape](words)
     family = family_of(content, shape)

@@ -33,8 +33,8 @@ from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.lanes import LanePrograms, Lanes
 from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.models import attention
-from intertrain_jax.models.families import bert
-from intertrain_jax.models.families.bert import EncoderConfig
+from intertrain_jax.models.families import encoder
+from intertrain_jax.models.families.encoder_config import EncoderConfig
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments
@@ -206,8 +206,8 @@ def attention_kernel(checks: Checks) -> None:
     mask = segments[:, :, None] == segments[:, None, :]
 
     def xla(query: Any, key: Any, value: Any) -> Any:
-        drop = partial(bert.drop_attention, keys_RxQ=keys, positions_RxL=positions, rate=rate)
-        return bert.attend(query, key, value, mask, heads, drop, scale=1.0)
+        drop = partial(encoder.drop_attention, keys_RxQ=keys, positions_RxL=positions, rate=rate)
+        return encoder.attend(query, key, value, mask, heads, drop, scale=1.0)
 
     def both(function: Any) -> tuple[Any, Any]:
         def pulled(query: Any, key: Any, value: Any) -> Any:
@@ -265,12 +265,12 @@ def micro_steps(checks: Checks) -> None:
 
 def without_kernel(checks: Checks) -> None:
     """The same block with XLA's attention."""
-    fits, bert.kernel_fits = bert.kernel_fits, lambda *arguments: False
+    fits, encoder.kernel_fits = encoder.kernel_fits, lambda *arguments: False
     try:
         trainer = Trainer(checks, "roberta-base", 1)
         checks.note("micro_step_48x256_xla_attention", trainer.timed(checks.shape(48, 256)))
     finally:
-        bert.kernel_fits = fits
+        encoder.kernel_fits = fits
 
 
 def lane_counts(checks: Checks) -> None:

@@ -29,10 +29,12 @@ from intertrain_jax.data.quickstart import grammar as gr
 from intertrain_jax.data.quickstart import lexicon as lx
 from intertrain_jax.data.quickstart import statements as st
 from intertrain_jax.models.block import TokenBlock
-from intertrain_jax.models.families import t5, t5_texts
-from intertrain_jax.models.families.bert import EncoderConfig, hidden_states
+from intertrain_jax.models.families import t5_texts
+from intertrain_jax.models.families.encoder_config import EncoderConfig
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.families.table import FAMILIES, family_of
 from intertrain_jax.models.hf.export import export_checkpoint
-from intertrain_jax.models.zoo import FAMILIES, AnyConfig, family_of
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 BOS, PAD, EOS, UNK, MASK = range(len(SPECIALS))
@@ -319,18 +321,18 @@ def masked_loss(
     labels_RxM: jax.Array,
 ) -> jax.Array:
     """Returns the mean cross-entropy of the hidden tokens, under the tied output embedding."""
-    hidden_RxLxD = hidden_states(params["body"], config, block)
+    hidden_RxLxD = FAMILIES[config.family].network.hidden_states(params["body"], config, block)
     picked_RxMxD = jnp.take_along_axis(hidden_RxLxD, picks_RxM[:, :, None], axis=1)
     logits_RxMxV = picked_RxMxD @ params["body"]["embeddings"]["word"].T + params["bias"]
     return mean_entropy(logits_RxMxV, labels_RxM)
 
 
 def span_loss(
-    params: dict[str, Any], config: t5.T5Config, block: TokenBlock, texts_RxQxT: jax.Array
+    params: dict[str, Any], config: T5Config, block: TokenBlock, texts_RxQxT: jax.Array
 ) -> jax.Array:
     """Returns the mean cross-entropy of the hidden spans' tokens."""
     body = params["body"]
-    encoded = t5.encode(body, config, block)
+    encoded = t5_texts.encode(body, config, block)
     inputs = t5_texts.decoder_inputs(texts_RxQxT, config)
     return mean_entropy(t5_texts.text_logits(body, config, block, encoded, inputs), texts_RxQxT)
 

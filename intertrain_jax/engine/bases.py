@@ -20,10 +20,10 @@ from intertrain_jax.data.encoded import EncodedTask, TaskKey
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint
 from intertrain_jax.data.tokens import Tokenisations
+from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.fits import check_positions, check_shape, check_words
 from intertrain_jax.models.hf.references import files_hash, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
-from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.work import ref_of
 from intertrain_jax.records.store import write_atomic

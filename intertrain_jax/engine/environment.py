@@ -14,8 +14,9 @@ from intertrain_jax.base import IntertrainError, cache_root
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Precision, Protocol
 from intertrain_jax.engine.sharding import lane_mesh
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.fits import check_positions
-from intertrain_jax.models.zoo import AnyConfig
 
 _PACKAGES = (
     "intertrain_jax",
@@ -47,7 +48,7 @@ def check_inputs(name: str, config: AnyConfig, options: EngineConfig, protocol: 
         IntertrainError: the protocol is for another kind of model, inputs are longer than the model's
             position embeddings, or there are fewer devices than asked for.
     """
-    if (config.family == "t5") != (protocol.text is not None):
+    if FAMILIES[config.family].text_to_text != (protocol.text is not None):
         raise IntertrainError(
             f"config key 'protocol.text' must be set for text-to-text models and for no others, and"
             f" model {name!r} is of family {config.family}. "

@@ -8,7 +8,7 @@ from pathlib import Path
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.models.families.bert import EncoderConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.planning.plan import Plan
@@ -37,7 +37,7 @@ def export_sources(
         IntertrainError: the grid is of an architecture whose heads are not exported, it kept no
             models, or a folder has files already.
     """
-    if not isinstance(pretrained.config, EncoderConfig):
+    if FAMILIES[pretrained.config.family].text_to_text:
         raise IntertrainError(
             f"source models in {str(out)!r} can be exported where they have classification heads, but"
             f" are of family {pretrained.config.family}. Use them by a grid of their own."

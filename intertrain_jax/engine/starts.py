@@ -11,8 +11,8 @@ import numpy as np
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask, TaskKey
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.models.families.bert import EncoderConfig
-from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.work import Bases, ref_of
 from intertrain_jax.train.objectives import Classification, Objective, TextToText
@@ -23,7 +23,7 @@ Tree = Any
 def objective_of(
     config: AnyConfig, tasks: Mapping[Any, EncodedTask], protocol: Protocol
 ) -> Objective:
-    """Returns what the runs of a grid optimise: the architecture decides, and for T5 the protocol.
+    """Returns what the runs of a grid optimise: the family decides, or the protocol if it can both.
 
     Args:
         config: the model's shape.
@@ -31,14 +31,15 @@ def objective_of(
         protocol: that all runs share.
     """
     outputs = max(task.num_classes for task in tasks.values())
-    if isinstance(config, EncoderConfig):
+    family = FAMILIES[config.family]
+    if not family.text_to_text:
         return Classification(config, outputs)
     assert protocol.text is not None
     if protocol.text.decision == "classify":
         return Classification(config, outputs)
     length = max(len(answer) for task in tasks.values() for answer in task.answers)
     # A tied model whose output is trained alone gets an output of its own.
-    own_head = not config.tied or protocol.method != "finetune"
+    own_head = family.texts.has_own_head(config) or protocol.method != "finetune"
     return TextToText(config, outputs, length, protocol.text.decision, own_head)
 
 

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.block import Params
-from intertrain_jax.models.families import bert, t5, t5_texts
-from intertrain_jax.models.families.bert import EncoderConfig, word_embeddings
-from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.block import Params, word_embeddings
+from intertrain_jax.models.families.family import AnyConfig, TextConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.heads import inherit_head
 from intertrain_jax.models.hf.weights import LoadReport, load_checkpoint
 from intertrain_jax.models.layers import Array
@@ -37,7 +36,7 @@ class Model:
     """
 
     reference: str
-    config: EncoderConfig
+    config: AnyConfig
     params: Params
     fingerprint: str
     report: LoadReport
@@ -109,7 +108,7 @@ class TextModel:
     """
 
     reference: str
-    config: T5Config
+    config: TextConfig
     params: Params
     fingerprint: str
     report: LoadReport
@@ -178,7 +177,7 @@ def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
     """Loads a model from a hub id, a directory, `package:<name>/<folder>` or `quickstart`.
 
     Returns:
-        A `Model`, or a `TextModel` for T5.
+        A `Model`, or a `TextModel` of a family that answers in words, such as T5.
 
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
@@ -186,8 +185,9 @@ def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
     checkpoint = load_checkpoint(ref, revision)
     head = {} if checkpoint.head is None else {"head": checkpoint.head}
     params = jax.tree.map(jnp.asarray, {**checkpoint.params, **head})
-    if isinstance(checkpoint.config, T5Config):
-        return TextModel(ref, checkpoint.config, params, checkpoint.fingerprint, checkpoint.report)
+    if FAMILIES[checkpoint.config.family].text_to_text:
+        config: Any = checkpoint.config
+        return TextModel(ref, config, params, checkpoint.fingerprint, checkpoint.report)
     return Model(ref, checkpoint.config, params, checkpoint.fingerprint, checkpoint.report)
 
 
@@ -201,33 +201,36 @@ def _full_precision() -> AbstractContextManager[Any]:
 
 
 @partial(jax.jit, static_argnums=1)
-def _hidden_states(params: Params, config: EncoderConfig, block: PaddedBlock) -> Array:
+def _hidden_states(params: Params, config: AnyConfig, block: PaddedBlock) -> Array:
     with _full_precision():
-        return bert.hidden_states(params, config, block)
+        return FAMILIES[config.family].network.hidden_states(params, config, block)
 
 
 @partial(jax.jit, static_argnums=1)
-def _logits(params: Params, config: EncoderConfig, block: PaddedBlock) -> Array:
+def _logits(params: Params, config: AnyConfig, block: PaddedBlock) -> Array:
+    network = FAMILIES[config.family].network
     words_RxLxD = word_embeddings(params, block.tokens_RxL)
     with _full_precision():
-        return bert.classify(params, words_RxLxD, config, block, None)[:, 0]
+        return network.classify(params, words_RxLxD, config, block, None)[:, 0]
 
 
 @partial(jax.jit, static_argnums=1)
-def _encode(params: Params, config: T5Config, block: PaddedBlock) -> Array:
+def _encode(params: Params, config: TextConfig, block: PaddedBlock) -> Array:
     with _full_precision():
-        return t5.encode(params, config, block)
+        return FAMILIES[config.family].texts.encode(params, config, block)
 
 
 @partial(jax.jit, static_argnums=1)
-def _text_logits(params: Params, config: T5Config, block: PaddedBlock, inputs: Array) -> Array:
+def _text_logits(params: Params, config: TextConfig, block: PaddedBlock, inputs: Array) -> Array:
+    texts = FAMILIES[config.family].texts
     with _full_precision():
-        encoded = t5.encode(params, config, block)
-        return t5_texts.text_logits(params, config, block, encoded, inputs)[:, 0]
+        encoded = texts.encode(params, config, block)
+        return texts.text_logits(params, config, block, encoded, inputs)[:, 0]
 
 
 @partial(jax.jit, static_argnums=(1, 3))
-def _generate(params: Params, config: T5Config, block: PaddedBlock, length: int) -> Array:
+def _generate(params: Params, config: TextConfig, block: PaddedBlock, length: int) -> Array:
+    texts = FAMILIES[config.family].texts
     with _full_precision():
-        encoded = t5.encode(params, config, block)
-        return t5_texts.generate(params, config, block, encoded, length)[:, 0]
+        encoded = texts.encode(params, config, block)
+        return texts.generate(params, config, block, encoded, length)[:, 0]

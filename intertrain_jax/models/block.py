@@ -46,3 +46,8 @@ class TokenBlock:
     def attention_mask(self, segments_RxQ: Array) -> Array:
         """Returns [R, Q, L]: True where a query of the given segment may see the token."""
         return segments_RxQ[:, :, None] == self.segments_RxL[:, None, :]
+
+
+def word_embeddings(params: Params, tokens: Array) -> Array:
+    """Looks up word embeddings [..., D]; apart from the rest, so that their gradient stays sparse."""
+    return params["embeddings"]["word"][tokens]

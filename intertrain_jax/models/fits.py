@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.models.families.family import AnyConfig
 
 
 def check_shape(config: AnyConfig, name: str, wanted: AnyConfig, others: str, remedy: str) -> None:

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.block import TokenBlock
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.layers import Array
-from intertrain_jax.models.zoo import AnyConfig
 
 
 @jax.tree_util.register_dataclass
@@ -35,9 +36,6 @@ def padded_block(
 ) -> PaddedBlock:
     """Returns the block of a padded batch [B, L], checked; positions as transformers numbers them.
 
-    BERT and T5 count columns. RoBERTa counts the tokens that are not the padding token, whatever
-    the mask says, and gives padding tokens the position of its padding id.
-
     Raises:
         IntertrainError: an array has another shape, or an id is out of range.
     """
@@ -51,11 +49,7 @@ def padded_block(
         )
     check_range("input_ids", ids, config.vocab_size)
     check_range("token_type_ids", types, config.type_vocab_size)
-    if config.family == "roberta":
-        real = ids != config.pad_token_id
-        positions = np.where(real, np.cumsum(real, axis=1), 0) - 1
-    else:
-        positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
+    positions = FAMILIES[config.family].positions(ids, config)
     if config.max_length is not None and positions.max() >= config.max_length:
         raise IntertrainError(
             f"input_ids must have at most {config.max_length} tokens in a row, for that many have "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.models.hf.references import CONFIG_FILE, is_local, resolve_reference
+from intertrain_jax.models.families.table import FAMILIES, family_of
+from intertrain_jax.models.hf.config import read_hf_config
+from intertrain_jax.models.hf.references import is_local, resolve_reference
 from intertrain_jax.planning.plan import Run
 
 # Assumed of the accelerator: dense bfloat16 peak of an H100 or H200, and the share of it that
@@ -95,50 +97,6 @@ TASK_SIZES: Mapping[str, TaskSize] = {
 
 
 @dataclass(frozen=True)
-class LayerSizes:
-    """The sizes of the layers that every input token passes: an encoder's, or those of T5's encoder.
-
-    Attributes:
-        layers: how many.
-        width: D.
-        inner: width of the feed-forward part.
-        attention: width of all heads together.
-        matrices: of the feed-forward part; three where it has a gate.
-    """
-
-    layers: int
-    width: int
-    inner: int
-    attention: int
-    matrices: int = 2
-
-    @property
-    def parameters(self) -> int:
-        """Numbers in the matrices, which do all but a thousandth of the work."""
-        return self.layers * self.width * (4 * self.attention + self.matrices * self.inner)
-
-
-# Of models that plans often name.
-_BASE, _LARGE = LayerSizes(12, 768, 3072, 768), LayerSizes(24, 1024, 4096, 1024)
-_KNOWN_MODELS = {
-    "FacebookAI/roberta-base": _BASE,
-    "FacebookAI/roberta-large": _LARGE,
-    "FacebookAI/xlm-roberta-base": _BASE,
-    "distilbert/distilbert-base-cased": LayerSizes(6, 768, 3072, 768),
-    "distilbert/distilbert-base-uncased": LayerSizes(6, 768, 3072, 768),
-    "distilbert/distilroberta-base": LayerSizes(6, 768, 3072, 768),
-    "google-bert/bert-base-uncased": _BASE,
-    "google-bert/bert-base-cased": _BASE,
-    "google-bert/bert-large-uncased": _LARGE,
-    "google-t5/t5-small": LayerSizes(6, 512, 2048, 512),
-    "google-t5/t5-base": _BASE,
-    "google/t5-v1_1-small": LayerSizes(8, 512, 1024, 384, 3),
-    "google/t5-v1_1-base": LayerSizes(12, 768, 2048, 768, 3),
-    "google/flan-t5-base": LayerSizes(12, 768, 2048, 768, 3),
-}
-
-
-@dataclass(frozen=True)
 class Estimate:
     """Cost of runs, at most: early stopping is not foreseen.
 
@@ -206,36 +164,15 @@ def run_tokens(protocol: Protocol, size: TaskSize) -> tuple[float, float]:
 def encoder_parameters(reference: str) -> int | None:
     """Returns the parameters of the layers that input tokens pass.
 
-    Embeddings cost no products, and T5's decoder sees only the few tokens of a label's text. Looks at
-    local models' config.json and at a few well-known names; None for all others.
+    Embeddings cost no products, and a decoder sees only the few tokens of a label's text. Looks at
+    local models' config.json and at the well-known models of every family; None for all others.
     """
-    if is_local(reference):
-        config = json.loads((resolve_reference(reference) / CONFIG_FILE).read_text("utf-8"))
-        sizes = _sizes_of(config)
-    else:
-        sizes = _KNOWN_MODELS.get(reference)
-    return None if sizes is None else sizes.parameters
-
-
-# What architectures call the same size in their config.json. Families themselves need JAX, which a plan
-# does without; one whose names are not here is of unknown cost.
-_LAYERS = ("num_hidden_layers", "n_layers", "num_layers")
-_WIDTH = ("hidden_size", "dim", "d_model")
-_INNER = ("intermediate_size", "hidden_dim", "d_ff")
-_HEADS = ("num_attention_heads", "n_heads", "num_heads")
-
-
-def _sizes_of(config: Mapping[str, object]) -> LayerSizes | None:
-    """Reads sizes out of a config.json; None where it does not have them."""
-
-    def number(names: Iterable[str]) -> int | None:
-        return next((n for name in names if isinstance(n := config.get(name), int)), None)
-
-    layers, width, inner = number(_LAYERS), number(_WIDTH), number(_INNER)
-    if layers is None or width is None or inner is None:
-        return None
-    # Only where a head's size is given do the heads together differ from the width.
-    size, heads = number(("d_kv", "head_dim")), number(_HEADS)
-    attention = width if size is None or heads is None else size * heads
-    gated = str(config.get("feed_forward_proj", "")).startswith("gated")
-    return LayerSizes(layers, width, inner, attention, 3 if gated else 2)
+    if not is_local(reference):
+        published = (family.published.get(reference) for family in FAMILIES.values())
+        return next((sizes.parameters for sizes in published if sizes), None)
+    try:
+        hf_config = read_hf_config(resolve_reference(reference))
+        family = family_of(hf_config, reference)
+        return family.layers(family.config(hf_config, reference)).parameters
+    except IntertrainError:
+        return None  # it is said when the model is loaded

@@ -18,9 +18,10 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import SPLITS, EncodedTask
 from intertrain_jax.data.load import Rows, TaskData, encode_task
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint, vocabulary_fingerprint
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES, architecture_hash
 from intertrain_jax.models.hf.references import is_local, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
-from intertrain_jax.models.zoo import AnyConfig, architecture_hash
 from intertrain_jax.probe.features import PackedTask, pack_task
 
 # Examples of every split on which tokenizers are compared.
@@ -159,14 +160,16 @@ class ModelLoader:
     def _check(self, config: AnyConfig, name: str) -> None:
         """Checks that a model has the ranking's architecture, and that the protocol fits it."""
         text = self._protocol.text
-        if (config.family == "t5") != (text is not None and text.decision == "classify"):
+        text_to_text = FAMILIES[config.family].text_to_text
+        expected = "classify" if text_to_text else None
+        if (text.decision if text else None) != expected:
             raise IntertrainError(
-                "config key 'protocol.text.decision' must be 'classify' to rank T5 models, by a head"
-                " on their mean encoder output, and 'protocol.text' must not be set for others, but"
-                f" model '{name}' is of family {config.family}."
+                "config key 'protocol.text.decision' must be 'classify' to rank text-to-text models, by"
+                " a head on what their encoder gives, and 'protocol.text' must not be set for others,"
+                f" but model '{name}' is of family {config.family}."
                 + (
                     " Give --set protocol.text.decision=classify."
-                    if config.family == "t5"
+                    if text_to_text
                     else " Remove it."
                 )
             )

@@ -19,7 +19,7 @@ from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
-from intertrain_jax.models.zoo import architecture_hash
+from intertrain_jax.models.families.table import architecture_hash
 from intertrain_jax.probe.estimates import estimate
 from intertrain_jax.probe.features import FeatureProgram, Features
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.data.batches import Batch
-from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.probe.features import Features
 
 Array = Any

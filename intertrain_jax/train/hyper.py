@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import Schedule
 from intertrain_jax.data.encoded import EncodedTask
-from intertrain_jax.models.zoo import AnyConfig
+from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
 

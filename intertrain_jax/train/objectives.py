@@ -13,13 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from intertrain_jax.models.block import TokenBlock
-from intertrain_jax.models.families import bert, t5, t5_classifier, t5_texts
-from intertrain_jax.models.families.bert import EncoderConfig
-from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.block import TokenBlock, word_embeddings
+from intertrain_jax.models.families.family import AnyConfig, Network, TextNetwork
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.heads import inherit_head, init_head
 from intertrain_jax.models.layers import Dropout, mix_bits
-from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.train.optim import Hyper
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
@@ -34,7 +32,7 @@ _TEXT_POSITION = 0x40000000
 class Classification:
     """A classification head: cross entropy, or squared error for a regression.
 
-    On an encoder's first token, or on the mean of what T5's encoder gives.
+    On what the family's network gives a head to read of every segment.
 
     Attributes:
         config: the model's shape.
@@ -43,6 +41,11 @@ class Classification:
 
     config: AnyConfig
     num_outputs: int
+
+    @property
+    def network(self) -> Network:
+        """What computes."""
+        return FAMILIES[self.config.family].network
 
     # Whether the word embedding is also what gives the output, so that its gradient is dense.
     table_is_output = False
@@ -55,9 +58,7 @@ class Classification:
 
     def saved_shapes(self, num_classes: int) -> Tree:
         """Returns the tree of what is saved of a source run of a task."""
-        if isinstance(self.config, EncoderConfig):
-            return bert.parameter_shapes(self.config, num_classes)
-        return t5_classifier.parameter_shapes(self.config, num_classes)
+        return self.network.shapes(self.config, num_classes)
 
     def start_head(
         self, num_classes: int, seed: int, inherit: bool, body: Tree, old: Tree | None
@@ -118,13 +119,15 @@ class Classification:
             dropout: keys of the block's tokens, and rates.
             dtype: of computation.
         """
-        logits_RxQxC = self._classify(params, words_RxSxD, block, dropout, dtype)
+        logits_RxQxC = self.network.classify(
+            params, words_RxSxD, self.config, block, dropout, dtype
+        )
         return example_losses(logits_RxQxC, labels_RxQ, hyper)
 
     def outputs(self, params: Tree, block: TokenBlock, hyper: Hyper, dtype: Any) -> Array:
         """Returns the head's outputs, float32 [R, Q, C], without dropout."""
-        words = params["embeddings"]["word"][block.tokens_RxL]
-        return self._classify(params, words, block, None, dtype)
+        words = word_embeddings(params, block.tokens_RxL)
+        return self.network.classify(params, words, self.config, block, None, dtype)
 
     def features(self, params: Tree, block: TokenBlock, dtype: Any) -> Array:
         """Returns what the head reads of every segment [R, Q, D], without dropout.
@@ -134,9 +137,7 @@ class Classification:
             block: tokens and segments.
             dtype: of computation.
         """
-        if isinstance(self.config, EncoderConfig):
-            return bert.head_features(params, self.config, block, dtype)
-        return t5_classifier.head_features(params, self.config, block, dtype)
+        return self.network.head_features(params, self.config, block, dtype)
 
     def head_outputs(self, head: Tree, features_BxD: Array, dropout: Dropout | None) -> Array:
         """Returns the head's outputs, float32 [B, C], on features that were computed before.
@@ -146,21 +147,12 @@ class Classification:
             features_BxD: of `features`.
             dropout: keys [B] of the examples' first tokens, and rates; None for none.
         """
-        if isinstance(self.config, EncoderConfig):
-            return bert.head_logits(head, self.config, features_BxD, dropout)
-        return t5_classifier.head_logits(head, self.config, features_BxD, dropout)
-
-    def _classify(
-        self, params: Tree, words: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
-    ) -> Array:
-        if isinstance(self.config, EncoderConfig):
-            return bert.classify(params, words, self.config, block, dropout, dtype)
-        return t5_classifier.classify(params, words, self.config, block, dropout, dtype)
+        return self.network.head_logits(head, self.config, features_BxD, dropout)
 
 
 @dataclass(frozen=True)
 class TextToText:
-    """T5: the label's text, teacher-forced; decided by what is generated, or by the likeliest text.
+    """The label's text, teacher-forced; decided by what is generated, or by the likeliest text.
 
     Attributes:
         config: the model's shape.
@@ -170,11 +162,16 @@ class TextToText:
         own_head: whether the output has weights of its own (v1.1, or what a probe trains).
     """
 
-    config: T5Config
+    config: AnyConfig
     num_outputs: int
     length: int
     decision: Literal["generate", "score"]
     own_head: bool
+
+    @property
+    def network(self) -> TextNetwork:
+        """What computes."""
+        return FAMILIES[self.config.family].texts
 
     @property
     def table_is_output(self) -> bool:
@@ -188,7 +185,7 @@ class TextToText:
 
     def parameter_shapes(self) -> Tree:
         """Returns the tree of `jax.ShapeDtypeStruct`s of a lane's parameters."""
-        return t5.parameter_shapes(self.config, self.own_head)
+        return self.network.shapes(self.config, self.own_head)
 
     def saved_shapes(self, num_classes: int) -> Tree:
         """Returns the tree of what is saved of a source run: all of it, whatever the task."""
@@ -213,7 +210,7 @@ class TextToText:
 
     def looked_up(self, block: TokenBlock, labels_RxQ: Array, hyper: Hyper) -> Array:
         """Returns the token ids [R, L + Q·T] of the inputs and of the texts before them."""
-        inputs = t5_texts.decoder_inputs(self._texts(labels_RxQ, hyper), self.config)
+        inputs = self.network.decoder_inputs(self._texts(labels_RxQ, hyper), self.config)
         flat = inputs.reshape(inputs.shape[0], -1)
         return jnp.concatenate([block.tokens_RxL, flat.astype(block.tokens_RxL.dtype)], axis=1)
 
@@ -234,7 +231,7 @@ class TextToText:
         """
         rows, length = block.tokens_RxL.shape
         segments = labels_RxQ.shape[1]
-        model = t5.bind(params, self.config)
+        model = self.network.bind(params, self.config)
         encoded = model.encode(words_RxSxD[:, :length], block, dropout, dtype)
         words_RxQxTxD = words_RxSxD[:, length:].reshape(rows, segments, self.length, -1)
         places = jnp.arange(self.length, dtype=jnp.uint32) + jnp.uint32(_TEXT_POSITION)
@@ -250,19 +247,19 @@ class TextToText:
 
         Where another text was generated, all outputs are minus infinity.
         """
-        encoded = t5.encode(params, self.config, block, dtype)
+        encoded = self.network.encode(params, self.config, block, dtype)
         answers_CxT = hyper.answers_CxT
         real = jnp.arange(self.num_outputs) < hyper.num_classes
         if self.decision == "generate":
-            texts = t5_texts.generate(params, self.config, block, encoded, self.length)
+            texts = self.network.generate(params, self.config, block, encoded, self.length)
             padded = jnp.where(answers_CxT < 0, self.config.pad_token_id, answers_CxT)
             equal = jnp.all(texts[:, :, None] == padded, axis=-1)
             return jnp.where(equal & real, 0.0, -jnp.inf)
 
         def score(answer_T: Array) -> Array:
             texts = jnp.broadcast_to(answer_T, (*block.starts_RxQ.shape, self.length))
-            inputs = t5_texts.decoder_inputs(texts, self.config)
-            logits = t5_texts.text_logits(params, self.config, block, encoded, inputs)
+            inputs = self.network.decoder_inputs(texts, self.config)
+            logits = self.network.text_logits(params, self.config, block, encoded, inputs)
             return _picked(jax.nn.log_softmax(logits, axis=-1), texts)
 
         scores_RxQxC = jnp.moveaxis(jax.lax.map(score, answers_CxT), 0, -1)

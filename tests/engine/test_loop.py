@@ -21,6 +21,7 @@ from tests.engine.tiny_grid import (
     FAMILIES,
     Outcomes,
     TinyBases,
+    answers_in_words,
     run_tiny,
     tiny_checkpoint,
     tiny_plan,
@@ -37,7 +38,7 @@ TASKS = {
 
 def tasks_of(family: str) -> list[str]:
     """Returns the tasks that a family can do: text to text, labels are texts, not numbers."""
-    texts = family in ("t5", "t5-v1.1")
+    texts = answers_in_words(family)
     return [name for name in TASKS if not (texts and TASKS[name].regression)]
 
 

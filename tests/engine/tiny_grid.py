@@ -18,75 +18,45 @@ from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.engine.bases import BaseModel
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.models.families.bert import EncoderConfig
-from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES as MODELS
+from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.weights import Checkpoint, LoadReport
-from intertrain_jax.models.zoo import FAMILIES as MODELS
-from intertrain_jax.models.zoo import AnyConfig
 from intertrain_jax.planning.plan import Plan, Run, build_plan
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.runs import RunResult
+from tests.models.tiny_models import ENCODERS, KINDS, Sizes
 
 # Every architecture that the engine carries: what its rules are tested over.
-FAMILIES = ("bert", "roberta", "t5", "t5-v1.1")
+FAMILIES = tuple(KINDS)
+# Those that classify; T5 does by its encoder alone.
+CLASSIFIERS = (*ENCODERS, "t5-classifier")
 VOCABULARY = 40
+SIZES = Sizes(width=12, head_size=5, inner=20, vocab=VOCABULARY, positions=70)
 
 
 def tiny_config(family: str = "bert") -> AnyConfig:
     """Returns a model of two layers and odd sizes."""
-    if family.startswith("t5"):
-        return T5Config(
-            family="t5",
-            vocab_size=VOCABULARY,
-            hidden_size=12,
-            head_size=5,
-            num_layers=2,
-            num_decoder_layers=1,
-            num_heads=3,
-            intermediate_size=20,
-            num_buckets=8,
-            max_distance=20,
-            layer_norm_eps=1e-6,
-            hidden_act="relu" if family == "t5" else "gelu_new",
-            gated=family != "t5",
-            tied=family == "t5",
-            hidden_dropout=0.1,
-            attention_dropout=0.1,
-            classifier_dropout=0.0,
-            pad_token_id=0,
-            end_token_id=1,
-            start_token_id=0,
-        )
-    return EncoderConfig(
-        family=family,  # type: ignore[arg-type]
-        vocab_size=VOCABULARY,
-        hidden_size=12,
-        num_layers=2,
-        num_heads=3,
-        intermediate_size=20,
-        max_positions=70,
-        type_vocab_size=2,
-        layer_norm_eps=1e-5,
-        hidden_act="gelu",
-        hidden_dropout=0.1,
-        attention_dropout=0.1,
-        classifier_dropout=0.1,
-        position_offset=2 if family == "roberta" else 0,
-        pad_token_id=0,
-        initializer_range=0.1,
-    )
+    content = KINDS["t5-v1.1" if family == "t5-classifier" else family](SIZES)
+    return family_of(content, family).config({**content, "initializer_range": 0.1}, family)
+
+
+def answers_in_words(family: str) -> bool:
+    """Whether a family's runs are text to text."""
+    return family not in CLASSIFIERS
 
 
 def tiny_checkpoint(family: str = "bert", seed: int = 0) -> Checkpoint:
-    """Returns random weights of the tiny model."""
+    """Returns random weights of the tiny model, with the output that a text-to-text model has."""
     generator, config = np.random.default_rng(seed), tiny_config(family)
-    own_head = 1 if family == "t5-v1.1" else None
+    made = MODELS[config.family]
+    own_head = answers_in_words(family) and made.texts.has_own_head(config)
     params = jax.tree.map(
         lambda s: generator.normal(0.0, 0.3, s.shape).astype(np.float32),
-        MODELS[config.family].shapes(config, own_head),
+        made.shapes(config, 1 if own_head else None),
     )
-    head, report = params.pop("head", None), LoadReport((), {}, ())
+    head, report = params.pop("head", None), LoadReport((), (), ())
     return Checkpoint(config, params, head, report, f"{family}{seed}", Path(), {})
 
 
@@ -128,8 +98,8 @@ def tiny_task(
 
 def tiny_protocol(family: str = "bert", **changes: Any) -> Protocol:
     """Returns a short protocol."""
-    if family.startswith("t5"):
-        decision = "classify" if family == "t5-classifier" else "generate"
+    if MODELS[tiny_config(family).family].text_to_text:
+        decision = "generate" if answers_in_words(family) else "classify"
         changes = {"text": TextProtocol(decision), "head": "inherit", **changes}
     values: dict[str, Any] = {
         "learning_rate": 5e-3,

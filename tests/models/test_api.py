@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_models import ModelFactory
+from tiny_models import ENCODERS, ModelFactory
 
 import intertrain_jax
 from intertrain_jax.base import IntertrainError
@@ -25,7 +25,7 @@ def test_the_package_offers_it() -> None:
     assert intertrain_jax.load_model is load_model
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+@pytest.mark.parametrize("model_type", ENCODERS)
 def test_padding_changes_nothing(models: ModelFactory, model_type: str) -> None:
     model = _model(models, model_type, 3)
     padded = np.asarray(model.hidden_states(IDS, MASK, TYPES))
@@ -56,7 +56,7 @@ def test_positions_are_numbered_as_in_transformers(models: ModelFactory) -> None
     np.testing.assert_array_equal(roberta.positions_RxL, [[-1, -1, 0, 1]])
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+@pytest.mark.parametrize("model_type", ENCODERS)
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_every_position_equals_torch_even_padding(
     models: ModelFactory, model_type: str, side: str

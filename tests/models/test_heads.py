@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_models import SIZES
+from tiny_models import CONFIGS, ENCODERS
 
-from intertrain_jax.models.families.bert import EncoderConfig
-from intertrain_jax.models.heads import inherit_head, init_head, init_pooler
+from intertrain_jax.models.families.bert import fresh_pooler
+from intertrain_jax.models.families.encoder_config import EncoderConfig
+from intertrain_jax.models.families.table import FAMILIES
+from intertrain_jax.models.heads import inherit_head, init_head
 from intertrain_jax.models.hf.weights import flatten
-from intertrain_jax.models.zoo import FAMILIES
-
-ENCODERS = ("bert", "roberta")
 
 
 def _config(family: str, **options: float) -> EncoderConfig:
-    return FAMILIES[family].config({"model_type": family, **SIZES, **options}, family)
+    return FAMILIES[family].config({**CONFIGS[family], **options}, family)
 
 
 @pytest.mark.parametrize("family", ENCODERS)
@@ -58,7 +57,11 @@ def test_more_classes_do_not_change_the_first() -> None:
 def test_streams_of_a_seed_differ() -> None:
     config = _config("roberta")
     head = init_head(config, config.hidden_size, 0)
-    kernels = [head["out"]["kernel"], head["dense"]["kernel"], init_pooler(config)["kernel"]]
+    kernels = [
+        head["out"]["kernel"],
+        head["dense"]["kernel"],
+        fresh_pooler(config)["pooler"]["kernel"],
+    ]
     assert len({kernel.tobytes() for kernel in kernels}) == 3
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +14,70 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.weights import tensors_from_params
-from intertrain_jax.models.zoo import family_of
 
 Tensors = dict[str, NDArray[Any]]
 
-SIZES = {
-    "hidden_size": 6,
-    "num_attention_heads": 3,
-    "num_hidden_layers": 2,
-    "intermediate_size": 5,
-    "type_vocab_size": 2,
-    "vocab_size": 13,
-    "max_position_embeddings": 12,
-    "layer_norm_eps": 1e-5,
-}
 
-T5_SIZES = {
-    "d_model": 6,
-    "d_kv": 4,
-    "d_ff": 5,
-    "num_layers": 2,
-    "num_decoder_layers": 1,
-    "num_heads": 3,
-    "vocab_size": 13,
-    "relative_attention_num_buckets": 8,
-    "relative_attention_max_distance": 20,
-    "tie_word_embeddings": True,
-}
-# A tiny config.json of every kind that has its own tensors.
-CONFIGS: dict[str, dict[str, Any]] = {
-    "bert": {"model_type": "bert", **SIZES},
-    "roberta": {"model_type": "roberta", **SIZES},
-    "t5": {"model_type": "t5", **T5_SIZES},
-    "t5-v1.1": {
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a tiny model, whatever its config.json calls them."""
+
+    width: int = 6
+    heads: int = 3
+    head_size: int = 4
+    layers: int = 2
+    inner: int = 5
+    vocab: int = 13
+    positions: int = 12
+    eps: float = 1e-5
+
+
+def _encoder(model_type: str, sizes: Sizes) -> dict[str, Any]:
+    return {
+        "model_type": model_type,
+        "hidden_size": sizes.width,
+        "num_attention_heads": sizes.heads,
+        "num_hidden_layers": sizes.layers,
+        "intermediate_size": sizes.inner,
+        "type_vocab_size": 2,
+        "vocab_size": sizes.vocab,
+        "max_position_embeddings": sizes.positions,
+        "layer_norm_eps": sizes.eps,
+    }
+
+
+def _t5(projection: str, tied: bool, sizes: Sizes) -> dict[str, Any]:
+    return {
         "model_type": "t5",
-        **T5_SIZES,
-        "feed_forward_proj": "gated-gelu",
-        "tie_word_embeddings": False,
-    },
+        "d_model": sizes.width,
+        "d_kv": sizes.head_size,
+        "d_ff": sizes.inner,
+        "num_layers": sizes.layers,
+        "num_decoder_layers": 1,
+        "num_heads": sizes.heads,
+        "vocab_size": sizes.vocab,
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 20,
+        "feed_forward_proj": projection,
+        "tie_word_embeddings": tied,
+    }
+
+
+# Every kind of model that has its own tensors: what the rules of models and engine are tested over.
+# An entry for each family is all that its tests need.
+KINDS: dict[str, Callable[[Sizes], dict[str, Any]]] = {
+    "bert": partial(_encoder, "bert"),
+    "roberta": partial(_encoder, "roberta"),
+    "t5": partial(_t5, "relu", True),
+    "t5-v1.1": partial(_t5, "gated-gelu", False),
 }
+# A tiny config.json of every kind.
+CONFIGS = {kind: make(Sizes()) for kind, make in KINDS.items()}
+SIZES = {name: value for name, value in CONFIGS["bert"].items() if name != "model_type"}
+# Those that classify with a head of their own in transformers, too.
+ENCODERS = tuple(kind for kind in KINDS if not family_of(CONFIGS[kind], kind).text_to_text)
 
 
 class ModelFactory:
@@ -61,13 +88,18 @@ class ModelFactory:
         self._count = 0
 
     def config(self, model_type: str = "bert", **options: Any) -> dict[str, Any]:
-        """Returns the content of a config.json."""
-        return {"model_type": model_type, **SIZES, **options}
+        """Returns the content of a config.json, of BERT's sizes for another name of a kind."""
+        return {"model_type": model_type, **CONFIGS.get(model_type, SIZES), **options}
 
     def tensors(self, hf_config: dict[str, Any], classes: int | None = None) -> Tensors:
-        """Returns random tensors under their names in a file of today's transformers."""
+        """Returns random tensors under their names in a file of today's transformers.
+
+        Text-to-text models get the output that their version has, whatever the classes.
+        """
         family = family_of(hf_config, "tiny")
         config = family.config(hf_config, "tiny")
+        if family.text_to_text:
+            classes = 1 if family.texts.has_own_head(config) else None
         draw = np.random.default_rng(5)
         params = jax.tree.map(
             lambda leaf: draw.standard_normal(leaf.shape).astype(np.float32),

@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 BATCH_LENGTHS = (7, 5, 3)
+# Types of models of which random cases are drawn → what they call BERT's options.
+TYPES: dict[str, dict[str, str]] = {
+    "bert": {},
+    "roberta": {},
+}
+# Those that number positions from the padding token on.
+_AFTER_PAD = ("roberta", "xlm-roberta")
 
 
 @dataclass(frozen=True)
@@ -37,9 +44,8 @@ def _case(
     classes: int,
 ) -> Case:
     """`spare` positions are left beyond the longest row."""
-    offset = 0 if model_type == "bert" else pad + 1
+    offset = pad + 1 if model_type in _AFTER_PAD else 0
     hf_config = {
-        "model_type": model_type,
         "hidden_size": width,
         "num_attention_heads": heads,
         "num_hidden_layers": layers,
@@ -51,7 +57,9 @@ def _case(
         "hidden_act": act,
         "pad_token_id": pad,
     }
-    return Case(f"{model_type}-{number}", hf_config, classes)
+    names = TYPES.get(model_type, {})
+    named = {names.get(name, name): value for name, value in hf_config.items()}
+    return Case(f"{model_type}-{number}", {"model_type": model_type, **named}, classes)
 
 
 # fmt: off
@@ -116,7 +124,7 @@ def random_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, N
         values = draw.standard_normal(shape)
         if name.endswith(".bias"):
             values *= 0.5
-        elif "LayerNorm" in name:
+        elif "norm" in name.lower():
             values = 1 + 0.3 * values
         elif "embeddings" not in name:
             values *= 2.0 / np.sqrt(shape[-1])
@@ -131,7 +139,7 @@ def random_batch(case: Case, seed: int) -> dict[str, NDArray[Any]]:
     batch, length = len(BATCH_LENGTHS), max(BATCH_LENGTHS)
     mask = np.arange(length) < np.array(BATCH_LENGTHS)[:, None]
     ids = draw.choice([i for i in range(vocab) if i != pad], (batch, length))
-    types = draw.integers(0, case.hf_config["type_vocab_size"], (batch, length))
+    types = draw.integers(0, case.hf_config.get("type_vocab_size", 1), (batch, length))
     labels: NDArray[Any] = draw.integers(0, case.num_classes, batch)
     if case.num_classes == 1:
         labels = draw.standard_normal(batch).astype(np.float32)

@@ -12,16 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from parity_cases import BATCH_LENGTHS, Case
 
-from intertrain_jax.models.block import Params, TokenBlock
-from intertrain_jax.models.families.bert import (
-    EncoderConfig,
-    bind,
-    classify,
-    hidden_states,
-    word_embeddings,
-)
+from intertrain_jax.models.block import Params, TokenBlock, word_embeddings
+from intertrain_jax.models.families.encoder_config import EncoderConfig
+from intertrain_jax.models.families.table import FAMILIES, family_of
 from intertrain_jax.models.hf.weights import params_from_tensors, tensors_from_params
-from intertrain_jax.models.zoo import family_of
 
 LAYER_TOLERANCE = 1e-5
 MODEL_TOLERANCE = 1e-4
@@ -138,7 +132,8 @@ def _compute(
     inputs: list[jax.Array],
 ) -> tuple[Any, ...]:
     body = {name: value for name, value in params.items() if name != "head"}
-    encoder = bind(body, config)
+    network = FAMILIES[config.family].network
+    encoder = network.bind(body, config)
     words = word_embeddings(params, block.tokens_RxL)
     layers = [encoder.embeddings(words, block, jnp.float32)[tokens]]
     for i, x in enumerate(inputs):
@@ -146,14 +141,14 @@ def _compute(
 
     def loss(params: Params) -> tuple[jax.Array, jax.Array]:
         words = word_embeddings(params, block.tokens_RxL)
-        logits = classify(params, words, config, block, None)[segments]
+        logits = network.classify(params, words, config, block, None)[segments]
         if logits.shape[-1] == 1:
             return ((logits[:, 0] - labels) ** 2).mean(), logits
         chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=-1)
         return -chosen.mean(), logits
 
     (value, logits), gradients = jax.value_and_grad(loss, has_aux=True)(params)
-    return layers, hidden_states(body, config, block)[tokens], logits, value, gradients
+    return layers, network.hidden_states(body, config, block)[tokens], logits, value, gradients
 
 
 def differences(loaded: Loaded, outputs: Outputs) -> dict[str, float]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from parity_cases import Case, random_batch, random_weights
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
+from intertrain_jax.models.families.table import family_of
+
 
 def reference(case: Case, seed: int) -> dict[str, NDArray[Any]]:
     """Returns weights, inputs, hidden states of every layer, logits, loss and all gradients.
@@ -26,6 +28,8 @@ def reference(case: Case, seed: int) -> dict[str, NDArray[Any]]:
     model.load_state_dict({name: torch.from_numpy(w).double() for name, w in weights.items()})
     batch = random_batch(case, seed)
     inputs = {name: torch.from_numpy(array) for name, array in batch.items()}
+    if not family_of(case.hf_config, case.name).token_types:
+        del inputs["token_type_ids"]
     if case.num_classes == 1:
         inputs["labels"] = inputs["labels"].double()
     output = model(**inputs, output_hidden_states=True)

@@ -24,11 +24,12 @@ from parity_ours import (
 from t5_cases import CASES, TEXT_LENGTHS, random_case
 
 from intertrain_jax.data.packing import BlockShape, pack
-from intertrain_jax.models.families import t5, t5_texts
-from intertrain_jax.models.families.t5 import T5Config, relative_buckets
+from intertrain_jax.models.families import t5_texts
+from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.families.t5_network import relative_buckets
+from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.weights import flatten, params_from_tensors, tensors_from_params
 from intertrain_jax.models.padded import padded_block
-from intertrain_jax.models.zoo import family_of
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import TextToText
@@ -127,7 +128,7 @@ def _micro_step(objective: TextToText, row_length: int) -> Any:
 
 @partial(jax.jit, static_argnums=1, compiler_options=compiler_options())
 def _encode_and_score(params: Any, config: T5Config, block: Any, texts: Any) -> Any:
-    encoded = t5.encode(params, config, block)
+    encoded = t5_texts.encode(params, config, block)
     inputs = t5_texts.decoder_inputs(texts[:, None], config)
     return encoded, t5_texts.text_logits(params, config, block, encoded, inputs)[:, 0]
 
@@ -227,7 +228,7 @@ def test_greedy_texts_equal_torchs(case: Any) -> None:
 @partial(jax.jit, static_argnums=1)
 def _generate(params: Any, config: T5Config, block: Any) -> Any:
     with jax.default_matmul_precision("float32"):
-        return t5_texts.generate(params, config, block, t5.encode(params, config, block), 8)
+        return t5_texts.generate(params, config, block, t5_texts.encode(params, config, block), 8)
 
 
 def _replaced(tree: dict[str, Any], path: str, leaf: np.ndarray) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from intertrain_jax.planning.estimates import (
     estimate,
     run_tokens,
 )
+from tests.models.tiny_models import CONFIGS, ModelFactory
 from tests.runs import make_config, make_plan
 
 SIZE = TaskSize(train=1000, validation=100, test=50, tokens=20.0)
@@ -88,18 +88,22 @@ def test_parameters_of_known_and_local_models(
     monkeypatch.setattr(socket, "socket", no_network)
     # The matrices of RoBERTa-base's layers: 12 × 768 × (4 × 768 + 2 × 3072).
     assert encoder_parameters("FacebookAI/roberta-base") == 84_934_656
-    config = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8}
-    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
-    assert encoder_parameters(str(tmp_path)) == 2 * (4 * 16 + 2 * 32)
     (tmp_path / "config.json").write_text("{}", "utf-8")
     assert encoder_parameters(str(tmp_path)) is None
-    t5 = {"model_type": "t5", "num_layers": 3, "d_model": 4, "d_ff": 8, "d_kv": 5, "num_heads": 2}
-    (tmp_path / "config.json").write_text(json.dumps(t5))
-    assert encoder_parameters(str(tmp_path)) == 3 * (4 * 4 * 10 + 2 * 32)
-    gated = {**t5, "feed_forward_proj": "gated-gelu"}
-    (tmp_path / "config.json").write_text(json.dumps(gated))
-    assert encoder_parameters(str(tmp_path)) == 3 * (4 * 4 * 10 + 3 * 32)
-    distil = {"model_type": "distilbert", "n_layers": 3, "dim": 4, "hidden_dim": 8, "n_heads": 2}
-    (tmp_path / "config.json").write_text(json.dumps(distil))
-    assert encoder_parameters(str(tmp_path)) == 3 * (4 * 16 + 2 * 32)
     assert encoder_parameters("nobody/knows") is None
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_every_family_says_how_large_its_layers_are(kind: str, tmp_path: Path) -> None:
+    """The matrices that a token of the input passes, counted in a file."""
+    factory = ModelFactory(tmp_path)
+    tensors = factory.tensors(CONFIGS[kind])
+    matrices = [
+        tensor.size
+        for name, tensor in tensors.items()
+        if ("layer." in name or ".block." in name)
+        and "decoder." not in name
+        and tensor.ndim == 2
+        and "relative_attention_bias" not in name
+    ]
+    assert encoder_parameters(str(factory.write(CONFIGS[kind]))) == sum(matrices)

@@ -17,8 +17,8 @@ from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.loop import run_grid
 from intertrain_jax.engine.sharding import lane_mesh
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.weights import Checkpoint
-from intertrain_jax.models.zoo import FAMILIES
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.probe import features as features_module
 from intertrain_jax.probe import table as table_module
@@ -27,6 +27,7 @@ from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.table import Probed
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import (
+    CLASSIFIERS,
     Outcomes,
     TinyBases,
     tiny_checkpoint,
@@ -35,7 +36,6 @@ from tests.engine.tiny_grid import (
     tiny_task,
 )
 
-PROBED = ("bert", "roberta", "t5-classifier")
 RATES = (1e-3, 5e-2)
 TASK = tiny_task("task", 3)
 
@@ -93,7 +93,10 @@ def without_body_dropout(model: Checkpoint, rate: float) -> Checkpoint:
 
 @pytest.mark.parametrize(
     ("family", "head", "rate"),
-    [("bert", "fresh", 0.0), ("roberta", "inherit", 0.3), ("t5-classifier", "inherit", 0.0)],
+    [
+        *((family, "fresh", 0.0) for family in CLASSIFIERS if family != "roberta"),
+        ("roberta", "inherit", 0.3),
+    ],
 )
 def test_a_probe_on_features_is_the_engines_frozen_body_run(
     tmp_path: Path, family: str, head: str, rate: float
@@ -167,7 +170,7 @@ def test_heads_stop_by_patience_one_by_one_and_diverge_alone() -> None:
     assert wild.outputs_NxC is None
 
 
-@pytest.mark.parametrize("family", PROBED)
+@pytest.mark.parametrize("family", CLASSIFIERS)
 def test_packed_features_are_those_of_single_examples(family: str) -> None:
     mesh = lane_mesh(1)
     model = checkpoint_of(family)

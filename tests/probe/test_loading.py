@@ -17,9 +17,9 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
 from intertrain_jax.data.task import Splits, Task
 from intertrain_jax.engine.sharding import lane_mesh
+from intertrain_jax.models.families.table import architecture_hash
 from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.models.hf.weights import load_checkpoint
-from intertrain_jax.models.zoo import architecture_hash
 from intertrain_jax.probe import loading
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
 from tests.experiments import write_task, write_tokenizer

@@ -12,7 +12,7 @@ import pytest
 
 from intertrain_jax.data.packing import BlockShape, pack
 from intertrain_jax.engine.starts import objective_of
-from intertrain_jax.models.families import t5, t5_texts
+from intertrain_jax.models.families import t5_texts
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import answer_table, blank_hyper
 from intertrain_jax.train.objectives import Classification, TextToText
@@ -71,7 +71,7 @@ def texts_of(version: str, made: TextToText, length: int) -> np.ndarray:
     segments: Segments = VIEW.segments(BLOCK)
     block, _ = token_block(ARENA, segments, SHAPE.length)
     params = params_of(version, made)
-    encoded = t5.encode(params, made.config, block)
+    encoded = t5_texts.encode(params, made.config, block)
     return np.asarray(t5_texts.generate(params, made.config, block, encoded, length))[BLOCK >= 0]
 
 
@@ -110,7 +110,7 @@ def test_scores_are_the_log_probabilities_of_whole_texts(version: str) -> None:
     segments = VIEW.segments(BLOCK)
     block, _ = token_block(ARENA, segments, SHAPE.length)
     params = params_of(version, made)
-    encoded = t5.encode(params, made.config, block)
+    encoded = t5_texts.encode(params, made.config, block)
     for c, answer in enumerate(TASK.answers):
         inputs = jnp.broadcast_to(jnp.asarray((0, *answer[:-1])), (*BLOCK.shape, len(answer)))
         logits = t5_texts.text_logits(params, made.config, block, encoded, inputs)
@@ -149,7 +149,7 @@ def test_a_classifier_pools_the_encoders_output_over_each_segment() -> None:
     segments = VIEW.segments(BLOCK)
     found = predict(params, h, segments, ARENA, made, SHAPE.length, jnp.float32)
     block, _ = token_block(ARENA, segments, SHAPE.length)
-    encoded = np.asarray(t5.encode(model.params, made.config, block))
+    encoded = np.asarray(t5_texts.encode(model.params, made.config, block))
     out = params["head"]["out"]
     for r, q in zip(*np.nonzero(BLOCK >= 0), strict=True):
         mean = encoded[r][np.asarray(block.segments_RxL)[r] == q].mean(0)

@@ -1,1 +1,1 @@
-"""One module per architecture: its shape, its network, and what is special about it."""
+"""One value per architecture, with all that is special to it, and the networks that they name."""

@@ -1,327 +1,74 @@
-"""BERT and RoBERTa encoders with their classification heads, over packed blocks of tokens."""
+"""BERT: an encoder whose head reads a pooler that belongs to the body."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-import jax.numpy as jnp
-from flax import nnx
+from intertrain_jax.models.draws import draw_linear
+from intertrain_jax.models.families.encoder_config import (
+    BASE,
+    LARGE,
+    EncoderConfig,
+    EncoderLayout,
+    encoder_layers,
+    read_encoder_config,
+)
+from intertrain_jax.models.families.family import Family
+from intertrain_jax.models.hf.keys import Key, KeyTable, linear, norm
 
-from intertrain_jax.models.attention import attend_segments, kernel_fits
-from intertrain_jax.models.block import Params, TokenBlock, filled
-from intertrain_jax.models.layers import (
-    ACTIVATIONS,
-    Array,
-    Dropout,
-    LayerNorm,
-    Linear,
-    attend,
-    drop_attention,
-    drop_features,
+ENCODER_KEYS = (
+    Key("embeddings.word_embeddings.weight", "embeddings/word"),
+    Key("embeddings.position_embeddings.weight", "embeddings/position"),
+    Key("embeddings.token_type_embeddings.weight", "embeddings/token_type"),
+    *norm("embeddings.LayerNorm", "embeddings/norm"),
+    *linear("encoder.layer.{layer}.attention.self.query", "layers/{layer}/query"),
+    *linear("encoder.layer.{layer}.attention.self.key", "layers/{layer}/key"),
+    *linear("encoder.layer.{layer}.attention.self.value", "layers/{layer}/value"),
+    *linear("encoder.layer.{layer}.attention.output.dense", "layers/{layer}/attention_output"),
+    *norm("encoder.layer.{layer}.attention.output.LayerNorm", "layers/{layer}/attention_norm"),
+    *linear("encoder.layer.{layer}.intermediate.dense", "layers/{layer}/up"),
+    *linear("encoder.layer.{layer}.output.dense", "layers/{layer}/down"),
+    *norm("encoder.layer.{layer}.output.LayerNorm", "layers/{layer}/output_norm"),
+)
+ROOTS = ("embeddings.", "encoder.", "pooler.")
+BUFFERS = (
+    ("embeddings.position_ids", "a buffer of position numbers, computed here"),
+    ("embeddings.token_type_ids", "a buffer of zeros, computed here"),
+)
+_KEYS = KeyTable(
+    prefix="bert.",
+    roots=ROOTS,
+    body=ENCODER_KEYS,
+    head=linear("classifier", "out"),
+    ignored=(
+        *BUFFERS,
+        ("cls.predictions.", "the language-modelling head (its decoder is tied to the words)"),
+        ("cls.seq_relationship.", "the next-sentence head"),
+    ),
+    optional=linear("pooler.dense", "pooler"),
 )
 
-# Numbered dropout sites: two for the embeddings and the head, then three for each layer.
-_EMBEDDING_SITE = 0
-_POOLED_SITE = 1
-_DENSE_SITE = 2
-_FIRST_LAYER_SITE = 8
+
+def fresh_pooler(config: EncoderConfig) -> dict[str, Any]:
+    """Returns the pooler of checkpoints that lack it: always the same, as part of the base model."""
+    width = config.hidden_size
+    return {"pooler": draw_linear(width, width, config.initializer_range, 0, "pooler")}
 
 
-@dataclass(frozen=True)
-class EncoderConfig:
-    """The shape of an encoder: what decides its computation, read from a checkpoint's config.json."""
-
-    family: Literal["bert", "roberta"]
-    vocab_size: int
-    hidden_size: int
-    num_layers: int
-    num_heads: int
-    intermediate_size: int
-    max_positions: int
-    type_vocab_size: int
-    layer_norm_eps: float
-    hidden_act: str
-    hidden_dropout: float
-    attention_dropout: float
-    classifier_dropout: float
-    position_offset: int
-    pad_token_id: int
-    initializer_range: float
-
-    @property
-    def num_decoder_layers(self) -> int:
-        """An encoder has no decoder."""
-        return 0
-
-    @property
-    def shape(self) -> EncoderConfig:
-        """Returns it without what may differ between runs that share a program."""
-        return replace(
-            self,
-            hidden_dropout=0.0,
-            attention_dropout=0.0,
-            classifier_dropout=0.0,
-            initializer_range=0.0,
-            pad_token_id=0,
-        )
-
-    @property
-    def max_length(self) -> int:
-        """The longest segment, in tokens, for which there are position embeddings."""
-        return self.max_positions - self.position_offset
-
-
-class Embeddings(nnx.Module):  # type: ignore[misc]
-    """Word, position and token-type embeddings, summed and normalised."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        width = config.hidden_size
-        self.word = nnx.Param(jnp.zeros((config.vocab_size, width), jnp.float32))
-        self.position = nnx.Param(jnp.zeros((config.max_positions, width), jnp.float32))
-        self.token_type = nnx.Param(jnp.zeros((config.type_vocab_size, width), jnp.float32))
-        self.norm = LayerNorm(width, config.layer_norm_eps)
-        self.position_offset = config.position_offset
-
-    def __call__(self, words_RxLxD: Array, block: TokenBlock, dtype: Any) -> Array:
-        """Returns the embedded tokens [R, L, D] in `dtype`."""
-        positions = self.position[...][block.positions_RxL + self.position_offset]
-        types = self.token_type[...][block.types_RxL]
-        return self.norm((words_RxLxD + types + positions).astype(dtype))
-
-
-class Layer(nnx.Module):  # type: ignore[misc]
-    """One post-norm transformer layer."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        width, inner = config.hidden_size, config.intermediate_size
-        self.query = Linear(width, width)
-        self.key = Linear(width, width)
-        self.value = Linear(width, width)
-        self.attention_output = Linear(width, width)
-        self.attention_norm = LayerNorm(width, config.layer_norm_eps)
-        self.up = Linear(width, inner)
-        self.down = Linear(inner, width)
-        self.output_norm = LayerNorm(width, config.layer_norm_eps)
-        self.num_heads = config.num_heads
-        self.activation = ACTIVATIONS[config.hidden_act]
-
-    def __call__(
-        self,
-        x_RxLxD: Array,
-        block: TokenBlock,
-        dropout: Dropout | None,
-        site: int,
-        only_first: bool,
-    ) -> Array:
-        """Returns the layer's output for all tokens [R, L, D], or for first tokens only [R, Q, D]."""
-        queries_RxQxD, segments_RxQ, picks = x_RxLxD, block.segments_RxL, None
-        if only_first:
-            picks = jnp.minimum(block.starts_RxQ, x_RxLxD.shape[1] - 1)
-            queries_RxQxD = jnp.take_along_axis(x_RxLxD, picks[:, :, None], axis=1)
-            segments_RxQ = jnp.take_along_axis(block.segments_RxL, picks, axis=1)
-        keys: list[Array] = []
-        drop: tuple[Array, Array] | None = None
-        if dropout is not None:
-            keys = [dropout.site_keys(site + offset) for offset in range(3)]
-            if picks is not None:
-                keys = [jnp.take_along_axis(key, picks, axis=1) for key in keys]
-            drop = (keys[0], dropout.attention)
-        attended = self._attend(queries_RxQxD, x_RxLxD, block, segments_RxQ, only_first, drop)
-        attended = self.attention_output(attended)
-        if dropout is not None:
-            attended = drop_features(attended, keys[1], dropout.hidden)
-        x = self.attention_norm(queries_RxQxD + attended)
-        inner = self.down(self.activation(self.up(x)))
-        if dropout is not None:
-            inner = drop_features(inner, keys[2], dropout.hidden)
-        return self.output_norm(x + inner)
-
-    def _attend(
-        self,
-        queries_RxQxD: Array,
-        x_RxLxD: Array,
-        block: TokenBlock,
-        segments_RxQ: Array,
-        only_first: bool,
-        drop: tuple[Array, Array] | None,
-    ) -> Array:
-        """Attends inside segments, by the kernel where there is one: it takes all tokens as queries."""
-        query, key, value = self.query(queries_RxQxD), self.key(x_RxLxD), self.value(x_RxLxD)
-        size = query.shape[-1] // self.num_heads
-        if not only_first and kernel_fits(x_RxLxD.shape[1], size, x_RxLxD.dtype):
-            query = query * jnp.asarray(size**-0.5, query.dtype)
-            positions, heads = block.positions_RxL, self.num_heads
-            return attend_segments(query, key, value, segments_RxQ, positions, heads, drop)
-        dropped = None
-        if drop is not None:
-            dropped = partial(
-                drop_attention, keys_RxQ=drop[0], positions_RxL=block.positions_RxL, rate=drop[1]
-            )
-        mask = block.attention_mask(segments_RxQ)
-        return attend(query, key, value, mask, self.num_heads, dropped)
-
-
-class Encoder(nnx.Module):  # type: ignore[misc]
-    """The body of BERT or RoBERTa, without its classification head."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        self.embeddings = Embeddings(config)
-        self.layers = nnx.Dict({str(i): Layer(config) for i in range(config.num_layers)})
-        if config.family == "bert":
-            self.pooler = Linear(config.hidden_size, config.hidden_size)
-
-    def __call__(
-        self,
-        words_RxLxD: Array,
-        block: TokenBlock,
-        dropout: Dropout | None,
-        only_first: bool,
-        dtype: Any,
-    ) -> Array:
-        """Returns last hidden states [R, L, D], or those of every segment's first token [R, Q, D]."""
-        x = self.embeddings(words_RxLxD, block, dtype)
-        if dropout is not None:
-            x = drop_features(x, dropout.site_keys(_EMBEDDING_SITE), dropout.hidden)
-        last = len(self.layers) - 1
-        for i in range(last + 1):
-            site = _FIRST_LAYER_SITE + 3 * i
-            x = self.layers[str(i)](x, block, dropout, site, only_first and i == last)
-        return x
-
-    def features(
-        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
-    ) -> Array:
-        """Returns what the classification head reads of every segment [R, Q, D].
-
-        That is the first token's last hidden state, for BERT through its pooler.
-        """
-        first_RxQxD = self(words_RxLxD, block, dropout, only_first=True, dtype=dtype)
-        return jnp.tanh(self.pooler(first_RxQxD)) if "pooler" in vars(self) else first_RxQxD
-
-
-class RobertaHead(nnx.Module):  # type: ignore[misc]
-    """dropout → dense → tanh → dropout → out, on the first token."""
-
-    def __init__(self, config: EncoderConfig, num_classes: int) -> None:
-        self.dense = Linear(config.hidden_size, config.hidden_size)
-        self.out = Linear(config.hidden_size, num_classes)
-
-    def __call__(self, first: Array, dropout: Dropout | None) -> Array:
-        """Returns logits [..., C] of features [..., D]; `dropout` has one key for each of them."""
-        x = _drop_classifier(first, dropout, _POOLED_SITE)
-        x = _drop_classifier(jnp.tanh(self.dense(x)), dropout, _DENSE_SITE)
-        return self.out(x)
-
-
-class BertHead(nnx.Module):  # type: ignore[misc]
-    """dropout → out, on the pooled first token (the pooler belongs to the body)."""
-
-    def __init__(self, config: EncoderConfig, num_classes: int) -> None:
-        self.out = Linear(config.hidden_size, num_classes)
-
-    def __call__(self, pooled: Array, dropout: Dropout | None) -> Array:
-        """Returns logits [..., C] of features [..., D]; `dropout` has one key for each of them."""
-        return self.out(_drop_classifier(pooled, dropout, _POOLED_SITE))
-
-
-def _drop_classifier(x: Array, dropout: Dropout | None, site: int) -> Array:
-    return x if dropout is None else drop_features(x, dropout.site_keys(site), dropout.classifier)
-
-
-def _head(config: EncoderConfig, num_classes: int) -> BertHead | RobertaHead:
-    return (BertHead if config.family == "bert" else RobertaHead)(config, num_classes)
-
-
-class Classifier(Encoder):
-    """An encoder with its classification head; its parameter tree is what a run trains."""
-
-    def __init__(self, config: EncoderConfig, num_classes: int) -> None:
-        super().__init__(config)
-        self.head = _head(config, num_classes)
-
-    def logits(
-        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
-    ) -> Array:
-        """Returns float32 logits [R, Q, C] of every segment of the block."""
-        features_RxQxD = self.features(words_RxLxD, block, dropout, dtype)
-        of_first = None if dropout is None else dropout.of_first_tokens(block.starts_RxQ)
-        return self.head(features_RxQxD, of_first).astype(jnp.float32)
-
-
-@cache
-def _graph(config: EncoderConfig, num_classes: int | None) -> tuple[Any, Any]:
-    """Splits the module once into its static graph and the abstract state that fills it."""
-    build = Encoder if num_classes is None else partial(Classifier, num_classes=num_classes)
-    return nnx.split(nnx.eval_shape(lambda: build(config)))
-
-
-def parameter_shapes(config: EncoderConfig, num_classes: int | None = None) -> Params:
-    """Returns the tree of `jax.ShapeDtypeStruct`s of an encoder, with a head if classes are given."""
-    return nnx.to_pure_dict(_graph(config, num_classes)[1])
-
-
-def bind(params: Params, config: EncoderConfig, num_classes: int | None = None) -> Any:
-    """Returns the module that computes with `params` (for use inside one pure function)."""
-    return filled(_graph(config, num_classes), params)
-
-
-def word_embeddings(params: Params, tokens_RxL: Array) -> Array:
-    """Looks up word embeddings [R, L, D]; apart from the rest, so that its gradient stays sparse."""
-    return params["embeddings"]["word"][tokens_RxL]
-
-
-def hidden_states(
-    params: Params, config: EncoderConfig, block: TokenBlock, dtype: Any = jnp.float32
-) -> Array:
-    """Returns the last hidden states [R, L, D] of a block, without dropout."""
-    words = word_embeddings(params, block.tokens_RxL)
-    return bind(params, config)(words, block, None, only_first=False, dtype=dtype)
-
-
-def classify(
-    params: Params,
-    words_RxLxD: Array,
-    config: EncoderConfig,
-    block: TokenBlock,
-    dropout: Dropout | None,
-    dtype: Any = jnp.float32,
-) -> Array:
-    """Returns float32 logits [R, Q, C] for every segment, given its looked-up word embeddings."""
-    num_classes = params["head"]["out"]["bias"].shape[-1]
-    return bind(params, config, num_classes).logits(words_RxLxD, block, dropout, dtype)
-
-
-@cache
-def _head_graph(config: EncoderConfig, num_classes: int) -> tuple[Any, Any]:
-    return nnx.split(nnx.eval_shape(lambda: _head(config, num_classes)))
-
-
-def head_features(params: Params, config: EncoderConfig, block: TokenBlock, dtype: Any) -> Array:
-    """Returns what a head reads of every segment [R, Q, D], in `dtype`, without dropout.
-
-    Args:
-        params: the body's parameters, without a head.
-        config: the encoder's shape.
-        block: tokens and segments.
-        dtype: of computation.
-    """
-    words = word_embeddings(params, block.tokens_RxL)
-    return bind(params, config).features(words, block, None, dtype)
-
-
-def head_logits(
-    head: Params, config: EncoderConfig, features: Array, dropout: Dropout | None
-) -> Array:
-    """Returns float32 logits [..., C] of a head on features [..., D].
-
-    Args:
-        head: the head's parameters.
-        config: the encoder's shape.
-        features: of `head_features`.
-        dropout: keys [...] of the features' first tokens, and rates; or None.
-    """
-    num_classes = head["out"]["bias"].shape[-1]
-    module = filled(_head_graph(config, num_classes), head)
-    return module(features, dropout).astype(jnp.float32)
+FAMILY = Family(
+    name="bert",
+    model_types={"bert": "Bert"},
+    headed="ForSequenceClassification",
+    config=partial(read_encoder_config, "bert"),
+    keys=lambda config: _KEYS,
+    layers=encoder_layers,
+    network_at="intertrain_jax.models.families.encoder:EncoderNetwork",
+    layout=(EncoderLayout(pooler=True, dense=None),),
+    fill=fresh_pooler,
+    published={
+        "google-bert/bert-base-uncased": BASE,
+        "google-bert/bert-base-cased": BASE,
+        "google-bert/bert-large-uncased": LARGE,
+    },
+)

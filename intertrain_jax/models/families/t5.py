@@ -1,35 +1,24 @@
-"""T5 encoder-decoders, v1.0 and v1.1, over packed blocks of tokens and one text per segment."""
+"""T5, v1.0 and v1.1 (with flan): an encoder and a decoder that answers in words."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any, Literal
+from typing import Any
 
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
-from numpy.typing import NDArray
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.models.families.encoder_config import BASE
+from intertrain_jax.models.families.family import Family, LayerSizes
+from intertrain_jax.models.hf.config import ACTIVATIONS, NOT_QUANTISED, Fields
+from intertrain_jax.models.hf.keys import DECODER_LAYER, LAYER, Key, KeyTable, matrix
 
-from intertrain_jax.models.block import Params, TokenBlock, filled
-from intertrain_jax.models.layers import (
-    ACTIVATIONS,
-    Array,
-    Dropout,
-    Linear,
-    RMSNorm,
-    attend,
-    drop_attention,
-    drop_features,
-)
-
-# Numbered dropout sites of each stack: its ends, a pooled head, then six for each layer.
-_INPUT_SITE = 0
-_OUTPUT_SITE = 1
-POOLED_SITE = 2
-_FIRST_LAYER_SITE = 8
-_SITES_PER_LAYER = 6
+# What transformers assumes where config.json is silent; sizes have no default here.
+_DEFAULTS: dict[str, Any] = {
+    "relative_attention_num_buckets": 32,
+    "relative_attention_max_distance": 128,
+    "dropout_rate": 0.1,
+    "layer_norm_epsilon": 1e-6,
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,7 @@ class T5Config:
     `tied` is v1.0: the output is the transposed word embedding, on hidden states scaled by D^-0.5.
     """
 
-    family: Literal["t5"]
+    family: str
     vocab_size: int
     hidden_size: int
     head_size: int
@@ -80,268 +69,149 @@ class T5Config:
         return replace(self, hidden_dropout=0.0, attention_dropout=0.0, classifier_dropout=0.0)
 
 
-def relative_buckets(
-    queries: int, keys: int, bidirectional: bool, num_buckets: int, max_distance: int
-) -> NDArray[np.int32]:
-    """Returns the bucket [queries, keys] of every distance between a key and a query.
+def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
+    """Returns the shape of a T5 model.
 
-    Half of the buckets are exact distances, the others grow logarithmically up to `max_distance`;
-    in both directions, each has half of them. (Raffel et al. 2020, §2.1.)
+    Files of v1.0 say nothing of `feed_forward_proj` (it is "relu") and nothing, or true, of
+    `tie_word_embeddings`; those of v1.1 and flan say "gated-gelu" and false.
+
+    Args:
+        hf_config: the content of config.json.
+        name: how messages call the model.
+
+    Raises:
+        IntertrainError: a size is missing or not positive, or an option is not supported.
     """
-    distance = np.arange(keys)[None, :] - np.arange(queries)[:, None]
-    first = np.zeros_like(distance)
-    if bidirectional:
-        num_buckets //= 2
-        first = (distance > 0) * num_buckets
-        distance = np.abs(distance)
-    else:
-        distance = np.maximum(-distance, 0)
-    exact = num_buckets // 2
-    # In float32, as everywhere: the rounding of a logarithm decides the bucket.
-    ratio = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact))
-    ratio = ratio / np.float32(math.log(max_distance / exact)) * np.float32(num_buckets - exact)
-    far = np.minimum(exact + ratio.astype(np.int64), num_buckets - 1)
-    return (first + np.where(distance < exact, distance, far)).astype(np.int32)
-
-
-class Attention(nnx.Module):  # type: ignore[misc]
-    """Attention without scaling and without biases; its heads need not add up to the width."""
-
-    def __init__(self, config: T5Config) -> None:
-        width, inner = config.hidden_size, config.num_heads * config.head_size
-        self.query = Linear(width, inner, bias=False)
-        self.key = Linear(width, inner, bias=False)
-        self.value = Linear(width, inner, bias=False)
-        self.output = Linear(inner, width, bias=False)
-        self.num_heads = config.num_heads
-
-    def __call__(
-        self,
-        x_RxQxD: Array,
-        memory_RxLxD: Array,
-        mask_RxQxL: Array,
-        bias_HxQxL: Array | None,
-        drop: Any,
-    ) -> Array:
-        """Returns what the queries of a row take from its memory [R, Q, D]."""
-        attended = attend(
-            self.query(x_RxQxD),
-            self.key(memory_RxLxD),
-            self.value(memory_RxLxD),
-            mask_RxQxL,
-            self.num_heads,
-            drop,
-            scale=1.0,
-            bias_HxQxL=bias_HxQxL,
+    fields = Fields(hf_config, _DEFAULTS, name)
+    fields.require(NOT_QUANTISED)
+    projection = hf_config.get("feed_forward_proj") or "relu"
+    gated = str(projection).startswith("gated-")
+    # What v1.1 calls gelu is the approximation by tanh.
+    plain = str(projection).removeprefix("gated-")
+    activation = "gelu_new" if gated and plain == "gelu" else plain
+    if activation not in ACTIVATIONS:
+        rule = f"must be one of {', '.join(ACTIVATIONS)}, or one of them after 'gated-'"
+        raise fields.error("feed_forward_proj", rule, "choose another model")
+    num_buckets = fields.size("relative_attention_num_buckets")
+    max_distance = fields.size("relative_attention_max_distance")
+    if num_buckets < 4 or max_distance <= num_buckets // 2:
+        raise IntertrainError(
+            f"Model '{name}': 'relative_attention_num_buckets' in config.json must be at least 4, "
+            "and 'relative_attention_max_distance' more than half of it, got "
+            f"{num_buckets} and {max_distance}; correct the file."
         )
-        return self.output(attended)
-
-
-class FeedForward(nnx.Module):  # type: ignore[misc]
-    """down(act(up(x))), or gated: down(act(gate(x)) * up(x)); dropout before `down`."""
-
-    def __init__(self, config: T5Config) -> None:
-        width, inner = config.hidden_size, config.intermediate_size
-        if config.gated:
-            self.gate = Linear(width, inner, bias=False)
-        self.up = Linear(width, inner, bias=False)
-        self.down = Linear(inner, width, bias=False)
-        self.activation = ACTIVATIONS[config.hidden_act]
-
-    def __call__(self, x: Array, dropout: Dropout | None, site: int) -> Array:
-        """Maps [R, S, D] to [R, S, D]."""
-        if "gate" in vars(self):
-            inner = self.activation(self.gate(x)) * self.up(x)
-        else:
-            inner = self.activation(self.up(x))
-        return self.down(_drop(inner, dropout, site))
-
-
-class Layer(nnx.Module):  # type: ignore[misc]
-    """One pre-norm layer: self-attention, in decoders cross-attention, feed-forward."""
-
-    def __init__(self, config: T5Config, cross: bool) -> None:
-        norm = partial(RMSNorm, config.hidden_size, config.layer_norm_eps)
-        self.self_norm = norm()
-        self.self_attention = Attention(config)
-        if cross:
-            self.cross_norm = norm()
-            self.cross_attention = Attention(config)
-        self.feed_norm = norm()
-        self.feed = FeedForward(config)
-
-
-class Stack(nnx.Module):  # type: ignore[misc]
-    """The layers of an encoder or a decoder, with the position bias that they share."""
-
-    def __init__(self, config: T5Config, num_layers: int, decoder: bool) -> None:
-        self.position_bias = nnx.Param(
-            jnp.zeros((config.num_buckets, config.num_heads), jnp.float32)
-        )
-        self.layers = nnx.Dict({str(i): Layer(config, cross=decoder) for i in range(num_layers)})
-        self.norm = RMSNorm(config.hidden_size, config.layer_norm_eps)
-        self.decoder = decoder
-        self.buckets = (config.num_buckets, config.max_distance)
-
-    def bias(self, length: int) -> Array:
-        """Returns what every head adds to its scores within a segment, float32 [H, L, L]."""
-        buckets = relative_buckets(length, length, not self.decoder, *self.buckets)
-        return jnp.transpose(self.position_bias[...][buckets], (2, 0, 1))
-
-    def __call__(
-        self,
-        x_RxSxD: Array,
-        mask_WxTxT: Array,
-        positions_WxT: Array,
-        dropout: Dropout | None,
-        memory_RxLxD: Array | None = None,
-        memory_mask_RxSxL: Array | None = None,
-        memory_positions_RxL: Array | None = None,
-    ) -> Array:
-        """Returns the normed output [R, S, D].
-
-        Args:
-            x_RxSxD: embedded tokens.
-            mask_WxTxT: True where a token may see another. Self-attention is over W windows of T
-                tokens, W·T = R·S: rows in an encoder, single texts in a decoder.
-            positions_WxT: of the tokens within their segment, for dropout.
-            dropout: keys [R, S] and rates, or None.
-            memory_RxLxD: for cross-attention, what the encoder gave.
-            memory_mask_RxSxL: True where a token may see one of the memory's.
-            memory_positions_RxL: positions of the memory's tokens, for dropout.
-        """
-        windows, length = positions_WxT.shape
-        bias_HxTxT = self.bias(length)
-        x = _drop(x_RxSxD, dropout, _INPUT_SITE)
-        for i in range(len(self.layers)):
-            layer, site = self.layers[str(i)], _FIRST_LAYER_SITE + _SITES_PER_LAYER * i
-            normed = layer.self_norm(x).reshape(windows, length, -1)
-            drop = _attention_drop(dropout, site, (windows, length), positions_WxT)
-            taken = layer.self_attention(normed, normed, mask_WxTxT, bias_HxTxT, drop)
-            x = x + _drop(taken.reshape(x.shape), dropout, site + 1)
-            if memory_RxLxD is not None:
-                drop = _attention_drop(dropout, site + 2, x.shape[:2], memory_positions_RxL)
-                taken = layer.cross_attention(
-                    layer.cross_norm(x), memory_RxLxD, memory_mask_RxSxL, None, drop
-                )
-                x = x + _drop(taken, dropout, site + 3)
-            fed = layer.feed(layer.feed_norm(x), dropout, site + 4)
-            x = x + _drop(fed, dropout, site + 5)
-        return _drop(self.norm(x), dropout, _OUTPUT_SITE)
-
-
-class Words(nnx.Module):  # type: ignore[misc]
-    """The word embedding that encoder and decoder share."""
-
-    def __init__(self, config: T5Config) -> None:
-        self.word = nnx.Param(jnp.zeros((config.vocab_size, config.hidden_size), jnp.float32))
-
-
-class Head(nnx.Module):  # type: ignore[misc]
-    """`lm_head` where it is not the word embedding."""
-
-    def __init__(self, config: T5Config) -> None:
-        self.out = Linear(config.hidden_size, config.vocab_size, bias=False)
-
-
-class T5Encoder(nnx.Module):  # type: ignore[misc]
-    """The half of T5 that reads."""
-
-    def __init__(self, config: T5Config) -> None:
-        self.embeddings = Words(config)
-        self.encoder = Stack(config, config.num_layers, decoder=False)
-
-    def encode(
-        self, words_RxLxD: Array, block: TokenBlock, dropout: Dropout | None, dtype: Any
-    ) -> Array:
-        """Returns the encoder's output [R, L, D]."""
-        mask = block.attention_mask(block.segments_RxL)
-        return self.encoder(words_RxLxD.astype(dtype), mask, block.positions_RxL, dropout)
-
-
-class T5(T5Encoder):
-    """A T5 model; with `own_head`, its output is not the word embedding."""
-
-    def __init__(self, config: T5Config, own_head: bool) -> None:
-        super().__init__(config)
-        self.decoder = Stack(config, config.num_decoder_layers, decoder=True)
-        if own_head:
-            self.head = Head(config)
-
-    def decode(
-        self,
-        words_RxQxTxD: Array,
-        encoded_RxLxD: Array,
-        block: TokenBlock,
-        dropout: Dropout | None,
-    ) -> Array:
-        """Returns the decoder's output [R, Q, T, D] for one embedded text per segment.
-
-        Args:
-            words_RxQxTxD: embeddings of the decoder's input, the start token first.
-            encoded_RxLxD: what `encode` gave for the block.
-            block: whose segments the texts belong to.
-            dropout: its keys are of the texts' tokens [R, Q·T].
-        """
-        rows, segments, length, width = words_RxQxTxD.shape
-        windows = rows * segments
-        x = words_RxQxTxD.reshape(rows, segments * length, width).astype(encoded_RxLxD.dtype)
-        causal = jnp.tril(jnp.ones((length, length), bool))
-        asking = jnp.repeat(jnp.arange(segments), length)
-        mask = block.attention_mask(jnp.broadcast_to(asking, (rows, segments * length)))
-        out = self.decoder(
-            x,
-            jnp.broadcast_to(causal, (windows, length, length)),
-            jnp.broadcast_to(jnp.arange(length), (windows, length)),
-            dropout,
-            encoded_RxLxD,
-            mask,
-            block.positions_RxL,
-        )
-        return out.reshape(words_RxQxTxD.shape)
-
-    def logits(self, decoded: Array, config: T5Config) -> Array:
-        """Returns float32 scores [..., V] of the next token for the decoder's output [..., D]."""
-        if config.tied:
-            decoded = decoded * jnp.asarray(config.hidden_size**-0.5, decoded.dtype)
-        kernel = self.head.out.kernel[...] if "head" in vars(self) else self.embeddings.word[...].T
-        return jnp.matmul(decoded, kernel.astype(decoded.dtype), preferred_element_type=jnp.float32)
-
-
-def _drop(x: Array, dropout: Dropout | None, site: int) -> Array:
-    return x if dropout is None else drop_features(x, dropout.site_keys(site), dropout.hidden)
-
-
-def _attention_drop(
-    dropout: Dropout | None, site: int, shape: tuple[int, ...], positions: Any
-) -> Any:
-    if dropout is None:
-        return None
-    return partial(
-        drop_attention,
-        keys_RxQ=dropout.site_keys(site).reshape(shape),
-        positions_RxL=positions,
-        rate=dropout.attention,
+    num_layers, vocab_size = fields.size("num_layers"), fields.size("vocab_size")
+    own_decoder = hf_config.get("num_decoder_layers") is not None
+    pad = fields.token("pad_token_id", 0, vocab_size)
+    rate = fields.number("dropout_rate", below=1)
+    return T5Config(
+        family="t5",
+        vocab_size=vocab_size,
+        hidden_size=fields.size("d_model"),
+        head_size=fields.size("d_kv"),
+        num_layers=num_layers,
+        num_decoder_layers=fields.size("num_decoder_layers") if own_decoder else num_layers,
+        num_heads=fields.size("num_heads"),
+        intermediate_size=fields.size("d_ff"),
+        num_buckets=num_buckets,
+        max_distance=max_distance,
+        layer_norm_eps=fields.number("layer_norm_epsilon", below=1),
+        hidden_act=activation,
+        gated=gated,
+        tied=hf_config.get("tie_word_embeddings") is not False,
+        hidden_dropout=rate,
+        attention_dropout=rate,
+        classifier_dropout=0.0,
+        pad_token_id=pad,
+        end_token_id=fields.token("eos_token_id", 1, vocab_size),
+        start_token_id=fields.token("decoder_start_token_id", pad, vocab_size),
     )
 
 
-@cache
-def _graph(config: T5Config, own_head: bool) -> tuple[Any, Any]:
-    """Splits the module once into its static graph and the abstract state that fills it."""
-    return nnx.split(nnx.eval_shape(lambda: T5(config, own_head)))
+def _attention(tensor: str, path: str) -> tuple[Key, ...]:
+    names = {"q": "query", "k": "key", "v": "value", "o": "output"}
+    return tuple(matrix(f"{tensor}.{short}", f"{path}/{name}") for short, name in names.items())
 
 
-def parameter_shapes(config: T5Config, own_head: bool = False) -> Params:
-    """Returns the tree of `jax.ShapeDtypeStruct`s, with a head of its own where it has one."""
-    return nnx.to_pure_dict(_graph(config, own_head)[1])
+def _stack(stack: str, layer: str, gated: bool) -> tuple[Key, ...]:
+    block, path = f"{stack}.block.{layer}.layer", f"{stack}/layers/{layer}"
+    cross: tuple[Key, ...] = ()
+    if stack == "decoder":
+        cross = (
+            *_attention(f"{block}.1.EncDecAttention", f"{path}/cross_attention"),
+            Key(f"{block}.1.layer_norm.weight", f"{path}/cross_norm/scale"),
+        )
+    feed = f"{block}.{2 if cross else 1}"
+    ups = {"wi_0": "gate", "wi_1": "up"} if gated else {"wi": "up"}
+    return (
+        Key(
+            f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+            f"{stack}/position_bias",
+        ),
+        *_attention(f"{block}.0.SelfAttention", f"{path}/self_attention"),
+        Key(f"{block}.0.layer_norm.weight", f"{path}/self_norm/scale"),
+        *cross,
+        *(
+            matrix(f"{feed}.DenseReluDense.{short}", f"{path}/feed/{name}")
+            for short, name in {**ups, "wo": "down"}.items()
+        ),
+        Key(f"{feed}.layer_norm.weight", f"{path}/feed_norm/scale"),
+        Key(f"{stack}.final_layer_norm.weight", f"{stack}/norm/scale"),
+    )
 
 
-def bind(params: Params, config: T5Config) -> Any:
-    """Returns the module that computes with `params` (for use inside one pure function)."""
-    return filled(_graph(config, "head" in params), params)
+def t5_keys(config: T5Config) -> KeyTable:
+    """Returns the names of a T5 model, which depend on its version."""
+    gated, tied = config.gated, config.tied
+    copies = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
+    if tied:
+        copies.append("lm_head.weight")
+    return KeyTable(
+        prefix="",
+        roots=("shared.", "encoder.", "decoder."),
+        body=(
+            Key("shared.weight", "embeddings/word"),
+            *_stack("encoder", LAYER, gated),
+            *_stack("decoder", DECODER_LAYER, gated),
+        ),
+        head=() if tied else (matrix("lm_head", "out"),),
+        ignored=(
+            (
+                "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+                "a leftover of old files: cross-attention has no position bias",
+            ),
+        ),
+        head_because="" if tied else "as 'tie_word_embeddings' in config.json is false",
+        copies=tuple((name, "shared.weight") for name in copies),
+    )
 
 
-def encode(params: Params, config: T5Config, block: TokenBlock, dtype: Any = jnp.float32) -> Array:
-    """Returns the encoder's output [R, L, D] of a block, without dropout."""
-    words = params["embeddings"]["word"][block.tokens_RxL]
-    return bind(params, config).encode(words, block, None, dtype)
+def t5_layers(config: T5Config) -> LayerSizes:
+    """Returns the sizes of the encoder's layers: the decoder sees only the few tokens of a text."""
+    return LayerSizes(
+        config.num_layers,
+        config.hidden_size,
+        config.intermediate_size,
+        config.num_heads * config.head_size,
+        matrices=3 if config.gated else 2,
+    )
+
+
+FAMILY = Family(
+    name="t5",
+    model_types={"t5": "T5"},
+    headed="ForConditionalGeneration",
+    config=t5_config,
+    keys=t5_keys,
+    layers=t5_layers,
+    network_at="intertrain_jax.models.families.t5_classifier:PooledNetwork",
+    texts_at="intertrain_jax.models.families.t5_texts",
+    token_types=False,
+    published={
+        "google-t5/t5-small": LayerSizes(6, 512, 2048, 512),
+        "google-t5/t5-base": BASE,
+        "google/t5-v1_1-small": LayerSizes(8, 512, 1024, 384, 3),
+        "google/t5-v1_1-base": LayerSizes(12, 768, 2048, 768, 3),
+        "google/flan-t5-base": LayerSizes(12, 768, 2048, 768, 3),
+    },
+)

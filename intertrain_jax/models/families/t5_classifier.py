@@ -8,8 +8,9 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from intertrain_jax.models.block import Params, TokenBlock, filled
-from intertrain_jax.models.families.t5 import POOLED_SITE, T5Config, T5Encoder
+from intertrain_jax.models.block import Params, TokenBlock, filled, word_embeddings
+from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.families.t5_network import POOLED_SITE, T5Encoder
 from intertrain_jax.models.layers import Array, Dropout, Linear, drop_features
 
 
@@ -72,46 +73,55 @@ def _head_graph(config: T5Config, num_classes: int) -> tuple[Any, Any]:
     return nnx.split(nnx.eval_shape(lambda: PooledHead(config, num_classes)))
 
 
-def parameter_shapes(config: T5Config, num_classes: int) -> Params:
-    """Returns the tree of `jax.ShapeDtypeStruct`s of the encoder with a classification head."""
-    return nnx.to_pure_dict(_graph(config, num_classes)[1])
+class PooledNetwork:
+    """The `Network` of T5: its encoder alone, with a head that transformers does not have."""
+
+    def shapes(self, config: T5Config, num_classes: int | None) -> Params:
+        """Returns the tree of `jax.ShapeDtypeStruct`s of the encoder, with a head if it has one."""
+        graph = _encoder_graph(config) if num_classes is None else _graph(config, num_classes)
+        return nnx.to_pure_dict(graph[1])
+
+    def head_shapes(self, config: T5Config, num_classes: int) -> Params:
+        """Returns the tree of a head alone."""
+        return nnx.to_pure_dict(_head_graph(config, num_classes)[1])
+
+    def hidden_states(
+        self, params: Params, config: T5Config, block: TokenBlock, dtype: Any = jnp.float32
+    ) -> Array:
+        """Returns the encoder's output [R, L, D], without dropout."""
+        words = word_embeddings(params, block.tokens_RxL)
+        return _bound(params, config).encode(words, block, None, dtype)
+
+    def head_features(
+        self, params: Params, config: T5Config, block: TokenBlock, dtype: Any
+    ) -> Array:
+        """Returns the mean encoder output of every segment, float32 [R, Q, D], without dropout."""
+        words = word_embeddings(params, block.tokens_RxL)
+        return _bound(params, config).features(words, block, None, dtype)
+
+    def head_logits(
+        self, head: Params, config: T5Config, features: Array, dropout: Dropout | None
+    ) -> Array:
+        """Returns float32 logits [..., C] of a head on features [..., D]."""
+        num_classes = head["out"]["bias"].shape[-1]
+        return filled(_head_graph(config, num_classes), head)(features, dropout)
+
+    def classify(
+        self,
+        params: Params,
+        words_RxLxD: Array,
+        config: T5Config,
+        block: TokenBlock,
+        dropout: Dropout | None,
+        dtype: Any = jnp.float32,
+    ) -> Array:
+        """Returns float32 logits [R, Q, C] of every segment, given its looked-up word embeddings."""
+        num_classes = params["head"]["out"]["bias"].shape[-1]
+        graph = _graph(config, num_classes)
+        return filled(graph, params).logits(words_RxLxD, block, dropout, dtype)
 
 
-def classify(
-    params: Params,
-    words_RxLxD: Array,
-    config: T5Config,
-    block: TokenBlock,
-    dropout: Dropout | None,
-    dtype: Any = jnp.float32,
-) -> Array:
-    """Returns float32 logits [R, Q, C] for every segment, given its looked-up word embeddings."""
-    num_classes = params["head"]["out"]["bias"].shape[-1]
-    return filled(_graph(config, num_classes), params).logits(words_RxLxD, block, dropout, dtype)
-
-
-def head_features(params: Params, config: T5Config, block: TokenBlock, dtype: Any) -> Array:
-    """Returns the mean encoder output of every segment, float32 [R, Q, D], without dropout.
-
-    Args:
-        params: embeddings and encoder; what else there is is not used.
-        config: the model's shape.
-        block: tokens and segments.
-        dtype: of computation.
-    """
-    words = params["embeddings"]["word"][block.tokens_RxL]
+def _bound(params: Params, config: T5Config) -> Any:
+    """Returns the encoder that computes with `params`, of which there may be more than it has."""
     body = {name: params[name] for name in ("embeddings", "encoder")}
-    return filled(_encoder_graph(config), body).features(words, block, None, dtype)
-
-
-def head_logits(head: Params, config: T5Config, features: Array, dropout: Dropout | None) -> Array:
-    """Returns float32 logits [..., C] of a head on features [..., D].
-
-    Args:
-        head: the head's parameters.
-        config: the model's shape.
-        features: of `head_features`.
-        dropout: keys [...] of the features' first tokens, and rates; or None.
-    """
-    num_classes = head["out"]["bias"].shape[-1]
-    return filled(_head_graph(config, num_classes), head)(features, dropout)
+    return filled(_encoder_graph(config), body)

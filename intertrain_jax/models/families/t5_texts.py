@@ -6,8 +6,24 @@ import jax
 import jax.numpy as jnp
 
 from intertrain_jax.models.block import Params, TokenBlock
-from intertrain_jax.models.families.t5 import T5Config, bind
+from intertrain_jax.models.families.t5 import T5Config
+from intertrain_jax.models.families.t5_network import bind, encode, shapes
 from intertrain_jax.models.layers import Array
+
+__all__ = [
+    "bind",
+    "decoder_inputs",
+    "encode",
+    "generate",
+    "has_own_head",
+    "shapes",
+    "text_logits",
+]
+
+
+def has_own_head(config: T5Config) -> bool:
+    """Whether the output is not the word embedding, as from v1.1 on."""
+    return not config.tied
 
 
 def decoder_inputs(texts_RxQxT: Array, config: T5Config) -> Array:

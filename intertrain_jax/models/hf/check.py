@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.models.api import Model, TextModel, load_model
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.references import resolve_reference
 from intertrain_jax.models.hf.weights import LoadReport, flatten, params_from_tensors
-from intertrain_jax.models.zoo import AnyConfig
 
 # Whole models agree to this, relative to the largest number compared (design, rule 1).
 TOLERANCE = 1e-4
@@ -118,7 +119,9 @@ def check_model(ref: str, revision: str | None = None) -> ModelReport:
 def random_batch(
     config: AnyConfig, seed: int = 0, batch: int = _BATCH, length: int = _LENGTH
 ) -> dict[str, NDArray[np.int64]]:
-    """Returns random token ids, their mask and their types [B, L], rows of different lengths.
+    """Returns random token ids, their mask and, where they are read, their types [B, L].
+
+    Rows have different lengths.
 
     Args:
         config: bounds the ids and the length.
@@ -132,12 +135,14 @@ def random_batch(
     ids = generator.integers(0, config.vocab_size - 1, shape)
     ids += ids >= config.pad_token_id  # any token but padding
     mask = np.arange(length) < np.linspace(length, 1, batch).astype(int)[:, None]
-    types = np.sort(generator.integers(0, config.type_vocab_size, shape), axis=1)
-    return {
+    arrays = {
         "input_ids": np.where(mask, ids, config.pad_token_id),
         "attention_mask": mask.astype(np.int64),
-        "token_type_ids": np.where(mask, types, 0),
     }
+    if FAMILIES[config.family].token_types:
+        types = np.sort(generator.integers(0, config.type_vocab_size, shape), axis=1)
+        arrays["token_type_ids"] = np.where(mask, types, 0)
+    return arrays
 
 
 def _theirs(auto: Any, directory: Path) -> Any:
@@ -190,7 +195,6 @@ def _text_parity(model: TextModel, directory: Path) -> dict[str, Difference]:
 
     theirs = _theirs(AutoModelForSeq2SeqLM, directory)
     inputs = random_batch(model.config)
-    del inputs["token_type_ids"]
     answers = random_batch(model.config, seed=1, length=5)["input_ids"]
     answers[:, 0] = model.config.start_token_id
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Reads a model's config.json into its shape, refusing what computes otherwise."""
+"""Reads a model's config.json: the file, and checked values out of it."""
 
 from __future__ import annotations
 
@@ -6,41 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.families.bert import EncoderConfig
-from intertrain_jax.models.families.t5 import T5Config
 from intertrain_jax.models.hf.references import CONFIG_FILE
-from intertrain_jax.models.layers import ACTIVATIONS
 
-# What transformers assumes where config.json is silent; sizes have no default here.
-_ENCODER_DEFAULTS: dict[str, Any] = {
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "classifier_dropout": None,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-12,
-    "initializer_range": 0.02,
-}
-_T5_DEFAULTS: dict[str, Any] = {
-    "relative_attention_num_buckets": 32,
-    "relative_attention_max_distance": 128,
-    "dropout_rate": 0.1,
-    "layer_norm_epsilon": 1e-6,
-}
-_DEFAULT_PAD = {"bert": 0, "roberta": 1}
-
-# Options with the only value under which a model computes what is written in `bert.py` and `t5.py`.
-_NOT_QUANTISED: dict[str, tuple[Any, ...]] = {"quantization_config": ()}
-_REQUIRED_OF_ENCODERS: dict[str, tuple[Any, ...]] = {
-    "position_embedding_type": ("absolute",),
-    "is_decoder": (False,),
-    "add_cross_attention": (False,),
-    "pruned_heads": ({},),
-    **_NOT_QUANTISED,
-}
+# The activations that `models/layers.py` computes.
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
+# Required of every model: an option that must be absent.
+NOT_QUANTISED: Mapping[str, tuple[Any, ...]] = {"quantization_config": ()}
 
 
 def read_hf_config(directory: Path) -> dict[str, Any]:
@@ -69,7 +43,7 @@ def read_hf_config(directory: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Fields:
+class Fields:
     """Reads checked values out of config.json.
 
     Attributes:
@@ -103,6 +77,14 @@ class _Fields:
                     option, f"{rule} for the models supported here", "choose another model"
                 )
 
+    def activation(self, field: str) -> str:
+        """Returns the name of an activation that can be computed."""
+        value = self.get(field)
+        if value not in ACTIVATIONS:
+            rule = f"must be one of {', '.join(ACTIVATIONS)}"
+            raise self.error(field, rule, "choose another model")
+        return str(value)
+
     def size(self, field: str) -> int:
         """Returns a positive integer."""
         value = self.get(field)
@@ -125,114 +107,3 @@ class _Fields:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < end:
             raise self.error(field, f"must be an integer in [0, {end})")
         return value
-
-
-def encoder_config(
-    family: Literal["bert", "roberta"], hf_config: Mapping[str, Any], name: str
-) -> EncoderConfig:
-    """Returns the shape of a BERT or RoBERTa encoder.
-
-    Args:
-        family: which of the two architectures.
-        hf_config: the content of config.json.
-        name: how messages call the model.
-
-    Raises:
-        IntertrainError: a size is missing or not positive, or an option is not supported.
-    """
-    fields = _Fields(hf_config, _ENCODER_DEFAULTS, name)
-    fields.require(_REQUIRED_OF_ENCODERS)
-    activation = fields.get("hidden_act")
-    if activation not in ACTIVATIONS:
-        rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}"
-        raise fields.error("hidden_act", rule, "choose another model")
-    width, num_heads = fields.size("hidden_size"), fields.size("num_attention_heads")
-    if width % num_heads:
-        raise IntertrainError(
-            f"Model '{name}': 'hidden_size' in config.json must be a multiple of "
-            f"'num_attention_heads', got {width} and {num_heads}; correct the file."
-        )
-    max_positions = fields.size("max_position_embeddings")
-    pad = fields.token("pad_token_id", _DEFAULT_PAD[family], max_positions - 1)
-    hidden_dropout = fields.number("hidden_dropout_prob", below=1)
-    own_head_dropout = hf_config.get("classifier_dropout") is not None
-    return EncoderConfig(
-        family=family,
-        vocab_size=fields.size("vocab_size"),
-        hidden_size=width,
-        num_layers=fields.size("num_hidden_layers"),
-        num_heads=num_heads,
-        intermediate_size=fields.size("intermediate_size"),
-        max_positions=max_positions,
-        type_vocab_size=fields.size("type_vocab_size"),
-        layer_norm_eps=fields.number("layer_norm_eps", below=1),
-        hidden_act=activation,
-        hidden_dropout=hidden_dropout,
-        attention_dropout=fields.number("attention_probs_dropout_prob", below=1),
-        classifier_dropout=fields.number("classifier_dropout", below=1)
-        if own_head_dropout
-        else hidden_dropout,
-        # RoBERTa numbers positions from its padding id on.
-        position_offset=pad + 1 if family == "roberta" else 0,
-        pad_token_id=pad,
-        initializer_range=fields.number("initializer_range", below=float("inf")),
-    )
-
-
-def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
-    """Returns the shape of a T5 model.
-
-    Files of v1.0 say nothing of `feed_forward_proj` (it is "relu") and nothing, or true, of
-    `tie_word_embeddings`; those of v1.1 and flan say "gated-gelu" and false.
-
-    Args:
-        hf_config: the content of config.json.
-        name: how messages call the model.
-
-    Raises:
-        IntertrainError: a size is missing or not positive, or an option is not supported.
-    """
-    fields = _Fields(hf_config, _T5_DEFAULTS, name)
-    fields.require(_NOT_QUANTISED)
-    projection = hf_config.get("feed_forward_proj") or "relu"
-    gated = str(projection).startswith("gated-")
-    # What v1.1 calls gelu is the approximation by tanh.
-    plain = str(projection).removeprefix("gated-")
-    activation = "gelu_new" if gated and plain == "gelu" else plain
-    if activation not in ACTIVATIONS:
-        rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}, or one of them after 'gated-'"
-        raise fields.error("feed_forward_proj", rule, "choose another model")
-    num_buckets = fields.size("relative_attention_num_buckets")
-    max_distance = fields.size("relative_attention_max_distance")
-    if num_buckets < 4 or max_distance <= num_buckets // 2:
-        raise IntertrainError(
-            f"Model '{name}': 'relative_attention_num_buckets' in config.json must be at least 4, "
-            "and 'relative_attention_max_distance' more than half of it, got "
-            f"{num_buckets} and {max_distance}; correct the file."
-        )
-    num_layers, vocab_size = fields.size("num_layers"), fields.size("vocab_size")
-    own_decoder = hf_config.get("num_decoder_layers") is not None
-    pad = fields.token("pad_token_id", 0, vocab_size)
-    rate = fields.number("dropout_rate", below=1)
-    return T5Config(
-        family="t5",
-        vocab_size=vocab_size,
-        hidden_size=fields.size("d_model"),
-        head_size=fields.size("d_kv"),
-        num_layers=num_layers,
-        num_decoder_layers=fields.size("num_decoder_layers") if own_decoder else num_layers,
-        num_heads=fields.size("num_heads"),
-        intermediate_size=fields.size("d_ff"),
-        num_buckets=num_buckets,
-        max_distance=max_distance,
-        layer_norm_eps=fields.number("layer_norm_epsilon", below=1),
-        hidden_act=activation,
-        gated=gated,
-        tied=hf_config.get("tie_word_embeddings") is not False,
-        hidden_dropout=rate,
-        attention_dropout=rate,
-        classifier_dropout=0.0,
-        pad_token_id=pad,
-        end_token_id=fields.token("eos_token_id", 1, vocab_size),
-        start_token_id=fields.token("decoder_start_token_id", pad, vocab_size),
-    )

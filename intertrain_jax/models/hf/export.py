@@ -13,9 +13,10 @@ from safetensors.numpy import save_file
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.block import Params
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.references import CONFIG_FILE, TOKENIZER_FILES
 from intertrain_jax.models.hf.weights import tensors_from_params
-from intertrain_jax.models.zoo import AnyConfig, family_of
 
 
 def export_checkpoint(
@@ -78,7 +79,7 @@ def _config_json(
     stale = ("torch_dtype", "problem_type", "num_labels", "id2label", "label2id")
     content = {key: value for key, value in hf_config.items() if key not in stale}
     content |= {"architectures": [f"{stem}Model"], "dtype": "float32"}
-    if family.headed == "ForConditionalGeneration":
+    if family.text_to_text:  # whose output belongs to every file
         return content | {"architectures": [f"{stem}{family.headed}"]}
     if head is None:
         return content

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.block import Params
-from intertrain_jax.models.heads import init_pooler
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES, family_of
 from intertrain_jax.models.hf.config import read_hf_config
 from intertrain_jax.models.hf.files import Tensors, open_tensors
 from intertrain_jax.models.hf.keys import Key, KeyTable, expand
 from intertrain_jax.models.hf.references import resolve_reference
-from intertrain_jax.models.zoo import FAMILIES, AnyConfig, family_of
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ def params_from_tensors(
     body = expand(table.body, config.num_layers, config.num_decoder_layers)
     initialised: list[tuple[str, str]] = []
     params: Params = {}
-    if table.pooler and any(key.tensor in originals for key in table.pooler):
-        body += table.pooler
-    elif table.pooler:
-        params["pooler"] = init_pooler(config)
-        initialised.append(("pooler", "the file has none; drawn from a fixed seed"))
+    if any(key.tensor in originals for key in table.optional):
+        body += table.optional
+    else:
+        params |= family.fill(config)
+        initialised += [(name, "the file has none; drawn from a fixed seed") for name in params]
 
     shapes = {path: leaf.shape for path, leaf in flatten(family.shapes(config, None))}
     used = []
@@ -179,7 +179,7 @@ def tensors_from_params(
     arrays = dict(flatten(params))
     named = {
         table.prefix + key.tensor: (key, arrays[key.path])
-        for key in (*expand(table.body, *layers), *table.pooler)
+        for key in (*expand(table.body, *layers), *table.optional)
     }
     if head is not None:
         arrays = dict(flatten(head))
@@ -267,11 +267,10 @@ def _head(
 ) -> tuple[Params | None, list[UsedTensor]]:
     """Returns the head of the file, if all of it is there."""
     absent = [key.tensor for key in table.head if key.tensor not in originals]
-    if absent and config.family == "t5":
+    if absent and table.head_because:
         raise IntertrainError(
-            f"Model '{name}' must have the tensor '{absent[0]}', as 'tie_word_embeddings' in "
-            "config.json is false, but its file has none of that name; check that config.json and "
-            "the weights belong together."
+            f"Model '{name}' must have the tensor '{absent[0]}', {table.head_because}, but its file "
+            "has none of that name; check that config.json and the weights belong together."
         )
     if absent or not table.head:
         return None, []

@@ -25,7 +25,7 @@ each_version = pytest.mark.parametrize("version", VERSIONS)
 
 def tensors_of(models: ModelFactory, version: str) -> Tensors:
     """Returns the tensors of a tiny model, with the output that v1.1 has."""
-    return models.tensors(CONFIGS[version], 1 if version == "t5-v1.1" else None)
+    return models.tensors(CONFIGS[version])
 
 
 @pytest.fixture

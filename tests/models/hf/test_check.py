@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_models import ModelFactory
+from tiny_models import CONFIGS, ENCODERS, ModelFactory
 
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf import check
 from intertrain_jax.models.hf.check import Difference, check_model, random_batch
 from intertrain_jax.models.hf.weights import load_checkpoint
 
 
 @pytest.mark.parametrize("classes", [None, 3])
-@pytest.mark.parametrize("model_type", ["bert", "xlm-roberta"])
+@pytest.mark.parametrize("model_type", [*ENCODERS, "xlm-roberta"])
 def test_a_whole_model_agrees_with_torch(
     models: ModelFactory, model_type: str, classes: int | None
 ) -> None:
@@ -94,18 +95,19 @@ def test_the_tolerance_is_relative(largest: float, scale: float, ok: bool) -> No
     assert Difference(largest, scale).ok is ok
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta"])
-def test_random_batches_are_valid_padded_and_reproducible(
-    models: ModelFactory, model_type: str
-) -> None:
-    config = load_checkpoint(str(models(model_type, pad_token_id=4))).config
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_random_batches_are_valid_padded_and_reproducible(models: ModelFactory, kind: str) -> None:
+    config = load_checkpoint(str(models(kind, pad_token_id=4))).config
     batch, again = random_batch(config), random_batch(config)
     assert all(np.array_equal(batch[name], again[name]) for name in batch)
     ids, mask = batch["input_ids"], batch["attention_mask"].astype(bool)
-    assert ids.shape == (4, config.max_length)
+    assert ids.shape == (4, config.max_length or 24)
     np.testing.assert_array_equal(ids == 4, ~mask)
     assert ids.min() >= 0
     assert ids.max() < config.vocab_size
     assert mask[0].all()
     assert not mask[-1].all()
-    assert set(batch["token_type_ids"][mask]) == {0, 1}
+    if FAMILIES[config.family].token_types:
+        assert set(batch["token_type_ids"][mask]) == {0, 1}
+    else:
+        assert "token_type_ids" not in batch

@@ -9,12 +9,14 @@ import pytest
 from tiny_models import SIZES
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.hf.config import encoder_config, read_hf_config
+from intertrain_jax.models.families.table import FAMILIES
+from intertrain_jax.models.hf.config import ACTIVATIONS, read_hf_config
+from intertrain_jax.models.layers import ACTIVATIONS as COMPUTED
 
 
 def test_sizes_and_rates_are_read() -> None:
     rates = {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.3}
-    config = encoder_config("bert", {**SIZES, **rates, "hidden_act": "relu"}, "m")
+    config = FAMILIES["bert"].config({**SIZES, **rates, "hidden_act": "relu"}, "m")
     assert (config.hidden_size, config.num_heads, config.num_layers) == (6, 3, 2)
     assert (config.intermediate_size, config.vocab_size, config.type_vocab_size) == (5, 13, 2)
     assert (config.max_positions, config.layer_norm_eps) == (12, 1e-5)
@@ -25,7 +27,7 @@ def test_sizes_and_rates_are_read() -> None:
 @pytest.mark.parametrize(("own", "resolved"), [(None, 0.2), (0.4, 0.4), (0.0, 0.0)])
 def test_the_head_drops_as_the_layers_do_unless_told(own: float | None, resolved: float) -> None:
     options = {"hidden_dropout_prob": 0.2, "classifier_dropout": own}
-    assert encoder_config("bert", {**SIZES, **options}, "m").classifier_dropout == resolved
+    assert FAMILIES["bert"].config({**SIZES, **options}, "m").classifier_dropout == resolved
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_the_head_drops_as_the_layers_do_unless_told(own: float | None, resolved
 def test_roberta_counts_positions_from_its_padding(
     family: Any, pad: int | None, offset: int, resolved: int
 ) -> None:
-    config = encoder_config(family, {**SIZES, "pad_token_id": pad}, "m")
+    config = FAMILIES[family].config({**SIZES, "pad_token_id": pad}, "m")
     assert (config.position_offset, config.pad_token_id) == (offset, resolved)
     assert config.max_length == 12 - offset
 
@@ -63,7 +65,7 @@ def test_what_would_compute_something_else_is_an_error(
     options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(IntertrainError, match=f"Model 'm': .*{message}"):
-        encoder_config("roberta", {**SIZES, **options}, "m")
+        FAMILIES["roberta"].config({**SIZES, **options}, "m")
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,7 @@ def test_a_broken_file_is_an_error(tmp_path: Path, content: str, message: str) -
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(IntertrainError, match=message):
         read_hf_config(tmp_path)
+
+
+def test_activations_that_a_file_may_name_are_those_that_are_computed() -> None:
+    assert set(ACTIVATIONS) == set(COMPUTED)

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_models import ModelFactory
+from tiny_models import ENCODERS, ModelFactory
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.hf import export
 from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.hf.weights import Checkpoint, load_checkpoint, tensors_from_params
 
-MODEL_TYPES = ["bert", "roberta", "xlm-roberta", "camembert"]
+MODEL_TYPES = [*ENCODERS, "xlm-roberta", "camembert"]
 
 
 def _export(checkpoint: Checkpoint, directory: Path, **options: Any) -> None:

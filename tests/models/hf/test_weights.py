@@ -12,10 +12,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny_models import ModelFactory, Tensors
+from tiny_models import ENCODERS, ModelFactory, Tensors
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.families.bert import parameter_shapes
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.weights import (
     Checkpoint,
     fingerprint_of,
@@ -41,7 +41,7 @@ def _equal(a: Checkpoint, b: Checkpoint) -> None:
     assert a.fingerprint == b.fingerprint
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta", "xlm-roberta"])
+@pytest.mark.parametrize("model_type", [*ENCODERS, "xlm-roberta"])
 @pytest.mark.parametrize("classes", [None, 3])
 def test_a_model_loads_whole(models: ModelFactory, model_type: str, classes: int | None) -> None:
     directory = models(model_type, classes)
@@ -51,7 +51,7 @@ def test_a_model_loads_whole(models: ModelFactory, model_type: str, classes: int
     assert {used.name for used in report.used} == set(tensors)
     assert (report.ignored, report.initialised) == ((), ())
     assert checkpoint.directory == directory
-    shapes = parameter_shapes(checkpoint.config, classes)
+    shapes = FAMILIES[checkpoint.config.family].shapes(checkpoint.config, classes)
     head = {} if checkpoint.head is None else {"head": checkpoint.head}
     ours = {**checkpoint.params, **head}
     assert jax.tree.map(lambda leaf: leaf.shape, ours) == jax.tree.map(lambda s: s.shape, shapes)
