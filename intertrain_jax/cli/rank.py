@@ -10,7 +10,16 @@ import click
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.ranking import DEFAULT_TASK
 from intertrain_jax.config.refs import ModelRef, read_model_list
-from intertrain_jax.probe.estimators import ESTIMATORS
+
+
+class _EstimatorNames(click.Option):
+    """An option whose help names what is registered, which is imported when help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from intertrain_jax.probe.estimators import ESTIMATORS
+
+        self.help = f"{', '.join(ESTIMATORS)}. [default: lp]"
+        return super().get_help_record(ctx)
 
 
 @click.command()
@@ -28,7 +37,7 @@ from intertrain_jax.probe.estimators import ESTIMATORS
 @click.option("--task", metavar="TASK", help=f"Representative task. [default: {DEFAULT_TASK}]")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of every head. [default: 5]")
 @click.option("--head", type=click.Choice(["fresh", "inherit"]), help="Where heads start.")
-@click.option("--estimators", metavar="A,B", help=f"{', '.join(ESTIMATORS)}. [default: lp]")
+@click.option("--estimators", metavar="A,B", cls=_EstimatorNames)
 @click.option("--out", metavar="DIR", help="Results directory. [default: results/rank-TASK]")
 @click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
 @click.option(
