@@ -11,6 +11,7 @@ from tiny_models import ENCODERS, ModelFactory
 import intertrain_jax
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.api import Model, load_model, padded_block
+from intertrain_jax.models.families.table import FAMILIES
 
 IDS = np.array([[2, 5, 7, 3], [4, 6, 1, 1]])
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0]])
@@ -28,13 +29,14 @@ def test_the_package_offers_it() -> None:
 @pytest.mark.parametrize("model_type", ENCODERS)
 def test_padding_changes_nothing(models: ModelFactory, model_type: str) -> None:
     model = _model(models, model_type, 3)
-    padded = np.asarray(model.hidden_states(IDS, MASK, TYPES))
+    types = TYPES if FAMILIES[model.config.family].token_types else np.zeros_like(TYPES)
+    padded = np.asarray(model.hidden_states(IDS, MASK, types))
     assert padded.shape == (2, 4, 6)
-    alone = np.asarray(model.hidden_states(IDS[1:, :2], MASK[1:, :2], TYPES[1:, :2]))
+    alone = np.asarray(model.hidden_states(IDS[1:, :2], MASK[1:, :2], types[1:, :2]))
     np.testing.assert_allclose(padded[1:, :2], alone, rtol=1e-5, atol=1e-5)
-    logits = np.asarray(model.logits(IDS, MASK, TYPES))
+    logits = np.asarray(model.logits(IDS, MASK, types))
     assert logits.shape == (2, 3)
-    alone = np.asarray(model.logits(IDS[1:, :2], None, TYPES[1:, :2]))
+    alone = np.asarray(model.logits(IDS[1:, :2], None, types[1:, :2]))
     np.testing.assert_allclose(logits[1:], alone, rtol=1e-5, atol=1e-5)
 
 
@@ -70,14 +72,17 @@ def test_every_position_equals_torch_even_padding(
     theirs = AutoModelForSequenceClassification.from_pretrained(
         directory, num_labels=3, attn_implementation="eager"
     ).eval()
+    model = load_model(str(directory))
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if FAMILIES[model.config.family].token_types:
+        inputs["token_type_ids"] = types
+    else:
+        types = np.zeros_like(types)
     with torch.no_grad():
         output = theirs(
-            input_ids=torch.from_numpy(ids),
-            attention_mask=torch.from_numpy(mask),
-            token_type_ids=torch.from_numpy(types),
+            **{name: torch.from_numpy(array) for name, array in inputs.items()},
             output_hidden_states=True,
         )
-    model = load_model(str(directory))
     hidden = np.asarray(model.hidden_states(ids, mask, types))
     np.testing.assert_allclose(hidden, output.hidden_states[-1].numpy(), rtol=1e-4, atol=1e-4)
     logits = np.asarray(model.logits(ids, mask, types))

@@ -48,6 +48,18 @@ def _encoder(model_type: str, sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def _distilbert(sizes: Sizes) -> dict[str, Any]:
+    return {
+        "model_type": "distilbert",
+        "dim": sizes.width,
+        "n_heads": sizes.heads,
+        "n_layers": sizes.layers,
+        "hidden_dim": sizes.inner,
+        "vocab_size": sizes.vocab,
+        "max_position_embeddings": sizes.positions,
+    }
+
+
 def _t5(projection: str, tied: bool, sizes: Sizes) -> dict[str, Any]:
     return {
         "model_type": "t5",
@@ -70,6 +82,7 @@ def _t5(projection: str, tied: bool, sizes: Sizes) -> dict[str, Any]:
 KINDS: dict[str, Callable[[Sizes], dict[str, Any]]] = {
     "bert": partial(_encoder, "bert"),
     "roberta": partial(_encoder, "roberta"),
+    "distilbert": _distilbert,
     "t5": partial(_t5, "relu", True),
     "t5-v1.1": partial(_t5, "gated-gelu", False),
 }

@@ -13,6 +13,13 @@ BATCH_LENGTHS = (7, 5, 3)
 TYPES: dict[str, dict[str, str]] = {
     "bert": {},
     "roberta": {},
+    "distilbert": {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+        "intermediate_size": "hidden_dim",
+        "hidden_act": "activation",
+    },
 }
 # Those that number positions from the padding token on.
 _AFTER_PAD = ("roberta", "xlm-roberta")
@@ -88,6 +95,18 @@ CASES = (
           act="tanh", pad=1, spare=2, classes=1),
     _case("xlm-roberta", 6, heads=4, width=20, layers=2, inner=23, types=1, vocab=27, eps=1e-5,
           act="gelu", pad=1, spare=5, classes=6),
+    _case("distilbert", 1, heads=3, width=12, layers=2, inner=17, types=1, vocab=29, eps=1e-12,
+          act="gelu", pad=0, spare=0, classes=3),
+    _case("distilbert", 2, heads=5, width=10, layers=1, inner=21, types=1, vocab=19, eps=1e-12,
+          act="relu", pad=3, spare=2, classes=1),
+    _case("distilbert", 3, heads=2, width=14, layers=2, inner=9, types=1, vocab=11, eps=1e-12,
+          act="gelu", pad=0, spare=4, classes=5),
+    _case("distilbert", 4, heads=1, width=9, layers=2, inner=12, types=1, vocab=37, eps=1e-12,
+          act="relu", pad=0, spare=1, classes=2),
+    _case("distilbert", 5, heads=6, width=18, layers=1, inner=25, types=1, vocab=14, eps=1e-12,
+          act="gelu", pad=5, spare=0, classes=4),
+    _case("distilbert", 6, heads=4, width=16, layers=2, inner=11, types=1, vocab=23, eps=1e-12,
+          act="gelu", pad=0, spare=3, classes=1),
 )
 # fmt: on
 

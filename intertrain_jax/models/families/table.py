@@ -13,6 +13,7 @@ from intertrain_jax.models.families.family import AnyConfig, Family
 _MODULES = (
     "bert",
     "roberta",
+    "distilbert",
     "t5",
 )
 
