@@ -256,6 +256,13 @@ def micro_steps(checks: Checks) -> None:
     shape = checks.shape(48, 256)
     checks.note("micro_step_48x256", trainer.timed(shape))
     checks.note("optimiser", clock(trainer.optimiser))
+    micro_step = trainer.micro_step(shape)
+
+    def whole_step() -> Any:
+        micro_step()
+        return trainer.optimiser()
+
+    checks.note("micro_step_and_optimiser_48x256", clock(whole_step))
     checks.note("top_kernels", top_kernels(trainer.micro_step(shape)))
     checks.note("two_runs_bit_equal", bit_equal(checks, shape))
     for rows, length in ((64, 64), (82, 128)):
