@@ -107,7 +107,8 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     _cells(axes, side, _blank(side), np.array([beside]), y, cell, colours, True)
     last = picture.column_margin.to_frame().T
     _cells(axes, last, _blank(last), x, np.array([below]), cell, colours, written)
-    _names(axes, names, targets, x, y, cell, picture, below, beside)
+    _row_names(axes, [*names, picture.column_margin_name], [*y, below])
+    _column_names(axes, [*targets, picture.margin_name], np.array([*x, beside]) + cell / 2)
     _group_names(axes, picture, kept, x, y, cell, left, depth + 0.06)
     if cut is not None:
         hidden = len(picture.values) - rows
@@ -196,24 +197,17 @@ def _cells(
         )
 
 
-def _names(
-    axes: Axes,
-    names: Sequence[str],
-    targets: Sequence[str],
-    x: np.ndarray,
-    y: np.ndarray,
-    cell: float,
-    picture: MatrixPicture,
-    below: float,
-    beside: float,
-) -> None:
-    """Writes the names of rows and columns, and of the margins."""
-    for name, top in zip(names, y, strict=True):
+def _row_names(axes: Axes, names: Sequence[str], tops: Sequence[float]) -> None:
+    """Writes names to the left of rows that begin at `tops`."""
+    for name, top in zip(names, tops, strict=True):
         axes.text(-0.06, top + _CELL_HEIGHT / 2, name, ha="right", va="center", fontsize=_NAME_SIZE)
-    heads = [*zip(targets, x, strict=True), (picture.margin_name, beside)]
-    for name, left in heads:
+
+
+def _column_names(axes: Axes, names: Sequence[str], middles: np.ndarray) -> None:
+    """Writes names, slanted, above columns whose middles are at `middles`."""
+    for name, middle in zip(names, middles, strict=True):
         axes.text(
-            left + cell / 2,
+            middle,
             -0.05,
             name,
             ha="left",
@@ -222,14 +216,6 @@ def _names(
             rotation_mode="anchor",
             fontsize=_NAME_SIZE,
         )
-    axes.text(
-        -0.06,
-        below + _CELL_HEIGHT / 2,
-        picture.column_margin_name,
-        ha="right",
-        va="center",
-        fontsize=_NAME_SIZE,
-    )
 
 
 def _group_names(

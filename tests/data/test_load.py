@@ -14,10 +14,7 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.data.load import is_local, load_task
-from intertrain_jax.data.registry import TASKS
-from intertrain_jax.data.splits import cut_ends, held_out_size, train_subset
-from intertrain_jax.data.task import HubDataset, Splits, Task, render
-from intertrain_jax.data.tasks import get_task
+from intertrain_jax.data.task import HubDataset, Splits, Task
 
 TASK = Task("toy", "a toy", ("{text}",), labels=("no", "yes"))
 ROWS = [{"text": f"text {i}", "label": i % 2} for i in range(30)]
@@ -164,43 +161,3 @@ def test_the_hub_is_asked_last_and_its_failure_says_what_to_do(
         load_task(replace(TASK, name="far"), DataConfig())
     assert not is_local(replace(TASK, name="far"), config(data_dir))
     assert is_local(TASK, config(data_dir))
-
-
-def test_held_out_rows() -> None:
-    assert [held_out_size(n) for n in (3, 55, 5000, 50_000)] == [1, 5, 500, 1000]
-    rest, held = cut_ends(list(range(55)))
-    assert held == [0, 1, 2, 53, 54] and rest == list(range(3, 53))
-
-
-def test_train_sizes_nest_and_mix() -> None:
-    large, small = train_subset(1000, 200), train_subset(1000, 50)
-    assert small.tolist() == large[:50].tolist() and len(set(large.tolist())) == 200
-    assert train_subset(1000, 5000).tolist() == train_subset(1000, 1000).tolist()
-    assert 400 < large.mean() < 600
-
-
-def test_templates_fill_slots_and_nothing_else() -> None:
-    row = {"a b": "x{c}", "c": 3}
-    assert render("{a b} {c} %s {{c}}", row) == "x{c} 3 %s {3}"
-
-
-# Official validation sets that the paper's Table 3 was scored on.
-TEST_SIZES = {"wnli": 71, "wsc": 104, "cb": 56, "copa": 100, "mnli": 1000, "rte": 277}
-
-
-@pytest.mark.parametrize("task", [t.name for t in TASKS if t.name != "anli"])
-def test_real_data_fit_the_registry(shared_data: Path, task: str) -> None:
-    if not (shared_data / task).is_dir():
-        pytest.skip(f"no real data of {task}")
-    data = load_task(get_task(task), DataConfig(data_dir=str(shared_data)))
-    rows = data.source["rows"]
-    assert min(rows.values()) > 0
-    assert rows["test"] == TEST_SIZES.get(task, rows["test"])
-    if not get_task(task).regression:
-        # Every class occurs: a registry with too many labels, or in other order, would show.
-        assert len(set(data.splits["train"].labels)) == len(get_task(task).labels)
-
-
-def test_real_anli_lacks_a_train_split(shared_data: Path) -> None:
-    with pytest.raises(IntertrainError, match="has no split 'train', it has test, validation"):
-        load_task(get_task("anli"), DataConfig(data_dir=str(shared_data)))

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import DataConfig
-from intertrain_jax.data.check import check_task
 from intertrain_jax.data.registry import TASKS
-from intertrain_jax.data.tasks import expand, get_task, groups_of, list_tasks
+from intertrain_jax.data.tasks import expand, groups_of, list_tasks
 
 
 def test_names_are_unique_and_groups_have_the_papers_sizes() -> None:
@@ -71,16 +69,3 @@ def test_mistakes_are_named(names: list[str], own: list[dict[str, object]], mess
     with pytest.raises(IntertrainError, match=message) as caught:
         expand(names, own)
     assert "\n" not in str(caught.value)
-
-
-def test_check_counts_labels_and_overlap(tmp_path: Path) -> None:
-    folder = tmp_path / "rte"
-    folder.mkdir()
-    row = '{{"sentence1": "a {}", "sentence2": "b c", "label": {}}}\n'
-    rows = [row.format(i, i % 2) for i in range(20)]
-    (folder / "train.jsonl").write_text("".join(rows))
-    (folder / "validation.jsonl").write_text(rows[5] + row.format("new", 1))
-    report = check_task(get_task("rte"), DataConfig(data_dir=str(tmp_path)))
-    test = report.splits[2]
-    assert (test.name, test.rows, test.also_in_train, test.mean_words) == ("test", 2, 1, 4.0)
-    assert test.labels == {"entailment": 0, "not_entailment": 2}

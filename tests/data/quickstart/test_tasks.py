@@ -12,7 +12,6 @@ import intertrain_jax.data
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.quickstart import grammar as gr
 from intertrain_jax.data.quickstart import lexicon as lx
-from intertrain_jax.data.quickstart import statements as st
 from intertrain_jax.data.quickstart.tasks import TASK_NAMES, generate, quickstart_tasks
 from intertrain_jax.models.hf.weights import load_checkpoint
 
@@ -23,10 +22,6 @@ TASKS = {task.name: task for task in quickstart_tasks()}
 def texts_of(name: str, split: str) -> list[tuple[str, ...]]:
     columns = generate(name)[split]
     return list(zip(*[columns[c] for c in TASKS[name].columns if c != "label"], strict=True))
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
 
 
 def test_there_are_at_least_five_tasks_in_one_group() -> None:
@@ -58,61 +53,6 @@ def test_tasks_differ_from_each_other() -> None:
 def test_an_unknown_task_is_named_with_what_there_is() -> None:
     with pytest.raises(IntertrainError, match=r"'dish' does not exist.*Did you mean 'dishes'"):
         generate("dish")
-
-
-S = st.Statement
-LOGIC = [
-    (S(lx.ALL, "dog", "run"), S(lx.SOME, "dog", "run"), "entailment"),
-    (S(lx.ALL, "dog", "run"), S(lx.ALL, "poodle", "run"), "entailment"),
-    (S(lx.ALL, "poodle", "run"), S(lx.ALL, "dog", "run"), "neutral"),
-    (S(lx.ALL, "poodle", "run"), S(lx.SOME, "animal", "move"), "entailment"),
-    (S(lx.SOME, "dog", "run"), S(lx.SOME, "poodle", "run"), "neutral"),
-    (S(lx.SOME, "poodle", "run"), S(lx.NO, "dog", "move"), "contradiction"),
-    (S(lx.NO, "dog", "move"), S(lx.NO, "poodle", "run"), "entailment"),
-    (S(lx.NO, "dog", "run"), S(lx.NO, "dog", "move"), "neutral"),
-    (S(lx.NO, "dog", "move"), S(lx.ALL, "dog", "rest"), "neutral"),
-    (S(lx.ALL, "dog", "move"), S(lx.SOME, "dog", "sleep"), "contradiction"),
-    (S(lx.SOME, "dog", "sleep"), S(lx.NOT_ALL, "dog", "run"), "entailment"),
-    (S(lx.NOT_ALL, "dog", "run"), S(lx.ALL, "dog", "run"), "contradiction"),
-    (S(lx.NOT_ALL, "dog", "run"), S(lx.SOME, "dog", "run"), "neutral"),
-    (S(lx.NOT_ALL, "poodle", "run"), S(lx.NOT_ALL, "dog", "run"), "entailment"),
-    (S(lx.ALL, "dog", "run", "in the park"), S(lx.ALL, "dog", "run"), "entailment"),
-    (S(lx.ALL, "dog", "run", "in the park"), S(lx.ALL, "dog", "move", "outside"), "entailment"),
-    (S(lx.ALL, "dog", "run", "outside"), S(lx.SOME, "dog", "run", "inside"), "contradiction"),
-    (S(lx.NO, "dog", "run"), S(lx.NO, "dog", "run", "in the park"), "entailment"),
-    (S(lx.NO, "dog", "run", "in the park"), S(lx.NO, "dog", "run"), "neutral"),
-    (S(lx.ALL, "dog", "run"), S(lx.ALL, "cat", "run"), "neutral"),
-]
-
-
-@pytest.mark.parametrize(("premise", "hypothesis", "expected"), LOGIC)
-def test_the_logic_of_statements(
-    premise: st.Statement, hypothesis: st.Statement, expected: st.Relation
-) -> None:
-    assert st.relation(premise, hypothesis) == expected
-
-
-def test_contradiction_goes_both_ways_and_entailment_composes() -> None:
-    draw = rng()
-    for _ in range(300):
-        a = st.random_statement(draw)
-        b = st.related_statement(draw, a)
-        c = st.related_statement(draw, b)
-        assert st.relation(a, a) == "entailment"
-        if st.relation(a, b) == "contradiction":
-            assert st.relation(b, a) == "contradiction"
-        if st.relation(a, b) == st.relation(b, c) == "entailment":
-            assert st.relation(a, c) == "entailment"
-
-
-def test_statements_are_said_as_they_are_meant() -> None:
-    said = {st.say(rng(seed), S(lx.NOT_ALL, "pony", "doze", "inside")) for seed in range(20)}
-    assert said == {"not all ponies doze inside", "not every pony dozes inside"}
-    said = {st.say_there_is(rng(seed), S(lx.ALL, "coach", "run")) for seed in range(20)}
-    assert said == {
-        "there is no coach that does not run",
-        "there are no coaches that do not run",
-    }
 
 
 def verdict(clause: str) -> bool:

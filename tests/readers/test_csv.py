@@ -1,0 +1,123 @@
+"""Tables that users give: files and frames are read alike, and what is wrong is one line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.readers import csv
+
+SCORES = pd.DataFrame({"rte": [60.5, None], "cb": [70.0, 71.25]}, index=["a/b", "c"])
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "table.csv"
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_a_frame_is_read_as_the_file_it_would_be_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    SCORES.rename_axis("base").to_csv(path)
+    header, rows = csv.read_csv(csv.Frame(SCORES))
+    assert (header, rows) == csv.read_csv(path)
+    assert header == ["base", "rte", "cb"] and rows == [["a/b", "60.5", "70.0"], ["c", "", "71.25"]]
+
+
+def test_a_frame_s_index_is_a_column_only_where_it_names_rows() -> None:
+    assert csv.Frame(SCORES.rename_axis("model")).cells()[0] == ["model", "rte", "cb"]
+    numbered = SCORES.reset_index(names="base")
+    assert csv.Frame(numbered).cells() == csv.Frame(SCORES).cells()
+    # Rows of a frame that was filtered keep odd labels, which are no names.
+    assert csv.Frame(numbered.set_index(pd.Index(["x", "y"]))).cells()[0] == ["base", "rte", "cb"]
+
+
+def test_blanks_and_marks_around_a_file_s_cells_are_taken_off(tmp_path: Path) -> None:
+    path = write(tmp_path, "base, rte \n\na b , 1\n", "utf-8-sig")
+    assert csv.read_csv(path) == (["base", "rte"], [["a b", "1"]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has 0 lines and 0 columns"),
+        ("base,rte\n", "has 1 lines and 2 columns"),
+        ("base;rte\na;1\n", "has 2 lines and 1 columns"),
+        ("base,rte\na,1\nb,1,2\n", "must have 2 cells as the header has, line 3 has 3"),
+        ('base,rte\n"a,1\n', "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(IntertrainError, match=message) as caught:
+        csv.read_csv(write(tmp_path, text))
+    assert "table.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_an_empty_frame_are_named(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match=r"gone.csv' must be a CSV table, but cannot be read"):
+        csv.read_csv(tmp_path / "gone.csv")
+    with pytest.raises(IntertrainError, match=r"mine must be .* but has 3 columns and 0 rows"):
+        csv.read_csv(csv.Frame(SCORES.iloc[:0], "mine"))
+
+
+def test_cells_are_numbers_or_missing() -> None:
+    frame = csv.Frame(SCORES)
+    assert csv.number(frame, "-1.5e1", "a", "rte") == -15.0
+    assert all(math.isnan(csv.number(frame, text, "a", "b")) for text in ("", "NaN", "null", "NA"))
+    for text in ("inf", "-inf", "1,5", "high"):
+        with pytest.raises(IntertrainError, match=rf"row 'a', column 'rte' must be .* '{text}'"):
+            csv.number(frame, text, "a", "rte")
+
+
+def test_the_first_column_of_a_table_of_numbers_names_its_rows() -> None:
+    table = csv.number_table(csv.Frame(SCORES), *csv.read_csv(csv.Frame(SCORES)))
+    expected = SCORES.reset_index(drop=True)
+    pd.testing.assert_frame_equal(table, expected)
+
+
+def test_a_run_has_one_row_and_its_score_is_a_number() -> None:
+    header = ["seed", "score", "target", "more", "base"]
+    rows = [["0", "60", "rte", "x", "a"], ["1", "", "rte", "y", "a"]]
+    frame = csv.Frame(SCORES, "runs")
+    table = csv.run_table(frame, header, rows)
+    assert list(table.columns) == list(csv.RUN_COLUMNS)
+    np.testing.assert_array_equal(csv.run_scores(frame, table), [60.0, np.nan])
+    with pytest.raises(IntertrainError, match="two of base 'a', target 'rte', seed '1'"):
+        csv.run_table(frame, header, [*rows, rows[1]])
+    rows[0][1] = "best"
+    with pytest.raises(IntertrainError, match="row 'a, rte, seed 0', column 'score'"):
+        csv.run_scores(frame, csv.run_table(frame, header, rows))
+
+
+def test_names_are_there_once() -> None:
+    csv.check_unique(csv.Frame(SCORES), "column", ["a", "b"])
+    with pytest.raises(IntertrainError, match="column 'a' must be there once"):
+        csv.check_unique(csv.Frame(SCORES), "column", ["a", "b", "a"])
+
+
+def test_there_is_enough_to_compare() -> None:
+    gains = pd.DataFrame({"rte": [np.nan, 1.0, np.nan]})
+    csv.check_enough(csv.Frame(gains), gains)
+    with pytest.raises(IntertrainError, match=r"at least 3 models .* has 2"):
+        csv.check_enough(csv.Frame(gains), gains[:2])
+    with pytest.raises(IntertrainError, match="all 3 are missing"):
+        csv.check_enough(csv.Frame(gains), gains * np.nan)
+
+
+def test_fractions_are_no_percent() -> None:
+    frame = csv.Frame(SCORES)
+    csv.check_percent(frame, np.array([0.5, 60.0, np.nan]))
+    csv.check_percent(frame, np.array([np.nan]))
+    csv.check_percent(frame, np.array([-0.5, 0.5]))
+    with pytest.raises(IntertrainError, match="Multiply them by 100"):
+        csv.check_percent(frame, np.array([0.0, 1.0, np.nan]))
+
+
+def test_a_missing_pretrained_model_is_named_with_what_is_near() -> None:
+    message = str(csv.no_pretrained(csv.Frame(SCORES), "PTT", ["PT", "mnli"]))
+    assert "no base model 'PTT'" in message and "'PT'" in message
