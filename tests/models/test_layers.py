@@ -1,0 +1,68 @@
+"""Layers against their formulas: norms, linear maps, attention inside segments, hashed dropout."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from intertrain_jax.models.layers import (
+    LayerNorm,
+    Linear,
+    RMSNorm,
+    attend,
+    drop_features,
+    drop_units,
+    mix_bits,
+)
+
+X = np.random.default_rng(0).normal(2.0, 3.0, (2, 3, 4)).astype(np.float32)
+
+
+def test_norms_are_their_formulas_and_keep_the_dtype() -> None:
+    centred = X - X.mean(-1, keepdims=True)
+    expected = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(LayerNorm(4, 0.1)(jnp.asarray(X)), expected, atol=1e-5)
+    expected = X / np.sqrt((X**2).mean(-1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(RMSNorm(4, 0.1)(jnp.asarray(X)), expected, atol=1e-5)
+    assert LayerNorm(4, 0.1)(jnp.asarray(X, jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+def test_a_linear_map_may_have_no_bias() -> None:
+    layer = Linear(4, 2)
+    layer.bias[...] = jnp.array([1.0, 2.0])
+    np.testing.assert_allclose(layer(jnp.asarray(X)), np.broadcast_to([1.0, 2.0], (2, 3, 2)))
+    assert not hasattr(Linear(4, 2, bias=False), "bias")
+    np.testing.assert_array_equal(Linear(4, 2, bias=False)(jnp.asarray(X)), np.zeros((2, 3, 2)))
+
+
+def test_attention_is_a_softmax_over_what_a_query_may_see() -> None:
+    rng = np.random.default_rng(1)
+    q, k, v = (rng.normal(size=(1, 3, 4)).astype(np.float32) for _ in range(3))
+    mask = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 1]]], bool)
+    found = np.asarray(attend(*map(jnp.asarray, (q, k, v, mask)), 2, None))
+    for h in (slice(0, 2), slice(2, 4)):
+        scores = np.where(mask[0], q[0, :, h] @ k[0, :, h].T / np.sqrt(2), -np.inf)
+        weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+        np.testing.assert_allclose(found[0, :, h], weights @ v[0, :, h], atol=1e-5)
+
+
+def test_mixing_is_a_bijection_on_what_it_is_given() -> None:
+    mixed = np.asarray(mix_bits(jnp.arange(4096, dtype=jnp.uint32)))
+    assert len(np.unique(mixed)) == 4096
+    assert 0.4 < (mixed >> 31).mean() < 0.6
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
+def test_dropout_keeps_the_mean_and_depends_on_keys_alone(rate: float) -> None:
+    x, keys = jnp.ones((64, 128)), mix_bits(jnp.arange(64, dtype=jnp.uint32))
+    found = np.asarray(drop_features(x, keys, jnp.float32(rate)))
+    assert abs((found == 0).mean() - rate) < 0.03
+    np.testing.assert_allclose(found[found != 0], 1 / (1 - rate), rtol=1e-5)
+    turned = np.asarray(drop_features(x, keys[::-1], jnp.float32(rate)))
+    np.testing.assert_array_equal(turned[::-1], found)
+
+
+def test_units_fall_below_the_rate() -> None:
+    bits = jnp.array([0, 2**30, 2**31, 2**32 - 1], jnp.uint32)
+    np.testing.assert_allclose(drop_units(jnp.ones(4), bits, jnp.float32(0.5)), [0, 0, 2, 2])
