@@ -27,6 +27,7 @@ _MODULES = (
     "loss",
     "pretrained_scores",
     "probe_gain",
+    "weighted_tau",
     "group_means",
     "anova",
     "regression",
