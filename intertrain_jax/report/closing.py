@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from intertrain_jax.report.canvas import short
+from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
@@ -48,8 +49,7 @@ def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
     pairs, line = result.pairs, result.line
     return [
         ("pairs", f"{result.pearson.n} of {len(pairs.x)} rows: {pairs.x_name} and {pairs.y_name}"),
-        ("Pearson", correlated(result.pearson)),
-        ("Spearman", correlated(result.spearman)),
+        *((COEFFICIENTS[k].title, correlated(c)) for k, c in result.coefficients.items()),
         (
             "line",
             f"{short(pairs.y_name)} = {line.slope:.3f}·{short(pairs.x_name)}"
@@ -64,13 +64,9 @@ def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
     """Returns what a leaderboard has beside the five lines: probe, losses, and rows left out."""
     lines = []
     for probe in PROBE_GAIN.of(result) or ():
-        lines.append(
-            (
-                "probe and gain",
-                f"{probe.models}: Pearson {correlated(probe.pearson)}; Spearman"
-                f" {correlated(probe.spearman)}; n = {probe.pearson.n}",
-            )
-        )
+        said = [f"{COEFFICIENTS[k].title} {correlated(c)}" for k, c in probe.coefficients.items()]
+        text = f"{probe.models}: {'; '.join(said)}; n = {probe.pearson.n}"
+        lines.append(("probe and gain", text))
     for named in LOSS.of(result) or ():
         loss = named.loss
         lines.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pandas as pd
 from intertrain_jax.report import figure_points as points
 from intertrain_jax.report.canvas import drawing, save
 from intertrain_jax.report.figure_matrix import MatrixPicture, draw_matrix
+from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.stats.lines import Line
 from intertrain_jax.study.pairs import PairsResult
@@ -60,7 +61,7 @@ def write_pairs_figure(folder: Path, result: PairsResult) -> None:
     with drawing():
         figure = points.draw_probe(
             f"{pairs.y_name} against {pairs.x_name}",
-            _correlated(result.pearson, result.spearman, result.line),
+            _correlated(result.coefficients, result.line),
             pairs.models,
             pairs.x,
             pairs.y,
@@ -215,7 +216,7 @@ def _probe(result: Result) -> Figure | None:
     found, models = probes[0], result.models()
     return points.draw_probe(
         "Linear probe against average gain",
-        _correlated(found.pearson, found.spearman, found.line),
+        _correlated(found.coefficients, found.line),
         list(models["base"]),
         models["probe"].to_numpy(),
         models["average"].to_numpy(),
@@ -284,9 +285,10 @@ def _source_scores(result: Result) -> Figure | None:
     return points.draw_source_scores("Source score against average score", below, rows)
 
 
-def _correlated(pearson: Correlation, spearman: Correlation, line: Line) -> str:
+def _correlated(found: Mapping[str, Correlation], line: Line) -> str:
+    said = ", ".join(f"{COEFFICIENTS[name].title} {_interval(c)}" for name, c in found.items())
     return (
-        f"{pearson.n} models. Pearson {_interval(pearson)}, Spearman {_interval(spearman)}."
+        f"{found['pearson'].n} models. {said}."
         f"\nLine: {line.slope:.3f}·x {line.intercept:+.2f}, with the {_PERCENT} interval of the line."
     )
 

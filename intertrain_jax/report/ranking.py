@@ -46,9 +46,8 @@ def print_correlations(console: Console, correlations: pd.DataFrame) -> None:
     )
     for name, rows in correlations.groupby("estimator", sort=False):
         parts = [
-            f"{row['kind']} {_number(row['value'], '+.2f')}"
-            f" [{_number(row['low'], '+.2f')}, {_number(row['high'], '+.2f')}],"
-            f" p {_number(row['p'], '.2g')}, n {row['n']}"
+            f"{row['kind'].replace('_', ' ')} {_number(row['value'], '+.2f')}"
+            f"{_bounds(row)}, p {_number(row['p'], '.2g')}, n {row['n']}"
             for row in rows.to_dict("records")
         ]
         console.print(f"  {name:<7} {'; '.join(parts)}", soft_wrap=True, markup=False)
@@ -96,6 +95,13 @@ def _names(row: Mapping[Hashable, Any], ranking: Ranking) -> tuple[str, str]:
 
 def _interval(row: Mapping[Hashable, Any], name: str, form: str) -> str:
     return f"[{_number(row[f'{name}_low'], form)}, {_number(row[f'{name}_high'], form)}]"
+
+
+def _bounds(row: Mapping[Hashable, Any]) -> str:
+    """Returns a coefficient's interval, if it has one."""
+    if math.isnan(row["low"]):
+        return ""
+    return f" [{row['low']:+.2f}, {row['high']:+.2f}]"
 
 
 def _number(value: object, form: str) -> str:

@@ -15,7 +15,7 @@ from intertrain_jax.records.store import write_atomic
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
 from intertrain_jax.study.statistics import STATISTICS
-from intertrain_jax.study.table import CORRELATION_NOTE, PERCENT, Table, correlation_row, line_row
+from intertrain_jax.study.table import PERCENT, Table, correlation_note, correlation_row, line_row
 
 # Columns that are probabilities of a test: small numbers that two decimals would make zero.
 _SMALL = re.compile(r"(^|_)[pq](_|$)|p_adjusted|slope")
@@ -38,13 +38,13 @@ def tables_of_pairs(result: PairsResult) -> list[Table]:
     """Returns the table of two measurements: the models, and what was found."""
     pairs = result.pairs
     rows = pd.DataFrame({"model": pairs.models, pairs.x_name: pairs.x, pairs.y_name: pairs.y})
-    found = [correlation_row(k, getattr(result, k)) for k in ("pearson", "spearman")]
+    found = [correlation_row(k.replace("_", " "), c) for k, c in result.coefficients.items()]
     return [
         Table("table4_models", "Models", "As given.", rows),
         Table(
             "correlation",
             f"{pairs.x_name} and {pairs.y_name}",
-            CORRELATION_NOTE,
+            correlation_note(result.coefficients.values()),
             pd.DataFrame(found),
         ),
         Table(
@@ -87,14 +87,16 @@ def markdown(table: Table) -> str:
 
 def _correlations(result: Result) -> Table:
     """Everything that is a correlation, in one table."""
-    rows = [
-        correlation_row(what.replace("_", " "), found)
+    found = [
+        (what.replace("_", " "), correlation)
         for name, statistic in STATISTICS.items()
         if name in result.statistics
-        for what, found in statistic.correlations(result.statistics[name])
-        if found.n
+        for what, correlation in statistic.correlations(result.statistics[name])
+        if correlation.n
     ]
-    return Table("correlations", "Correlations", CORRELATION_NOTE, pd.DataFrame(rows))
+    note = correlation_note(correlation for _, correlation in found)
+    rows = pd.DataFrame([correlation_row(what, correlation) for what, correlation in found])
+    return Table("correlations", "Correlations", note, rows)
 
 
 def _left_out(result: Result) -> Table:

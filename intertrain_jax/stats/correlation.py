@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import atanh, sqrt, tanh
 from typing import Literal
@@ -19,19 +20,36 @@ class Correlation:
     """A correlation and what it rests on.
 
     Attributes:
-        kind: "pearson" or "spearman".
+        kind: name of the coefficient.
         n: pairs; those with a missing value do not count.
         value: the coefficient; NaN below two pairs, or where one side is constant.
         p: two-sided, of no correlation; NaN below three pairs.
         low, high: interval at `CONFIDENCE`; NaN below four pairs.
     """
 
-    kind: Kind
+    kind: str
     n: int
     value: float
     p: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A way to say how far two measurements of the same models agree.
+
+    Attributes:
+        name: in files, and `Correlation.kind`.
+        title: for people.
+        compute: returns it from two columns [n], NaN where missing.
+        note: what a reader of a table must know of it beside the others; "" for nothing.
+    """
+
+    name: str
+    title: str
+    compute: Callable[[ArrayLike, ArrayLike], Correlation]
+    note: str = ""
 
 
 def correlation(x: ArrayLike, y: ArrayLike, kind: Kind) -> Correlation:

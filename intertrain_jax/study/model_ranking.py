@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from intertrain_jax.records.probes import ProbeRecord, unpack_answers
-from intertrain_jax.stats.correlation import CONFIDENCE, Kind, correlation
+from intertrain_jax.stats.coefficients import coefficients
+from intertrain_jax.stats.correlation import CONFIDENCE
 
 # Draws of the bootstrap, and its seed: a table is the same every time.
 DRAWS, _SEED = 2000, 0
@@ -216,12 +217,11 @@ def gain_correlations(ranking: Ranking, gains: pd.DataFrame) -> pd.DataFrame:
     ranked = ranking.ranked
     ranked = ranked[ranked["model"] != ranking.pretrained].set_index("model")
     common = [model for model in ranked.index if model in average.index]
-    kinds: tuple[Kind, Kind] = ("pearson", "spearman")
     rows = []
     for name, column in (("lp", "score"), *((e, e) for e in ranking.estimators)):
         values = ranked.loc[common, column].astype(float)
-        for kind in kinds:
-            found = correlation(values.to_numpy(), average.loc[common].to_numpy(), kind)
+        agreement = coefficients(values.to_numpy(), average.loc[common].to_numpy())
+        for kind, found in agreement.items():
             rows.append(
                 {
                     "estimator": name,

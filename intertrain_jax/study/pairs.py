@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.readers.csv import FEWEST_MODELS, Source, check_unique, number, read_csv
-from intertrain_jax.stats.correlation import Correlation, correlation
+from intertrain_jax.stats.coefficients import coefficients
+from intertrain_jax.stats.correlation import Correlation
 from intertrain_jax.stats.lines import Line, fit_line
 
 
@@ -37,14 +39,23 @@ class PairsResult:
 
     Attributes:
         pairs: the measurements.
-        pearson, spearman: correlations.
+        coefficients: by name, those of `stats.coefficients`.
         line: y = slope · x + intercept.
     """
 
     pairs: Pairs
-    pearson: Correlation
-    spearman: Correlation
+    coefficients: Mapping[str, Correlation]
     line: Line
+
+    @property
+    def pearson(self) -> Correlation:
+        """Pearson's."""
+        return self.coefficients["pearson"]
+
+    @property
+    def spearman(self) -> Correlation:
+        """Spearman's."""
+        return self.coefficients["spearman"]
 
 
 def read_pairs(path: Source, x: str, y: str) -> Pairs:
@@ -86,6 +97,4 @@ def read_pairs(path: Source, x: str, y: str) -> Pairs:
 def analyse_pairs(pairs: Pairs) -> PairsResult:
     """Returns correlations and the least-squares line."""
     x, y = pairs.x, pairs.y
-    return PairsResult(
-        pairs, correlation(x, y, "pearson"), correlation(x, y, "spearman"), fit_line(x, y)
-    )
+    return PairsResult(pairs, coefficients(x, y), fit_line(x, y))

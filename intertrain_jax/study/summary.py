@@ -59,8 +59,7 @@ def summarise_pairs(result: PairsResult) -> dict[str, Any]:
         "x": pairs.x_name,
         "y": pairs.y_name,
         "rows": len(pairs.x),
-        "pearson": result.pearson,
-        "spearman": result.spearman,
+        **result.coefficients,
         "line": result.line,
     }
     return {

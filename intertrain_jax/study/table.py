@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.stats.lines import Line
 
 PERCENT = f"{CONFIDENCE:.0%}"
-CORRELATION_NOTE = f"n pairs, p two-sided, interval at {PERCENT} by Fisher's transformation."
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ def rows_of(values: Iterable[Any]) -> pd.DataFrame:
 def correlation_row(what: str, found: Correlation) -> dict[str, Any]:
     """Returns a correlation as a row of a table of them."""
     return {"of": what, **{k: v for k, v in asdict(found).items() if k != "kind"}}
+
+
+def correlation_note(found: Iterable[Correlation]) -> str:
+    """Returns what a reader must know of a table of correlations."""
+    kinds = {one.kind for one in found}
+    notes = [c.note for name, c in COEFFICIENTS.items() if name in kinds and c.note]
+    common = f"n pairs, p two-sided, interval at {PERCENT} by Fisher's transformation."
+    return " ".join([common, *notes])
 
 
 def line_row(line: Line) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from intertrain_jax.stats.correlation import Correlation, correlation
+from intertrain_jax.stats.coefficients import coefficients
+from intertrain_jax.stats.correlation import Correlation
 from intertrain_jax.stats.lines import Line, fit_line
 from intertrain_jax.study.statistics.average_gain import averages_of
 from intertrain_jax.study.statistics.statistic import (
@@ -28,14 +30,23 @@ class ProbeGain:
 
     Attributes:
         models: which rows.
-        pearson, spearman: correlations.
+        coefficients: by name, those of `stats.coefficients`.
         line: average gain = slope · probe + intercept.
     """
 
     models: str
-    pearson: Correlation
-    spearman: Correlation
+    coefficients: Mapping[str, Correlation]
     line: Line
+
+    @property
+    def pearson(self) -> Correlation:
+        """Pearson's."""
+        return self.coefficients["pearson"]
+
+    @property
+    def spearman(self) -> Correlation:
+        """Spearman's."""
+        return self.coefficients["spearman"]
 
 
 def _compute(context: Context) -> tuple[ProbeGain, ...]:
@@ -52,15 +63,17 @@ def _compute(context: Context) -> tuple[ProbeGain, ...]:
 
 def _of_rows(models: str, table: pd.DataFrame) -> ProbeGain:
     x, y = table["probe"].to_numpy(dtype=float), table["average"].to_numpy(dtype=float)
-    return ProbeGain(
-        models, correlation(x, y, "pearson"), correlation(x, y, "spearman"), fit_line(x, y)
-    )
+    return ProbeGain(models, coefficients(x, y), fit_line(x, y))
 
 
 def _correlations(found: tuple[ProbeGain, ...]) -> Named:
     for rows in found:
-        for name in ("pearson", "spearman"):
-            yield f"probe and average gain, {rows.models}: {name}", getattr(rows, name)
+        for name, coefficient in rows.coefficients.items():
+            yield f"probe and average gain, {rows.models}: {name}", coefficient
+
+
+def _plain(found: tuple[ProbeGain, ...]) -> dict[str, Any]:
+    return {"rows": [{"models": p.models, **p.coefficients, "line": p.line} for p in found]}
 
 
 def _tables(result: Result) -> list[Table]:
@@ -84,7 +97,7 @@ PROBE_GAIN: Statistic[tuple[ProbeGain, ...]] = Statistic(
     source="paper, section 4.2, Fig. 2, App. F",
     compute=_compute,
     needs=lambda context: None if len(context.study.probe) else "There are no probe scores.",
-    plain=lambda value: {"rows": value},
+    plain=_plain,
     tables=_tables,
     correlations=_correlations,
 )

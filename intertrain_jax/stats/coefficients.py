@@ -1,0 +1,25 @@
+"""What is computed wherever a ranking of models meets their gains: registered coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from numpy.typing import ArrayLike
+
+from intertrain_jax.stats.correlation import Coefficient, Correlation, correlation
+
+PEARSON = Coefficient("pearson", "Pearson", lambda x, y: correlation(x, y, "pearson"))
+SPEARMAN = Coefficient("spearman", "Spearman", lambda x, y: correlation(x, y, "spearman"))
+COEFFICIENTS: Mapping[str, Coefficient] = MappingProxyType(
+    {found.name: found for found in (PEARSON, SPEARMAN)}
+)
+
+
+def coefficients(x: ArrayLike, y: ArrayLike) -> dict[str, Correlation]:
+    """Returns every registered coefficient of paired values, by name.
+
+    Args:
+        x, y: [n] numbers, NaN where missing.
+    """
+    return {name: found.compute(x, y) for name, found in COEFFICIENTS.items()}
