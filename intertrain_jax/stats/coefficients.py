@@ -8,11 +8,12 @@ from types import MappingProxyType
 from numpy.typing import ArrayLike
 
 from intertrain_jax.stats.correlation import Coefficient, Correlation, correlation
+from intertrain_jax.stats.weighted_tau import WEIGHTED_TAU
 
 PEARSON = Coefficient("pearson", "Pearson", lambda x, y: correlation(x, y, "pearson"))
 SPEARMAN = Coefficient("spearman", "Spearman", lambda x, y: correlation(x, y, "spearman"))
 COEFFICIENTS: Mapping[str, Coefficient] = MappingProxyType(
-    {found.name: found for found in (PEARSON, SPEARMAN)}
+    {found.name: found for found in (PEARSON, SPEARMAN, WEIGHTED_TAU)}
 )
 
 

@@ -386,7 +386,7 @@ def test_gains_of_a_grid_in_the_directory_are_set_beside_the_scores(
     show_ranking(make_console(), result)
     assert "average finetuning gain of 3 models on 2 targets" in capsys.readouterr().out
     found = pd.read_csv(config.out_dir / "gain_correlations.csv")
-    assert list(found["kind"]) == ["pearson", "spearman"]
+    assert list(found["kind"]) == ["pearson", "spearman", "weighted_tau"]
 
 
 @pytest.mark.parametrize("content", ["", "base,x\na,much\n", "base\na\n", "base,x\na,1\na,2\n"])
