@@ -28,9 +28,9 @@ from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.work import ref_of
 from intertrain_jax.records.store import write_atomic
 
-# Weights are held up to this many bytes, and at least those of one model; beside them are those that
-# are loaded ahead.
-HELD_BYTES = 2 << 30
+# Weights are held up to this many bytes and models, and at least those of one model; beside them are
+# those that are loaded ahead.
+HELD_BYTES, HELD_MODELS = 2 << 30, 8
 _AHEAD = 2
 # What is remembered is asked for under this number: a change of what is checked makes it void.
 _FORMAT = 1
@@ -212,7 +212,9 @@ class BaseModels:
 
     def _hold(self, ref: ModelRef, checkpoint: Checkpoint) -> None:
         self._held[ref] = checkpoint
-        while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._held_bytes:
+        while len(self._held) > 1 and (
+            len(self._held) > HELD_MODELS or sum(map(_size, self._held.values())) > self._held_bytes
+        ):
             self._held.popitem(last=False)
 
 

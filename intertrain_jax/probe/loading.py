@@ -6,26 +6,24 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from jax.sharding import Mesh
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, reason_of
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.data.encoded import SPLITS, EncodedTask
-from intertrain_jax.data.load import Rows, TaskData, encode_task
-from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint, vocabulary_fingerprint
+from intertrain_jax.data.load import TaskData
+from intertrain_jax.data.text import has_tokenizer, vocabulary_fingerprint
+from intertrain_jax.data.tokens import Tokenisations
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES, architecture_hash
+from intertrain_jax.models.fits import check_positions, check_shape, check_words
 from intertrain_jax.models.hf.references import is_local, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.probe.features import PackedTask, pack_task
 
-# Examples of every split on which tokenizers are compared.
-_COMPARED = 100
 # Models that are loaded while one is computed.
 _AHEAD = 2
 
@@ -64,15 +62,6 @@ class NotLoaded:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Tokens:
-    """A task as one tokenizer reads it."""
-
-    directory: Path
-    sample: EncodedTask
-    whole: PackedTask
-
-
 class ModelLoader:
     """Loads models of one architecture and tokenises the task once for every kind of tokenizer.
 
@@ -97,15 +86,13 @@ class ModelLoader:
         architecture: str | None,
         fallback: ModelRef | None,
     ) -> None:
-        self._data, self._protocol, self._mesh = data, protocol, mesh
-        self._cache_dir, self._downloads = cache_dir, downloads
+        self._protocol, self._mesh, self._downloads = protocol, mesh, downloads
         self._architecture, self._fallback = architecture, fallback
         self._shape: AnyConfig | None = None
-        self._tokens: list[_Tokens] = []
+        self._task = data.task.name
+        self._tokens = Tokenisations({self._task: data}, protocol, cache_dir)
+        self._packed: dict[str, PackedTask] = {}
         self._ahead: dict[ModelRef, Loaded | NotLoaded] = {}
-        self._sample = replace(
-            data, splits={name: _every_few(rows) for name, rows in data.splits.items()}
-        )
 
     def stream(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
         """Yields every model in the order given, the next ones being loaded in the background."""
@@ -140,11 +127,8 @@ class ModelLoader:
             self._check(config, ref.label)
             checkpoint = load_weights(directory, ref.label, config, hf_config)
             task, tokenizer = self._tokens_for(directory, config, ref.label)
-        except IntertrainError as error:
-            return NotLoaded(ref, str(error))
         except Exception as error:  # whatever a stranger's files make the libraries raise
-            words = " ".join(str(error).split())[:300]
-            return NotLoaded(ref, f"It cannot be loaded: {type(error).__name__}: {words}")
+            return NotLoaded(ref, reason_of(error, "It cannot be loaded"))
         if self._shape is None:
             self._shape = config.shape
         revision = resolved_revision(directory)
@@ -173,25 +157,15 @@ class ModelLoader:
                     else " Remove it."
                 )
             )
-        if self._shape is not None and config.shape != self._shape:
-            ours, theirs = asdict(config.shape), asdict(self._shape)
-            key = next(key for key in ours if ours[key] != theirs.get(key))
-            differs = f"its {key} is {ours[key]!r}, and theirs {theirs.get(key)!r}"
-            raise IntertrainError(
-                f"Model '{name}' must have the shape of the ranking's other models, but {differs};"
-                " rank it among its own kind."
-            )
+        if self._shape is not None:
+            remedy = "rank it among its own kind"
+            check_shape(config, name, self._shape, "the ranking's other models", remedy)
         if self._architecture not in (None, architecture_hash(config)):
             raise IntertrainError(
                 f"Model '{name}' must have the shape of the models that were ranked before in this"
                 " directory, but has another one; rank it among its own kind."
             )
-        if config.max_length is not None and self._protocol.max_length > config.max_length:
-            raise IntertrainError(
-                f"config key 'protocol.max_length' must be at most {config.max_length}, the positions"
-                f" of model '{name}', but is {self._protocol.max_length}."
-                f" Give --set protocol.max_length={config.max_length}."
-            )
+        check_positions(config, name, self._protocol)
 
     def _tokens_for(self, directory: Path, config: AnyConfig, name: str) -> tuple[PackedTask, str]:
         """Returns the task in a model's own tokens, and whose they are in words."""
@@ -207,45 +181,15 @@ class ModelLoader:
         return self._tokens_in(directory, config, name), _words_hash(directory)
 
     def _tokens_in(self, directory: Path, config: AnyConfig, name: str) -> PackedTask:
-        """Returns the task in a directory's tokens, made once for all tokenizers that agree."""
-        for known in self._tokens:
-            if tokenizer_fingerprint(directory) == tokenizer_fingerprint(known.directory):
-                return known.whole
-        sample = self._encode(self._sample, directory)
-        for known in self._tokens:
-            same_words = _words_hash(directory) == _words_hash(known.directory)
-            if same_words and _same_tokens(sample, known.sample):
-                return known.whole
-        whole = self._encode(self._data, directory)
-        largest = max(int(np.max(getattr(whole, split).tokens, initial=0)) for split in SPLITS)
-        if largest >= config.vocab_size:
-            raise IntertrainError(
-                f"Model '{name}': its tokenizer gives token {largest}, but it has only"
-                f" {config.vocab_size} words; choose a model with its own tokenizer."
-            )
-        packed = pack_task(whole, self._protocol.train_size, self._mesh)
-        self._tokens.append(_Tokens(directory, sample, packed))
-        return packed
-
-    def _encode(self, data: TaskData, tokenizer: Path) -> EncodedTask:
-        protocol = self._protocol
-        return encode_task(data, tokenizer, protocol.max_length, self._cache_dir, protocol.text)
-
-
-def _every_few(rows: Rows) -> Rows:
-    """Returns about `_COMPARED` examples, spread over a split."""
-    step = max(1, len(rows) // _COMPARED)
-    return Rows(rows.texts[::step], rows.labels[::step])
+        """Returns the task in a directory's tokens, packed once for all tokenizers that agree."""
+        tokens = self._tokens.id_of(directory)
+        check_words(config, name, self._tokens.largest(tokens))
+        if tokens not in self._packed:
+            whole = self._tokens.task(tokens, self._task)
+            self._packed[tokens] = pack_task(whole, self._protocol.train_size, self._mesh)
+        return self._packed[tokens]
 
 
 def _words_hash(directory: Path) -> str:
     """Returns what tells tokenizers of different words apart, for people to compare."""
     return vocabulary_fingerprint(directory)[:8]
-
-
-def _same_tokens(one: EncodedTask, other: EncodedTask) -> bool:
-    return all(
-        np.array_equal(getattr(one, split).tokens, getattr(other, split).tokens)
-        and np.array_equal(getattr(one, split).boundaries, getattr(other, split).boundaries)
-        for split in SPLITS
-    )
