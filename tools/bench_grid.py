@@ -324,7 +324,7 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
             "padding_share": 1 - (after.tokens - before.tokens) / (after.slots - before.slots),
             "lane_occupancy": after.occupancy,
             "compilations": loop.compilations,
-            "shapes": [f"{s.rows}x{s.length}" for s in loop.shapes[task.name].train],
+            "shapes": [f"{s.rows}x{s.length}" for s in loop.tasks.shapes["", task.name].train],
         }
         if peak is not None:
             # Six operations per parameter and token, word look-ups aside; attention is left out.

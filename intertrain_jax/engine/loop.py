@@ -11,28 +11,22 @@ import jax
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, StopReason
-from intertrain_jax.data.batches import Schedule, schedule_of
-from intertrain_jax.data.encoded import SPLITS, TaskKey
-from intertrain_jax.engine import inflight
-from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
-from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.checkpoint import Checkpoints, load_run, save_run
 from intertrain_jax.engine.environment import prepare_process
 from intertrain_jax.engine.evaluation import Evaluator
+from intertrain_jax.engine.lane import LaneGroup, LaneRun
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
-from intertrain_jax.engine.lane_group import LaneGroup
-from intertrain_jax.engine.lane_run import LaneRun
 from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.engine.outbox import Outbox
 from intertrain_jax.engine.progress import GridProgress
-from intertrain_jax.engine.queue import Effort, RunQueue
+from intertrain_jax.engine.queue import RunQueue
+from intertrain_jax.engine.recording import Recorder, result_of
 from intertrain_jax.engine.sharding import lane_mesh, replicated
 from intertrain_jax.engine.starts import Starts
-from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.engine.tasks import GridTasks
+from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.runs import RunResult
-from intertrain_jax.train.arena import SplitView, backend_of, build_arena
 from intertrain_jax.train.hyper import hyper_of
-from intertrain_jax.train.metrics import answered, score_predictions
 from intertrain_jax.train.step import DTYPES
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
@@ -70,32 +64,31 @@ class GridLoop:
 
     def __init__(self, work: GridWork, emit: Emit, watch: Watch) -> None:
         plan, options = work.plan, work.options
-        self._work, self._tasks, self._options, self._watch = work, work.tasks, options, watch
+        self._bases, self._options, self._watch = work.bases, options, watch
         self._checkpoints = Checkpoints(work.out / "checkpoints")
         self._protocol = plan.runs[0].protocol
         self._starts = Starts(work.bases, work.tasks, self._protocol, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
-        self._arena = build_arena(work.tasks, replicated(self._mesh))
-        self.shapes = self._choose_shapes(plan)
-        self._evaluator = Evaluator(self._arena, self._starts.objective.num_outputs)
+        self.tasks = GridTasks(work, self._mesh)
+        self._evaluator = Evaluator(self.tasks, self._starts.objective.num_outputs)
         self._pretrained: Any = None
         if any(run.protocol.l2_to_base > 0 for run in plan.runs):
             self._pretrained = jax.device_put(
                 self._starts.pretrained_body(plan), replicated(self._mesh)
             )
-        self._efforts: dict[TaskKey, Effort] = {}
         self._waiting = RunQueue(
-            plan.runs, work.done, self._checkpoints.has_source, self._effort_of
+            plan.runs, work.done, self._checkpoints.has_source, self.tasks.effort_of
         )
-        self._outbox = Outbox(emit, self._checkpoints, self._waiting, options.keep_checkpoints)
+        self._recorder = Recorder(emit, self._checkpoints, self._waiting, options.keep_checkpoints)
         self._started = time.monotonic()
         self.groups: list[LaneGroup] = []
         self.progress = GridProgress(total=self._waiting.to_record)
 
     def run(self) -> GridProgress:
         """Loops until no run waits and no lane is busy."""
+        self._checkpoints.take_over()
         if len(self._waiting):
-            shapes = [shape for task in self.shapes.values() for shape in task.train]
+            shapes = [shape for task in self.tasks.shapes.values() for shape in task.train]
             largest = max(shapes, key=lambda shape: shape.tokens)
             self.open_lanes(
                 choose_lanes(
@@ -119,21 +112,6 @@ class GridLoop:
         self._checkpoints.close()
         self._watch(self.progress)
         return self.progress
-
-    def _choose_shapes(self, plan: Plan) -> dict[TaskKey, TaskShapes]:
-        """Chooses from all tasks of the plan, done or not: a resumed grid packs as it did before."""
-        protocol, views = plan.runs[0].protocol, self._arena.views
-        return choose_shapes(
-            {t: self._train_view(t, protocol.train_size).lengths for t in self._tasks},
-            {t: max(int(views[t, split].lengths.max()) for split in SPLITS) for t in self._tasks},
-            protocol.batch_size,
-            self._options.row_length,
-            self._options.block_rows,
-            backend_of(self._mesh),
-        )
-
-    def _train_view(self, task: TaskKey, train_size: int | None) -> SplitView:
-        return self._arena.views[task, "train"].first(train_size)
 
     @property
     def compilations(self) -> int:
@@ -169,7 +147,7 @@ class GridLoop:
                     self._end(group, k, diverged(lane.progress))
                 elif k in due:
                     self._validate(group, k)
-        if self._outbox.due:
+        if self._recorder.due:
             self._write_results()
         self._count(
             active=sum(len(group.busy) for group in self.groups),
@@ -188,7 +166,7 @@ class GridLoop:
             seen = sum(lane.examples for lane in group.busy.values())
             turn = group.next_turn()
             group.lanes, losses_K = self._programs.accumulate(
-                group.lanes, turn.segments, turn.share_K, self._arena.tokens, turn.shape
+                group.lanes, turn.segments, turn.share_K, self.tasks.arena.tokens, turn.shape
             )
             if turn.apply_K.any():
                 group.lanes = self._programs.step(group.lanes, turn.apply_K, self._pretrained)
@@ -232,48 +210,29 @@ class GridLoop:
         if lane.progress.reason is not StopReason.RUNNING:
             self._end(group, k, lane.progress)
         elif lane.checkpoint_due(self._options.checkpoint_minutes):
-            inflight.save(self._checkpoints, lane, self._programs.read(group.lanes, k))
+            save_run(self._checkpoints, lane, self._programs.read(group.lanes, k))
 
     def score(self, group: LaneGroup, k: int, split: str, best: bool) -> tuple[float, int]:
         """Returns a lane's score on a split, as a fraction, and how many examples got no answer."""
         began = time.monotonic()
-        key = self._work.key_of(group.busy[k].run)
-        task, shapes = self._tasks[key], self.shapes[key].evaluate
-        logits_NxC = self._evaluator.logits(
-            self._programs, group.lanes, k, best, key, split, shapes
-        )
+        run = group.busy[k].run
+        found = self._evaluator.score(self._programs, group.lanes, k, best, run, split)
         spent = time.monotonic() - began
         self._count(evaluation_seconds=self.progress.evaluation_seconds + spent)
-        labels_N = self._arena.views[key, split].labels
-        unanswered = int(np.sum(~answered(logits_NxC, task.num_classes)))
-        return score_predictions(logits_NxC, labels_N, task.num_classes, task.metric), unanswered
+        return found
 
     def _end(self, group: LaneGroup, k: int, ended: Progress) -> None:
         """Scores a run that has ended, keeps its weights where runs wait for them, frees its lane."""
         lane, result, failure = group.busy[k], None, None
-        run, task = lane.run, self._tasks[self._work.key_of(lane.run)]
+        run = lane.run
         if ended.reason is StopReason.DIVERGED:
             failure = f"{ended.reason.sentence} (seen by step {lane.step})"
         else:
             test, unanswered = self.score(group, k, "test", best=True)
-            if ended.best is None or not np.isfinite([test, ended.best]).all():
+            result = result_of(lane, self.tasks.task_of(run), ended, test, unanswered)
+            if result is None:
                 failure = "Its score is undefined: all predictions are the same."
-        if failure is None and ended.best is not None:
-            result = RunResult(
-                metric=task.metric,
-                test=100.0 * test,
-                validation=100.0 * ended.best,
-                n_test=len(task.test),
-                n_validation=len(task.validation),
-                n_train=len(lane.train),
-                steps=lane.step,
-                examples=lane.examples,
-                stop_reason=ended.reason,
-                history=tuple(lane.history),
-                seconds=lane.elapsed,
-                tokens=lane.tokens,
-                unanswered=unanswered,
-            )
+        if result is not None:
             kept = self._options.keep_checkpoints and self._waiting.is_source(run.id)
             if kept or self._waiting.dependants(run.id):
                 best = self._programs.read(group.lanes, k).best
@@ -287,7 +246,7 @@ class GridLoop:
         self._waiting.close(run, reason)
         if run.id in self._waiting.silent:
             return
-        self._outbox.add(run, result, reason)
+        self._recorder.add(run, result, reason)
         if reason is None:
             self._count(done=self.progress.done + 1)
         else:
@@ -296,7 +255,7 @@ class GridLoop:
     def _write_results(self) -> None:
         """Writes the records of runs that ended."""
         busy = (lane for group in self.groups for lane in group.busy.values())
-        self._outbox.write({lane.run.depends_on for lane in busy})
+        self._recorder.write({lane.run.depends_on for lane in busy})
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""
@@ -305,7 +264,7 @@ class GridLoop:
             run = self._waiting.take_next(shape)
             if run is None:
                 return
-            self._work.bases.expect(
+            self._bases.expect(
                 ref_of(upcoming)
                 for upcoming in self._waiting.upcoming(shape, AHEAD)
                 if upcoming.depends_on is None
@@ -315,34 +274,16 @@ class GridLoop:
             except (IntertrainError, OSError, ValueError, KeyError) as error:
                 self._finish(run, None, f"It could not start: {error}")
 
-    def _effort_of(self, run: Run) -> Effort:
-        """Returns what a run will take, computed once for all runs of a task: they share a protocol."""
-        key = self._work.key_of(run)
-        if key not in self._efforts:
-            schedule, train = self._schedule(run)
-            tokens = int(schedule.total_steps * run.protocol.batch_size * train.lengths.mean())
-            self._efforts[key] = Effort(self.shapes[key].train[0], tokens)
-        return self._efforts[key]
-
-    def _schedule(self, run: Run) -> tuple[Schedule, SplitView]:
-        train = self._train_view(self._work.key_of(run), run.protocol.train_size)
-        return schedule_of(run.protocol, len(train)), train
-
     def _start(self, group: LaneGroup, k: int, run: Run) -> LaneRun:
-        key = self._work.key_of(run)
-        task = self._tasks[key]
-        schedule, train = self._schedule(run)
-        hyper = hyper_of(
-            run.protocol,
-            schedule,
-            self._starts.config_of(run),
-            run.seed,
-            task,
-            self._starts.objective,
+        tasks, objective = self.tasks, self._starts.objective
+        schedule, train, blocks = (
+            tasks.schedule_of(run),
+            tasks.train_of(run),
+            tasks.shapes_of(run).train,
         )
-        blocks = self.shapes[key].train
-        shapes = self._starts.objective.parameter_shapes()
-        saved = inflight.load(self._checkpoints, run.id, shapes)
+        config, task = self._starts.config_of(run), tasks.task_of(run)
+        hyper = hyper_of(run.protocol, schedule, config, run.seed, task, objective)
+        saved = load_run(self._checkpoints, run.id, objective.parameter_shapes())
         if saved is None:
             params = self._starts.params_of(run)
             group.lanes = self._programs.start(group.lanes, k, params, hyper)

@@ -131,12 +131,21 @@ def test_a_lane_needs_more_memory_than_its_parameters() -> None:
 def test_checkpoints_are_whole_or_absent(tmp_path: Path) -> None:
     params = {"a": {"b": np.arange(6, dtype=np.float32).reshape(2, 3)}}
     store = Checkpoints(tmp_path / "checkpoints", host_cache_bytes=0)
+    store.take_over()
     store.save_source("one", params)
     store.save_source("two", params)
     store.flush()
     leftover = tmp_path / "checkpoints" / "sources" / "three.orbax-checkpoint-tmp"
     leftover.mkdir()
     fresh = Checkpoints(tmp_path / "checkpoints")
+    # Another process may be writing it: who only reads deletes nothing, and cannot write.
+    assert leftover.exists() and fresh.has_source("one")
+    with pytest.raises(RuntimeError, match="only read here"):
+        fresh.save_source("four", params)
+    fresh.close()
+    assert leftover.exists() and fresh.has_source("one")
+    fresh = Checkpoints(tmp_path / "checkpoints")
+    fresh.take_over()
     assert not leftover.exists()
     np.testing.assert_array_equal(fresh.load_source("one", params)["a"]["b"], params["a"]["b"])
     assert not fresh.has_source("three")

@@ -29,6 +29,7 @@ TASKS = {
 def keep(out: Path, plan: Plan, config: Any) -> dict[str, Any]:
     """Keeps random source models of every run that others depend on; returns task → parameters."""
     checkpoints, kept = Checkpoints(out / "checkpoints"), {}
+    checkpoints.take_over()
     for run in plan.runs:
         if plan.dependants(run.id):
             classes = len(TASKS[run.target].labels) or 1

@@ -1,21 +1,57 @@
-"""The outbox: results of runs that ended, written once the weights that they promise are on disk."""
+"""Results of runs that ended: what they hold, written once the weights that they promise are on disk."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Container
 
+import numpy as np
+
+from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.queue import RunQueue
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit
 from intertrain_jax.records.runs import RunResult
+from intertrain_jax.train.stopping import Progress
 
 # Results wait for one another's weights at most about this long: flushing stalls the loop.
 _WAIT_SECONDS = 1.0
 
 
-class Outbox:
+def result_of(
+    lane: LaneRun, task: EncodedTask, ended: Progress, test: float, unanswered: int
+) -> RunResult | None:
+    """Returns the result of a run that ended without diverging; None if its score is undefined.
+
+    Args:
+        lane: the run, in its lane still.
+        task: that it read.
+        ended: how it stands.
+        test: score of its best parameters on the test split, as a fraction.
+        unanswered: test examples that got no answer.
+    """
+    if ended.best is None or not np.isfinite([test, ended.best]).all():
+        return None
+    return RunResult(
+        metric=task.metric,
+        test=100.0 * test,
+        validation=100.0 * ended.best,
+        n_test=len(task.test),
+        n_validation=len(task.validation),
+        n_train=len(lane.train),
+        steps=lane.step,
+        examples=lane.examples,
+        stop_reason=ended.reason,
+        history=tuple(lane.history),
+        seconds=lane.elapsed,
+        tokens=lane.tokens,
+        unanswered=unanswered,
+    )
+
+
+class Recorder:
     """Holds results back until source models are whole, so that a kill never leaves a record alone.
 
     Args:

@@ -1,0 +1,74 @@
+"""The tasks of a grid on its devices: their tokens, their block shapes, and what a run of them takes."""
+
+from __future__ import annotations
+
+from jax.sharding import Mesh
+
+from intertrain_jax.data.batches import Schedule, schedule_of
+from intertrain_jax.data.encoded import SPLITS, EncodedTask, TaskKey
+from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
+from intertrain_jax.engine.queue import Effort
+from intertrain_jax.engine.sharding import replicated
+from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.work import GridWork
+from intertrain_jax.train.arena import SplitView, backend_of, build_arena
+
+
+class GridTasks:
+    """Every task of a grid, in the tokens of every base model that does it.
+
+    Block shapes are chosen from all tasks of the plan, done or not: a resumed grid packs as it did.
+
+    Args:
+        work: the grid.
+        mesh: devices, which all hold all tokens.
+
+    Raises:
+        IntertrainError: a forced row length is shorter than an example.
+    """
+
+    def __init__(self, work: GridWork, mesh: Mesh) -> None:
+        self._work = work
+        self.arena = build_arena(work.tasks, replicated(mesh))
+        protocol, views = work.plan.runs[0].protocol, self.arena.views
+        self.shapes = choose_shapes(
+            {key: views[key, "train"].first(protocol.train_size).lengths for key in work.tasks},
+            {
+                key: max(int(views[key, split].lengths.max()) for split in SPLITS)
+                for key in work.tasks
+            },
+            protocol.batch_size,
+            work.options.row_length,
+            work.options.block_rows,
+            backend_of(mesh),
+        )
+        self._efforts: dict[TaskKey, Effort] = {}
+
+    def key_of(self, run: Run) -> TaskKey:
+        """Returns the key of the task that a run reads."""
+        return self._work.key_of(run)
+
+    def task_of(self, run: Run) -> EncodedTask:
+        """Returns the task that a run reads."""
+        return self._work.tasks[self.key_of(run)]
+
+    def shapes_of(self, run: Run) -> TaskShapes:
+        """Returns the block shapes of a run's task."""
+        return self.shapes[self.key_of(run)]
+
+    def train_of(self, run: Run) -> SplitView:
+        """Returns the training examples that a run uses."""
+        return self.arena.views[self.key_of(run), "train"].first(run.protocol.train_size)
+
+    def schedule_of(self, run: Run) -> Schedule:
+        """Returns the step counts of a run."""
+        return schedule_of(run.protocol, len(self.train_of(run)))
+
+    def effort_of(self, run: Run) -> Effort:
+        """Returns what a run will take, computed once for all runs of a task: they share a protocol."""
+        key = self.key_of(run)
+        if key not in self._efforts:
+            examples = self.schedule_of(run).total_steps * run.protocol.batch_size
+            tokens = int(examples * self.train_of(run).lengths.mean())
+            self._efforts[key] = Effort(self.shapes[key].train[0], tokens)
+        return self._efforts[key]
