@@ -27,7 +27,6 @@ _MODULES = (
     "loss",
     "pretrained_scores",
     "probe_gain",
-    "weighted_tau",
     "group_means",
     "anova",
     "regression",
