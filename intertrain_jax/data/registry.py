@@ -7,6 +7,7 @@ text is not published: the renderings here are the plainest ones, and are part o
 
 from __future__ import annotations
 
+from intertrain_jax.data.label_names import DBPEDIA, EMOJI, NEWSGROUPS, TREC_FINE, YAHOO
 from intertrain_jax.data.task import HubDataset, Splits, Task
 
 _HIDDEN = Splits()  # the test labels are hidden: test = official validation
@@ -20,88 +21,6 @@ _BINARY = ("False", "True")
 _FIVE = ("1 star", "2 stars", "3 stars", "4 stars", "5 stars")
 _PAIR = ("{sentence1}", "{sentence2}")
 _PREMISE = ("{premise}", "{hypothesis}")
-
-_EMOJI = (
-    "red heart",
-    "smiling face with hearteyes",
-    "face with tears of joy",
-    "two hearts",
-    "fire",
-    "smiling face with smiling eyes",
-    "smiling face with sunglasses",
-    "sparkles",
-    "blue heart",
-    "face blowing a kiss",
-    "camera",
-    "United States",
-    "sun",
-    "purple heart",
-    "winking face",
-    "hundred points",
-    "beaming face with smiling eyes",
-    "Christmas tree",
-    "camera with flash",
-    "winking face with tongue",
-)
-_NEWSGROUPS = (
-    "alt.atheism",
-    "comp.graphics",
-    "comp.os.ms-windows.misc",
-    "comp.sys.ibm.pc.hardware",
-    "comp.sys.mac.hardware",
-    "comp.windows.x",
-    "misc.forsale",
-    "rec.autos",
-    "rec.motorcycles",
-    "rec.sport.baseball",
-    "rec.sport.hockey",
-    "sci.crypt",
-    "sci.electronics",
-    "sci.med",
-    "sci.space",
-    "soc.religion.christian",
-    "talk.politics.guns",
-    "talk.politics.mideast",
-    "talk.politics.misc",
-    "talk.religion.misc",
-)
-_DBPEDIA = (
-    "Company",
-    "EducationalInstitution",
-    "Artist",
-    "Athlete",
-    "OfficeHolder",
-    "MeanOfTransportation",
-    "Building",
-    "NaturalPlace",
-    "Village",
-    "Animal",
-    "Plant",
-    "Album",
-    "Film",
-    "WrittenWork",
-)
-_YAHOO = (
-    "Society & Culture",
-    "Science & Mathematics",
-    "Health",
-    "Education & Reference",
-    "Computers & Internet",
-    "Sports",
-    "Business & Finance",
-    "Entertainment & Music",
-    "Family & Relationships",
-    "Politics & Government",
-)
-_TREC_FINE = tuple(
-    "ABBR:abb ABBR:exp ENTY:animal ENTY:body ENTY:color ENTY:cremat ENTY:currency ENTY:dismed"
-    " ENTY:event ENTY:food ENTY:instru ENTY:lang ENTY:letter ENTY:other ENTY:plant ENTY:product"
-    " ENTY:religion ENTY:sport ENTY:substance ENTY:symbol ENTY:techmeth ENTY:termeq ENTY:veh"
-    " ENTY:word DESC:def DESC:desc DESC:manner DESC:reason HUM:gr HUM:ind HUM:title HUM:desc"
-    " LOC:city LOC:country LOC:mount LOC:other LOC:state NUM:code NUM:count NUM:date NUM:dist"
-    " NUM:money NUM:ord NUM:other NUM:period NUM:perc NUM:speed NUM:temp NUM:volsize"
-    " NUM:weight".split()
-)
 
 
 def _glue(config: str) -> HubDataset:
@@ -303,7 +222,7 @@ TASKS: tuple[Task, ...] = (
         site_column="anli",
     ),
     _tweet("emotion", ("anger", "joy", "optimism", "sadness"), "emotion"),
-    _tweet("emoji", _EMOJI, "emoji prediction"),
+    _tweet("emoji", EMOJI, "emoji prediction"),
     _tweet("irony", ("non_irony", "irony"), "irony"),
     _tweet("offensive", ("non-offensive", "offensive"), "offensive language"),
     _tweet("hate", ("non-hate", "hate"), "hate speech"),
@@ -313,7 +232,7 @@ TASKS: tuple[Task, ...] = (
         "20_newsgroups",
         "20 Newsgroups",
         ("{text}",),
-        labels=_NEWSGROUPS,
+        labels=NEWSGROUPS,
         splits=_NO_VALIDATION,
         groups=("Site36",),
         hub=HubDataset("SetFit/20_newsgroups"),
@@ -344,7 +263,7 @@ TASKS: tuple[Task, ...] = (
         "dbpedia",
         "DBpedia: ontology classes",
         ("{title}", "{content}"),
-        labels=_DBPEDIA,
+        labels=DBPEDIA,
         splits=_NO_VALIDATION,
         groups=("Site36",),
         hub=HubDataset("fancyzhx/dbpedia_14"),
@@ -436,7 +355,7 @@ TASKS: tuple[Task, ...] = (
         "trec_fine",
         "TREC: question types, fine",
         ("{text}",),
-        labels=_TREC_FINE,
+        labels=TREC_FINE,
         splits=_NO_VALIDATION,
         groups=("Site36",),
         hub=HubDataset(
@@ -448,7 +367,7 @@ TASKS: tuple[Task, ...] = (
         "yahoo_answers",
         "Yahoo Answers: topics of questions",
         ("{question_title}",),
-        labels=_YAHOO,
+        labels=YAHOO,
         splits=_NO_VALIDATION,
         groups=("Site36",),
         hub=HubDataset("community-datasets/yahoo_answers_topics", renames={"topic": "label"}),
