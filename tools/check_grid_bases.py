@@ -6,8 +6,8 @@ The base models are copies of the quickstart encoder with perturbed weights, the
 that all of them together would be seen in memory. Three are broken, two have another vocabulary, and one
 has the words of its twin under other ids, in its tokenizer and in its weights, so that it must score as
 its twin does. The grid is done once without interruption, while the process's memory is watched, and
-once killed in the middle and started again. The check fails unless both matrices are the same, every base
-model that cannot be used is recorded with its reason, and memory does not grow with the models done.
+once killed in the middle and started again. The check fails unless both matrices are the same, every
+base model that cannot be used is recorded with its reason, and memory does not grow with the models.
 """
 
 from __future__ import annotations
