@@ -30,8 +30,8 @@ from tests.models.tiny_models import ENCODERS, KINDS, Sizes
 
 # Every architecture that the engine carries: what its rules are tested over.
 FAMILIES = tuple(KINDS)
-# One of each kind of network: what rules of the loop are tested over that only it could break. The others
-# are the same network in another layout, and every one of them is tested in lanes.
+# One of each kind of network: what rules of the loop are tested over that only it could break. The
+# others are the same network in another layout, and every one of them is tested in lanes.
 NETWORKS = ("bert", "t5-v1.1")
 # Those that classify; T5 does by its encoder alone.
 CLASSIFIERS = (*ENCODERS, "t5-classifier")
