@@ -11,18 +11,10 @@ import pandas as pd
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.diagnosis.examine import Finding, Findings, TableKind, repair
-from intertrain_jax.readers.csv import (
-    FEWEST_MODELS,
-    RUN_COLUMNS,
-    Source,
-    check_percent,
-    check_unique,
-    number_table,
-    read_csv,
-    run_scores,
-    run_table,
-)
-from intertrain_jax.readers.leaderboard import is_leaderboard, read_leaderboard
+from intertrain_jax.readers.csv import FEWEST_MODELS, Source, check_percent, read_csv
+from intertrain_jax.readers.leaderboard import AVERAGE, Leaderboard
+from intertrain_jax.readers.recognise import read_table
+from intertrain_jax.readers.scores import Scores
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Record
 from intertrain_jax.records.store import Store
@@ -106,28 +98,19 @@ def read_subject(path: Source, pretrained: str | None = None) -> Subject:
     """
     if isinstance(path, Path) and path.is_dir():
         return _read_records(path)
+    table = read_table(path, None, pretrained, repeats=True)
+    if isinstance(table, Scores):
+        names, scores = _by_seed(table.runs)
+        return _checked(path, "scores", scores, names, None, None)
     header, rows = read_csv(path)
-    if is_leaderboard(header):
-        board = read_leaderboard(path, pretrained)
-        file = WideFile(tuple(header), tuple(map(tuple, rows)), "avg")
-        return _checked(path, "leaderboard", board.scores, board.names, board.average, file)
-    check_unique(path, "column", header)
-    if set(RUN_COLUMNS) <= set(header):
-        return _read_long(path, header, rows)
-    names = pd.Series([row[0] for row in rows], dtype=str)
-    table = number_table(path, header, rows)
-    own = next((column for column in header[1:] if column.casefold() in _AVERAGES), None)
-    average = None if own is None else table.pop(own)
-    file = WideFile(tuple(header), tuple(map(tuple, rows)), own)
-    return _checked(path, "matrix", table, names, average, file)
-
-
-def _read_long(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Subject:
-    """Reads one row per run; the table's rows are base models at one seed."""
-    runs = run_table(path, header, rows)
-    runs["score"] = run_scores(path, runs)
-    names, scores = _by_seed(runs)
-    return _checked(path, "scores", scores, names, None, None)
+    cells = tuple(header), tuple(map(tuple, rows))
+    if isinstance(table, Leaderboard):
+        file = WideFile(*cells, AVERAGE)
+        return _checked(path, "leaderboard", table.scores, table.names, table.average, file)
+    scores = table.values
+    own = next((c for c in map(str, scores.columns) if c.casefold() in _AVERAGES), None)
+    average = None if own is None else scores.pop(own)
+    return _checked(path, "matrix", scores, table.names, average, WideFile(*cells, own))
 
 
 def _by_seed(runs: pd.DataFrame) -> tuple[pd.Series[str], pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Reads tables that a user gives, CSV files or frames, and says in one line what is wrong with one."""
+"""Reads the cells of a table that a user gives, CSV file or frame, and says what is wrong with one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from intertrain_jax.base import IntertrainError, nearest
 
 # Below this there is nothing to rank or to correlate.
 FEWEST_MODELS = 3
-# Of scores in long form: one row per run.
-RUN_COLUMNS = ("base", "target", "seed", "score")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,53 +109,6 @@ def number(path: Source, text: str, row: str, column: str) -> float:
             f" {text[:40]!r}. Correct it."
         )
     return value
-
-
-def number_table(
-    path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]
-) -> pd.DataFrame:
-    """Returns the numbers of a table whose first column names its rows, rows numbered from 0.
-
-    Raises:
-        IntertrainError: a cell is text, or infinite.
-    """
-    values = [
-        [
-            number(path, text, row[0], column)
-            for text, column in zip(row[1:], header[1:], strict=True)
-        ]
-        for row in rows
-    ]
-    return pd.DataFrame(values, columns=list(header[1:]), dtype=float)
-
-
-def run_table(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """Returns the columns base, target, seed and score of a table in long form, scores as text.
-
-    Raises:
-        IntertrainError: a run has two rows.
-    """
-    table = pd.DataFrame(rows, columns=list(header))[list(RUN_COLUMNS)]
-    twice = table[table.duplicated(["base", "target", "seed"])]
-    if len(twice):
-        base, target, seed, _ = twice.iloc[0]
-        raise IntertrainError(
-            f"scores {str(path)!r} must have one row per run, but has two of base {base!r}, target"
-            f" {target!r}, seed {seed!r}. Remove one."
-        )
-    return table
-
-
-def run_scores(path: Source, table: pd.DataFrame) -> list[float]:
-    """Returns the scores of a `run_table` as numbers.
-
-    Raises:
-        IntertrainError: one is text, or infinite.
-    """
-    return [
-        number(path, text, f"{base}, {target}, seed {seed}", "score")
-        for base, target, seed, text in table.itertuples(index=False)
-    ]
 
 
 def check_unique(path: Source, what: str, names: Sequence[str]) -> None:

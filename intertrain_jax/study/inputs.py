@@ -9,23 +9,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.diagnosis.examine import Finding, examine
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
-    RUN_COLUMNS,
-    Source,
     check_enough,
     check_percent,
-    check_unique,
     no_pretrained,
-    number,
-    number_table,
-    read_csv,
-    run_scores,
-    run_table,
 )
 from intertrain_jax.readers.leaderboard import Leaderboard
+from intertrain_jax.readers.matrix import Matrix
+from intertrain_jax.readers.scores import Scores
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
 from intertrain_jax.study.files import Analysis
@@ -88,6 +82,20 @@ class Study:
         return int(((n > 0) & (n < self.gains.asked)).sum())
 
 
+@dataclass(frozen=True)
+class KnownTasks:
+    """What is known of tasks beside the gains on them.
+
+    Attributes:
+        groups: name → tasks, disjoint.
+        train, test: task → examples, where known.
+    """
+
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    train: Mapping[str, int] = field(default_factory=dict)
+    test: Mapping[str, int] = field(default_factory=dict)
+
+
 def study_of_results(
     name: str,
     analysis: Analysis,
@@ -131,101 +139,101 @@ def study_of_results(
     )
 
 
-def read_matrix(
-    path: Source,
-    groups: Mapping[str, tuple[str, ...]],
-    train_sizes: Mapping[str, int],
+def study_of_table(
+    table: Matrix | Scores | Leaderboard,
+    name: str,
+    tasks: KnownTasks,
     pretrained: str | None = None,
+    keep_suspicious: bool = False,
 ) -> Study:
-    """Reads a matrix of gains: the first column names base models, the others are targets.
+    """Returns the study of a table of any shape.
 
     Args:
-        path: CSV file such as an experiment's `gains.csv`.
-        groups: name → tasks, disjoint.
-        train_sizes: task → training examples, where known.
-        pretrained: if given, the file holds scores, and this row's are taken away from the others'.
+        table: of `readers.recognise.read_table`.
+        name: of the file.
+        tasks: what is known of tasks.
+        pretrained: row of the pretrained model; with it a matrix holds scores.
+        keep_suspicious: whether to analyse a leaderboard's suspicious rows too.
 
     Raises:
-        IntertrainError: it is no such matrix, or has fewer than three models or no gains at all.
+        IntertrainError: there are fewer than three models, no gains, or no scores of the pretrained.
     """
-    header, rows = read_csv(path)
-    names = [row[0] for row in rows]
-    check_unique(path, "row", names)
-    check_unique(path, "column", header)
-    table = number_table(path, header, rows).set_axis(pd.Index(names, name="base"))
+    if isinstance(table, Matrix):
+        return study_of_matrix(table, tasks, pretrained)
+    if isinstance(table, Scores):
+        return study_of_scores(table, tasks, pretrained or "PT")
+    return study_of_leaderboard(name, table, tasks, keep_suspicious)
+
+
+def study_of_matrix(matrix: Matrix, tasks: KnownTasks, pretrained: str | None = None) -> Study:
+    """Returns the study of a matrix of gains, or of scores.
+
+    Args:
+        matrix: of base models and targets.
+        tasks: what is known of tasks.
+        pretrained: if given, the matrix holds scores, and this row's are taken away from the others'.
+
+    Raises:
+        IntertrainError: there is no such row, or there are fewer than three models or no gains at all.
+    """
+    source, names = matrix.source, matrix.names.to_list()
+    table = matrix.values.set_axis(pd.Index(names, name="base"))
     baseline = pd.Series(dtype=float)
     if pretrained is not None:
         if pretrained not in names:
-            raise no_pretrained(path, pretrained, names)
+            raise no_pretrained(source, pretrained, names)
         baseline = table.T[pretrained]
-        check_percent(path, table.to_numpy().ravel())
+        check_percent(source, table.to_numpy().ravel())
         table = (table - baseline).drop(index=pretrained)
-    check_enough(path, table)
+    check_enough(source, table)
     return Study(
-        name=path.stem,
+        name=source.stem,
         kind="matrix",
         pretrained=pretrained or "PT",
         gains=single_scores(table),
         pretrained_scores=baseline,
-        groups=_of_study(groups, [*names, *header[1:]]),
-        sources=_tasks_among(table.index, train_sizes),
-        train_sizes=train_sizes,
+        groups=_of_study(tasks.groups, [*names, *map(str, table.columns)]),
+        sources=_tasks_among(table.index, tasks.train),
+        train_sizes=tasks.train,
         notes=("The file has one number per cell: nothing is known of seeds.",),
     )
 
 
-def read_scores(
-    path: Source,
-    groups: Mapping[str, tuple[str, ...]],
-    train_sizes: Mapping[str, int],
-    pretrained: str,
-) -> Study:
-    """Reads scores in long form: columns base, target, seed and score, one row per run.
-
-    A row without a score is a run that is known to be missing.
+def study_of_scores(scores: Scores, tasks: KnownTasks, pretrained: str) -> Study:
+    """Returns the study of scores in long form.
 
     Raises:
-        IntertrainError: it is no such table, a run has two rows, the pretrained model has none, or
-            there are fewer than three other models or no gains at all.
+        IntertrainError: the pretrained model has no row, or there are fewer than three other models or
+            no gains at all.
     """
-    header, rows = read_csv(path)
-    for column in RUN_COLUMNS:
-        if column not in header:
-            raise IntertrainError(
-                f"scores {str(path)!r} must have the columns {', '.join(RUN_COLUMNS)}, but"
-                f" {column!r} is missing.{nearest(column, header)} Rename or add it."
-            )
-    table = run_table(path, header, rows)
+    source, table = scores.source, scores.runs
     names = list(dict.fromkeys(table["base"]))
     if pretrained not in names:
-        raise no_pretrained(path, pretrained, names)
-    table["score"] = run_scores(path, table)
-    check_percent(path, table["score"].to_numpy())
-    table["status"] = np.where(table["score"].notna(), "done", "missing")
-    table["reason"] = ""
+        raise no_pretrained(source, pretrained, names)
+    check_percent(source, table["score"].to_numpy())
+    done = table["score"].notna()
+    table = table.assign(status=np.where(done, "done", "missing"), reason="")
     targets = list(dict.fromkeys(table["target"]))
     gains = gain_matrices(table, pretrained, names, targets, table["seed"].nunique())
-    check_enough(path, gains.mean)
+    check_enough(source, gains.mean)
     baseline = table[table["base"] == pretrained].groupby("target", sort=False)["score"].mean()
     return Study(
-        name=path.stem,
+        name=source.stem,
         kind="scores",
         pretrained=pretrained,
         gains=gains,
         runs=table,
         pretrained_scores=baseline,
-        groups=_of_study(groups, [*names, *targets]),
-        sources=_tasks_among(gains.mean.index, train_sizes),
-        train_sizes=train_sizes,
+        groups=_of_study(tasks.groups, [*names, *targets]),
+        sources=_tasks_among(gains.mean.index, tasks.train),
+        train_sizes=tasks.train,
     )
 
 
 def study_of_leaderboard(
     name: str,
     board: Leaderboard,
-    groups: Mapping[str, tuple[str, ...]],
-    train_sizes: Mapping[str, int],
-    test_sizes: Mapping[str, int],
+    tasks: KnownTasks,
     keep_suspicious: bool = False,
 ) -> Study:
     """Returns the study of a published table; suspicious rows are left out unless told otherwise.
@@ -233,8 +241,7 @@ def study_of_leaderboard(
     Args:
         name: of the file.
         board: the table.
-        groups: name → columns, disjoint.
-        train_sizes, test_sizes: column → examples, where known.
+        tasks: what is known of tasks, by the names of columns.
         keep_suspicious: whether to analyse the suspicious rows too.
 
     Raises:
@@ -280,29 +287,12 @@ def study_of_leaderboard(
         gains=single_scores(kept),
         pretrained_scores=baseline,
         probe=probe.dropna(),
-        groups=_of_study(groups, [str(column) for column in kept.columns]),
-        train_sizes=train_sizes,
-        test_sizes=test_sizes,
+        groups=_of_study(tasks.groups, [str(column) for column in kept.columns]),
+        train_sizes=tasks.train,
+        test_sizes=tasks.test,
         left_out=out,
         with_suspicious=everything,
         notes=(*notes, *findings.notes),
-    )
-
-
-def read_probe(path: Source) -> pd.Series[float]:
-    """Reads the linear probe's score of every base model.
-
-    From a ranking's columns "model" and "score", or from the first two columns of another CSV file.
-
-    Raises:
-        IntertrainError: it is no such table, or a model has two rows.
-    """
-    header, rows = read_csv(path)
-    ranked = {"model", "score"} <= set(header)
-    name, score = (header.index("model"), header.index("score")) if ranked else (0, 1)
-    check_unique(path, "row", [row[name] for row in rows])
-    return pd.Series(
-        {row[name]: number(path, row[score], row[name], header[score]) for row in rows}, dtype=float
     )
 
 

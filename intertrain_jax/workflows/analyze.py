@@ -6,35 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.ranking import RANKING_FILE
-from intertrain_jax.planning.plan import PRETRAINED
-from intertrain_jax.readers.csv import RUN_COLUMNS, Frame, Source, read_csv
-from intertrain_jax.readers.leaderboard import is_leaderboard, read_leaderboard
+from intertrain_jax.readers.csv import Frame, Source
+from intertrain_jax.readers.matrix import read_matrix
+from intertrain_jax.readers.pairs import read_pairs
+from intertrain_jax.readers.probe_scores import read_probe
+from intertrain_jax.readers.recognise import Shape, read_table
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.report.closing import closing_lines, leaderboard_lines
 from intertrain_jax.stats.averages import How
 from intertrain_jax.study.analyse import analyse_study
 from intertrain_jax.study.files import write_analysis
 from intertrain_jax.study.inputs import (
+    KnownTasks,
     Study,
     probe_of_results,
-    read_matrix,
-    read_probe,
-    read_scores,
-    study_of_leaderboard,
+    study_of_matrix,
+    study_of_table,
 )
-from intertrain_jax.study.pairs import PairsResult, analyse_pairs, read_pairs
+from intertrain_jax.study.pairs import PairsResult, analyse_pairs
 from intertrain_jax.study.result import Options, Result, Statistics
 from intertrain_jax.study.summary import summarise
 from intertrain_jax.workflows.results import GridResult, RankResult, read_finished
 from intertrain_jax.workflows.studies import published_sizes, task_groups
 
-Shape = Literal["matrix", "scores", "leaderboard"]
 Table = GridResult | pd.DataFrame | str | Path
 
 
@@ -192,19 +192,10 @@ def read_study(
     Raises:
         IntertrainError: it is no such table.
     """
-    groups, sizes = task_groups(), published_sizes()
-    if shape is None:
-        header, _ = read_csv(source)
-        shape = "scores" if set(RUN_COLUMNS) <= set(header) else "matrix"
-        shape = "leaderboard" if is_leaderboard(header) else shape
-    if shape == "matrix":
-        return read_matrix(source, groups, sizes.train, pretrained)
-    if shape == "scores":
-        return read_scores(source, groups, sizes.train, pretrained or PRETRAINED)
-    board = read_leaderboard(source, pretrained)
-    return study_of_leaderboard(
-        source.stem, board, groups, sizes.train, sizes.test, keep_suspicious
-    )
+    sizes = published_sizes()
+    tasks = KnownTasks(task_groups(), sizes.train, sizes.test)
+    found = read_table(source, shape, pretrained)
+    return study_of_table(found, source.stem, tasks, pretrained, keep_suspicious)
 
 
 def _grid_of(table: Table) -> GridResult | None:
@@ -262,4 +253,8 @@ def _read_probe(probe: RankResult | Table, study: Study) -> pd.Series[float]:
 def _read_other(other: Table) -> Study:
     """Returns the study of a second architecture."""
     grid = _grid_of(other)
-    return grid.study if grid is not None else read_matrix(_source(other), {}, {})
+    return (
+        grid.study
+        if grid is not None
+        else study_of_matrix(read_matrix(_source(other)), KnownTasks())
+    )

@@ -74,26 +74,6 @@ def test_cells_are_numbers_or_missing() -> None:
             csv.number(frame, text, "a", "rte")
 
 
-def test_the_first_column_of_a_table_of_numbers_names_its_rows() -> None:
-    table = csv.number_table(csv.Frame(SCORES), *csv.read_csv(csv.Frame(SCORES)))
-    expected = SCORES.reset_index(drop=True)
-    pd.testing.assert_frame_equal(table, expected)
-
-
-def test_a_run_has_one_row_and_its_score_is_a_number() -> None:
-    header = ["seed", "score", "target", "more", "base"]
-    rows = [["0", "60", "rte", "x", "a"], ["1", "", "rte", "y", "a"]]
-    frame = csv.Frame(SCORES, "runs")
-    table = csv.run_table(frame, header, rows)
-    assert list(table.columns) == list(csv.RUN_COLUMNS)
-    np.testing.assert_array_equal(csv.run_scores(frame, table), [60.0, np.nan])
-    with pytest.raises(IntertrainError, match="two of base 'a', target 'rte', seed '1'"):
-        csv.run_table(frame, header, [*rows, rows[1]])
-    rows[0][1] = "best"
-    with pytest.raises(IntertrainError, match="row 'a, rte, seed 0', column 'score'"):
-        csv.run_scores(frame, csv.run_table(frame, header, rows))
-
-
 def test_names_are_there_once() -> None:
     csv.check_unique(csv.Frame(SCORES), "column", ["a", "b"])
     with pytest.raises(IntertrainError, match="column 'a' must be there once"):

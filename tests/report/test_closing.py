@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from intertrain_jax.readers.pairs import Pairs
 from intertrain_jax.report.closing import closing_lines, pairs_lines, print_closing
 from intertrain_jax.study.analyse import analyse_study
-from intertrain_jax.study.pairs import Pairs, analyse_pairs
+from intertrain_jax.study.pairs import analyse_pairs
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from intertrain_jax.readers.scores import read_scores
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import Expected
 from intertrain_jax.study.files import analyse
-from intertrain_jax.study.inputs import Study, read_scores, study_of_results
+from intertrain_jax.study.inputs import KnownTasks, Study, study_of_results, study_of_scores
 from tests.runs import make_config, make_plan, make_record
 
 
@@ -42,7 +43,7 @@ def study_of(scores: pd.DataFrame, folder: Path) -> Study:
     """The study of scores, through a file."""
     path = folder / "scores.csv"
     scores.to_csv(path, index=False)
-    return read_scores(path, {}, {}, "PT")
+    return study_of_scores(read_scores(path), KnownTasks(), "PT")
 
 
 def study_of_runs(

@@ -11,13 +11,16 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.readers.leaderboard import Leaderboard, read_leaderboard
+from intertrain_jax.readers.matrix import read_matrix
+from intertrain_jax.readers.recognise import read_table
 from intertrain_jax.stats.gains import gain_matrices
 from intertrain_jax.study.files import Analysis
 from intertrain_jax.study.inputs import (
-    read_matrix,
-    read_scores,
+    KnownTasks,
     study_of_leaderboard,
+    study_of_matrix,
     study_of_results,
+    study_of_table,
 )
 from tests.stats.studies import planted_scores, sized_store, study_of, study_of_runs
 
@@ -33,7 +36,7 @@ def write(folder: Path, text: str | bytes, name: str = "table.csv") -> Path:
 
 def test_a_matrix_of_gains(tmp_path: Path) -> None:
     groups = {"NLI": ("rte", "mnli"), "General": ("cola",), "Twitter": ("irony",)}
-    study = read_matrix(write(tmp_path, MATRIX), groups, {"rte": 100})
+    study = study_of_matrix(read_matrix(write(tmp_path, MATRIX)), KnownTasks(groups, {"rte": 100}))
     assert study.gains.mean.loc["y"].tolist() == [-1.0, 0.5]
     assert np.isnan(study.gains.mean.loc["z", "cola"])
     assert study.gains.n.to_numpy().tolist() == [[1, 1], [1, 1], [1, 0]]
@@ -45,12 +48,13 @@ def test_a_matrix_of_gains(tmp_path: Path) -> None:
 
 def test_rows_that_are_tasks_are_sources(tmp_path: Path) -> None:
     text = MATRIX.replace("\nx,", "\nrte,")
-    assert read_matrix(write(tmp_path, text), {}, {"rte": 9}).sources == {"rte": "rte"}
+    study = study_of_matrix(read_matrix(write(tmp_path, text)), KnownTasks(train={"rte": 9}))
+    assert study.sources == {"rte": "rte"}
 
 
 def test_a_matrix_of_scores_becomes_gains(tmp_path: Path) -> None:
     text = "model,rte,cola\nx,61,80\nbert,60,78\ny,59,\nz,60,79\n"
-    study = read_matrix(write(tmp_path, text), {}, {}, "bert")
+    study = study_of_matrix(read_matrix(write(tmp_path, text)), KnownTasks(), "bert")
     assert list(study.gains.mean.index) == ["x", "y", "z"]
     assert study.gains.mean.loc["x"].tolist() == [1.0, 2.0]
     assert study.pretrained_scores.to_dict() == {"rte": 60.0, "cola": 78.0}
@@ -76,7 +80,7 @@ def test_a_matrix_of_scores_becomes_gains(tmp_path: Path) -> None:
 )
 def test_bad_matrices_are_one_line(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(IntertrainError, match=message) as raised:
-        read_matrix(write(tmp_path, text), {}, {})
+        study_of_matrix(read_matrix(write(tmp_path, text)), KnownTasks())
     assert "\n" not in str(raised.value)
     assert "table.csv" in str(raised.value)
 
@@ -84,16 +88,16 @@ def test_bad_matrices_are_one_line(tmp_path: Path, text: str | bytes, message: s
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(IntertrainError, match="must be a CSV table, but cannot be read"):
-            read_matrix(path, {}, {})
+            read_matrix(path)
 
 
 def test_no_pretrained_model_suggests_a_name(tmp_path: Path) -> None:
     with pytest.raises(IntertrainError, match=r"no base model 'X'.* Did you mean 'x'"):
-        read_matrix(write(tmp_path, MATRIX), {}, {}, "X")
+        study_of_matrix(read_matrix(write(tmp_path, MATRIX)), KnownTasks(), "X")
     scores = planted_scores().replace("PT", "roberta")
     scores.to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(IntertrainError, match=r"no base model 'PT'.*Name it with --pretrained"):
-        read_scores(tmp_path / "s.csv", {}, {}, "PT")
+        study_of_table(read_table(tmp_path / "s.csv"), "s", KnownTasks())
 
 
 def test_scores_give_the_gains_of_a_grid(tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_suspicious_rows_of_a_leaderboard_are_left_out_and_listed() -> None:
     scores[5] = scores[4]
     scores[9] = np.nan
     names = ["roberta", *(f"org/model{k}" for k in range(1, 30))]
-    study = study_of_leaderboard("board", board(names, scores), {}, {}, {})
+    study = study_of_leaderboard("board", board(names, scores), KnownTasks())
     assert {"org/model7", "org/model5"} <= {finding.model for finding in study.left_out}
     assert not {"org/model7", "org/model5", "org/model9", "roberta"} & set(study.gains.mean.index)
     assert "org/model4" in study.gains.mean.index
@@ -161,7 +165,7 @@ def test_suspicious_rows_of_a_leaderboard_are_left_out_and_listed() -> None:
     assert everything is not None
     assert len(everything) == 28
     assert everything["suspicious"].sum() == 28 - len(study.gains.mean)
-    kept = study_of_leaderboard("board", board(names, scores), {}, {}, {}, keep_suspicious=True)
+    kept = study_of_leaderboard("board", board(names, scores), KnownTasks(), keep_suspicious=True)
     assert len(kept.gains.mean) == 28
     assert kept.left_out == ()
     assert study.gains.mean.loc["org/model1", "t0"] == pytest.approx(scores[1, 0] - scores[0, 0])
@@ -170,7 +174,7 @@ def test_suspicious_rows_of_a_leaderboard_are_left_out_and_listed() -> None:
 
 def test_the_published_leaderboard(published: Path) -> None:
     path = published / "model-recycling" / "roberta-base_table.csv"
-    study = study_of_leaderboard("roberta", read_leaderboard(path), {}, {}, {})
+    study = study_of_leaderboard("roberta", read_leaderboard(path), KnownTasks())
     rows = {finding.row for finding in study.left_out}
     assert len(study.gains.mean) + len(rows) == 386
     assert study.gains.mean.shape[1] == 36

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.study.pairs import analyse_pairs, read_pairs
+from intertrain_jax.readers.pairs import read_pairs
+from intertrain_jax.study.pairs import analyse_pairs
 
 TEXT = "model,lp,avg\na,1,2\nb,2,\nc,3,5\nd,4,4\ne,6,1\n"
 

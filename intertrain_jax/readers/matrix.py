@@ -1,0 +1,59 @@
+"""Reads a matrix: a row per base model, named in the first column, and a column per target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from intertrain_jax.readers.csv import Source, check_unique, number, read_csv
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix of M models and T targets, as it stands: gains or scores, its reader knows.
+
+    Attributes:
+        source: where it is from, for messages.
+        names: [M] models as given, untrusted text; they may repeat if asked for.
+        values: [M, T] NaN where missing, rows numbered from 0.
+    """
+
+    source: Source
+    names: pd.Series[str]
+    values: pd.DataFrame
+
+
+def read_matrix(source: Source, repeats: bool = False) -> Matrix:
+    """Reads a CSV file, such as an experiment's `gains.csv`, or a frame.
+
+    Args:
+        source: file or frame.
+        repeats: whether a model may have several rows.
+
+    Raises:
+        IntertrainError: it is no table, a row or column is there twice, or a cell is text or infinite.
+    """
+    header, rows = read_csv(source)
+    names = pd.Series([row[0] for row in rows], dtype=str)
+    if not repeats:
+        check_unique(source, "row", names.to_list())
+    check_unique(source, "column", header)
+    return Matrix(source, names, _numbers(source, header, rows))
+
+
+def _numbers(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Returns the numbers of a table whose first column names its rows, rows numbered from 0.
+
+    Raises:
+        IntertrainError: a cell is text, or infinite.
+    """
+    values = [
+        [
+            number(path, text, row[0], column)
+            for text, column in zip(row[1:], header[1:], strict=True)
+        ]
+        for row in rows
+    ]
+    return pd.DataFrame(values, columns=list(header[1:]), dtype=float)

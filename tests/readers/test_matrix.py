@@ -1,0 +1,38 @@
+"""A matrix as it stands: names apart, numbers in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.readers.csv import Frame
+from intertrain_jax.readers.matrix import read_matrix
+
+GAINS = pd.DataFrame({"rte": [60.5, None], "cb": [70.0, 71.25]}, index=["a/b", "c"])
+
+
+def test_the_first_column_names_the_rows_whether_of_a_frame_or_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "gains.csv"
+    GAINS.rename_axis("base").to_csv(path)
+    for source in (path, Frame(GAINS)):
+        found = read_matrix(source)
+        assert found.source is source and list(found.names) == ["a/b", "c"]
+        pd.testing.assert_frame_equal(found.values, GAINS.reset_index(drop=True))
+
+
+def test_a_column_is_there_once_and_a_row_unless_repeats_are_asked_for() -> None:
+    twice = GAINS.rename(columns={"cb": "rte"})
+    with pytest.raises(IntertrainError, match="column 'rte' must be there once"):
+        read_matrix(Frame(twice))
+    again = Frame(GAINS.rename(index={"c": "a/b"}))
+    with pytest.raises(IntertrainError, match="row 'a/b' must be there once"):
+        read_matrix(again)
+    assert list(read_matrix(again, repeats=True).names) == ["a/b", "a/b"]
+
+
+def test_text_is_no_number() -> None:
+    with pytest.raises(IntertrainError, match="row 'c', column 'cb' must be a number or empty"):
+        read_matrix(Frame(GAINS.astype(object).assign(cb=[70.0, "high"])))
