@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from intertrain_jax.report import numbers
 from intertrain_jax.report.canvas import short
+from intertrain_jax.report.numbers import known_interval
 from intertrain_jax.stats.coefficients import COEFFICIENTS
-from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
+from intertrain_jax.stats.correlation import Correlation
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
 from intertrain_jax.study.statistics.loss import LOSS
@@ -18,7 +20,6 @@ from intertrain_jax.study.statistics.ranks import RANKS
 from intertrain_jax.study.statistics.regression import REGRESSION
 from intertrain_jax.study.statistics.significance import SIGNIFICANCE
 
-_PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
 # More names than this are counted instead.
 _MOST_NAMES = 6
 
@@ -52,10 +53,10 @@ def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
         *((COEFFICIENTS[k].title, correlated(c)) for k, c in result.coefficients.items()),
         (
             "line",
-            f"{short(pairs.y_name)} = {line.slope:.3f}·{short(pairs.x_name)}"
-            f" {_signed(line.intercept)}"
-            f"; slope {_interval(line.slope_low, line.slope_high, 3)}, intercept"
-            f" {_interval(line.intercept_low, line.intercept_high, 2)}",
+            f"{short(pairs.y_name)} = {line.slope:{numbers.SLOPE}}·{short(pairs.x_name)}"
+            f" {numbers.added(line.intercept)}"
+            f"; slope {known_interval(line.slope_low, line.slope_high, numbers.SLOPE)}, intercept"
+            f" {known_interval(line.intercept_low, line.intercept_high, numbers.GAIN)}",
         ),
     ]
 
@@ -72,8 +73,9 @@ def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
         lines.append(
             (
                 f"loss@{loss.top}",
-                f"ranked by {named.ranking}: average {loss.average:.2f}, at most {loss.maximum:.2f}"
-                f" points; above 1 point on {loss.above} of {loss.decided} targets",
+                f"ranked by {named.ranking}: average {loss.average:{numbers.SCORE}}, at most"
+                f" {loss.maximum:{numbers.SCORE}} points; above 1 point on {loss.above}"
+                f" of {loss.decided} targets",
             )
         )
     return lines
@@ -83,7 +85,8 @@ def correlated(found: Correlation) -> str:
     """Returns a coefficient with its interval and p-value."""
     if not np.isfinite(found.value):
         return "undefined"
-    return f"{found.value:.2f} {_interval(found.low, found.high, 2)}, p = {found.p:.1g}"
+    interval = known_interval(found.low, found.high, "+" + numbers.COEFFICIENT)
+    return f"{found.value:{numbers.COEFFICIENT}} {interval}, p = {found.p:.1g}"
 
 
 def _best(result: Result) -> str:
@@ -93,9 +96,9 @@ def _best(result: Result) -> str:
         return "none: no base model has a gain"
     best = known.iloc[0]
     over = "seeds" if "average_gain_draws" in result.statistics else "targets"
-    text = f"{short(best['base'])}: average gain {best['average']:+.2f}"
+    text = f"{short(best['base'])}: average gain {best['average']:{numbers.GAIN}}"
     if np.isfinite(best["low"]):
-        text += f" {_interval(best['low'], best['high'], 2)} over {over}"
+        text += f" {known_interval(best['low'], best['high'], numbers.GAIN)} over {over}"
     if np.isfinite(best["best"]):
         text += (
             f"; probability of being the best {best['best']:.2f}, of the top 3 {best['top3']:.2f}"
@@ -141,10 +144,11 @@ def _structure(result: Result) -> str:
     found = regressions.bilinear
     worse = found.held_out_mse > found.held_out_variance
     return (
-        f"(base + target)·sensitivity leaves a squared error of {found.mse:.3g} of"
-        f" {found.variance:.3g}, on shuffled gains {found.shuffled_mean:.3g}"
-        f" ±{found.shuffled_std:.2g} (p = {found.p:.2g}); on cells held out {found.held_out_mse:.3g}"
-        f" of {found.held_out_variance:.3g}{', worse than a constant' if worse else ''}"
+        f"(base + target)·sensitivity leaves a squared error of {found.mse:{numbers.ERROR}} of"
+        f" {found.variance:{numbers.ERROR}}, on shuffled gains {found.shuffled_mean:{numbers.ERROR}}"
+        f" ±{found.shuffled_std:{numbers.SPREAD}} (p = {found.p:{numbers.P}}); on cells held out"
+        f" {found.held_out_mse:{numbers.ERROR}} of"
+        f" {found.held_out_variance:{numbers.ERROR}}{', worse than a constant' if worse else ''}"
     )
 
 
@@ -172,17 +176,6 @@ def _names(names: list[str]) -> str:
     shown = ", ".join(short(name) for name in names[:_MOST_NAMES])
     more = len(names) - _MOST_NAMES
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _interval(low: float, high: float, digits: int) -> str:
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return "(no interval)"
-    sign = "" if digits == 3 else "+"
-    return f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
-
-
-def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+'} {abs(value):.2f}"
 
 
 def _lower(sentence: str) -> str:

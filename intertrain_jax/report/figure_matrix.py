@@ -18,6 +18,7 @@ from intertrain_jax.report.canvas import (
     room_for,
     short,
 )
+from intertrain_jax.report.numbers import cell_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +71,7 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     rows, columns = values.shape
     names = [short(name) for name in values.index]
     targets = [short(name, 24) for name in values.columns]
-    widest = max((len(_text(v, picture.diverging)) for v in values.to_numpy().flat), default=4)
+    widest = max((len(cell_text(v, picture.diverging)) for v in values.to_numpy().flat), default=4)
     starred = (picture.marks.iloc[kept] != "").to_numpy().any()
     written = columns <= _MOST_COLUMNS
     cell = max(0.3, (widest + 2 * starred) * _SIZE * 0.0083 + 0.06) if written else 0.16
@@ -188,7 +189,7 @@ def _cells(
         axes.text(
             x[column] + width / 2,
             y[row] + _CELL_HEIGHT / 2 + 0.01,
-            _text(numbers[row, column], colours.diverging) + mark,
+            cell_text(numbers[row, column], colours.diverging) + mark,
             ha="center",
             va="center",
             fontsize=_SIZE,
@@ -300,14 +301,6 @@ def _spans(groups: Sequence[str]) -> list[tuple[str, int, int]]:
 
 def _several(groups: Sequence[str]) -> bool:
     return len(set(groups)) > 1
-
-
-def _text(value: float, signed: bool) -> str:
-    if not np.isfinite(value):
-        return ""
-    text = f"{value:+.1f}" if signed else f"{value:.1f}"
-    # A gain that rounds to nothing has no sign.
-    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def _blank(like: pd.DataFrame) -> pd.DataFrame:

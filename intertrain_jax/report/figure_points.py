@@ -19,6 +19,7 @@ from intertrain_jax.report.canvas import (
     room_for,
     short,
 )
+from intertrain_jax.report.numbers import count, share
 from intertrain_jax.stats.lines import Line, predict
 from intertrain_jax.study.statistics.size_curves import NamedCurve
 
@@ -151,8 +152,8 @@ def draw_ranks(title: str, below: str, models: pd.DataFrame, of: str) -> Figure:
         "transform": rank.get_yaxis_transform(),
     }
     for row, (best, top3) in zip(places.tolist(), shown[["best", "top3"]].to_numpy(), strict=True):
-        rank.text(1.06, row, _share(best), ha="left", **style)
-        rank.text(1.32, row, _share(top3), ha="left", **style)
+        rank.text(1.06, row, share(best), ha="left", **style)
+        rank.text(1.32, row, share(top3), ha="left", **style)
     head = {**style, "va": "bottom", "color": "#555555"}
     rank.text(1.06, -0.65, "P(best)", ha="left", **head)
     rank.text(1.32, -0.65, "P(top 3)", ha="left", **head)
@@ -211,7 +212,7 @@ def draw_curves(title: str, below: str, curves: Sequence[NamedCurve]) -> Figure:
     for k, curve in enumerate(curves):
         points = curve.curve.points
         sizes, colour = [p.size for p in points], COLOURS[k % len(COLOURS)]
-        name = short(curve.name, 24) + ("" if curve.fixed is None else f" ({curve.fixed:,})")
+        name = short(curve.name, 24) + ("" if curve.fixed is None else f" ({count(curve.fixed)})")
         axes.plot(
             sizes,
             [p.mean for p in points],
@@ -228,7 +229,7 @@ def draw_curves(title: str, below: str, curves: Sequence[NamedCurve]) -> Figure:
     axes.axhline(0.0, color=PALE, linewidth=0.6)
     axes.set_xscale("log")
     sizes = sorted({point.size for curve in curves for point in curve.curve.points})
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks(sizes, [count(size) for size in sizes])
     axes.minorticks_off()
     axes.set_xlabel("training examples")
     axes.set_ylabel("gain in points")
@@ -354,9 +355,3 @@ def _thousands(axes: Axes) -> None:
 
     axes.xaxis.set_major_formatter(FuncFormatter(said))
     axes.minorticks_off()
-
-
-def _share(probability: float) -> str:
-    if probability < 0.01:
-        return "<1 %"
-    return f"{probability:.0%}".replace("%", " %")

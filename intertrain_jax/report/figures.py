@@ -12,8 +12,17 @@ import pandas as pd
 from intertrain_jax.report import figure_points as points
 from intertrain_jax.report.canvas import drawing, save
 from intertrain_jax.report.figure_matrix import MatrixPicture, draw_matrix
+from intertrain_jax.report.numbers import (
+    ERROR,
+    FALSE_DISCOVERY_RATE,
+    GAIN,
+    PERCENT,
+    SLOPE,
+    SPREAD,
+    coefficient,
+)
 from intertrain_jax.stats.coefficients import COEFFICIENTS
-from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
+from intertrain_jax.stats.correlation import Correlation
 from intertrain_jax.stats.lines import Line
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
@@ -26,8 +35,6 @@ from intertrain_jax.study.statistics.source_scores import SOURCE_SCORES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FALSE_DISCOVERY_RATE = 0.05
-_PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
 _OTHER = "other"
 
 
@@ -204,7 +211,7 @@ def _ranks(result: Result) -> Figure | None:
         return None
     basis = ranks.basis
     over = "seeds" if "average_gain_draws" in result.statistics else "targets"
-    below = f"{result.study.name}: {_PERCENT} intervals over {basis}."
+    below = f"{result.study.name}: {PERCENT} intervals over {basis}."
     return points.draw_ranks("Average gain and rank", below, result.models(), over)
 
 
@@ -231,9 +238,9 @@ def _residuals(result: Result) -> Figure | None:
         return None
     fit, of = found.fit, found.bilinear
     below = (
-        f"(b + t)·t': mean squared error {of.mse:.3g}, of shuffled gains {of.shuffled_mean:.3g}"
-        f" ±{of.shuffled_std:.2g}, of a constant {of.variance:.3g}; on cells held out"
-        f" {of.held_out_mse:.3g}, of a constant {of.held_out_variance:.3g}."
+        f"(b + t)·t': mean squared error {of.mse:{ERROR}}, of shuffled gains {of.shuffled_mean:{ERROR}}"
+        f" ±{of.shuffled_std:{SPREAD}}, of a constant {of.variance:{ERROR}}; on cells held out"
+        f" {of.held_out_mse:{ERROR}}, of a constant {of.held_out_variance:{ERROR}}."
     )
     gains = result.study.gains.mean
     return points.draw_residuals(
@@ -281,21 +288,14 @@ def _source_scores(result: Result) -> Figure | None:
     if found is None:
         return None
     rows = found.points[found.points["base"].isin(list(found.sources))]
-    below = f"A point per source model. Within sources, Pearson {_interval(found.within)}."
+    below = f"A point per source model. Within sources, Pearson {coefficient(found.within)}."
     return points.draw_source_scores("Source score against average score", below, rows)
 
 
 def _correlated(found: Mapping[str, Correlation], line: Line) -> str:
-    said = ", ".join(f"{COEFFICIENTS[name].title} {_interval(c)}" for name, c in found.items())
+    said = ", ".join(f"{COEFFICIENTS[name].title} {coefficient(c)}" for name, c in found.items())
     return (
         f"{found['pearson'].n} models. {said}."
-        f"\nLine: {line.slope:.3f}·x {line.intercept:+.2f}, with the {_PERCENT} interval of the line."
+        f"\nLine: {line.slope:{SLOPE}}·x {line.intercept:{GAIN}}, with the {PERCENT} interval of the"
+        " line."
     )
-
-
-def _interval(found: Correlation) -> str:
-    if not np.isfinite(found.value):
-        return "undefined"
-    if not np.isfinite(found.low):
-        return f"{found.value:.2f}"
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from intertrain_jax.report import numbers
+from intertrain_jax.report.numbers import interval, number
 from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.study.model_ranking import Ranking
 
@@ -46,8 +48,8 @@ def print_correlations(console: Console, correlations: pd.DataFrame) -> None:
     )
     for name, rows in correlations.groupby("estimator", sort=False):
         parts = [
-            f"{row['kind'].replace('_', ' ')} {_number(row['value'], '+.2f')}"
-            f"{_bounds(row)}, p {_number(row['p'], '.2g')}, n {row['n']}"
+            f"{row['kind'].replace('_', ' ')} {number(row['value'], numbers.GAIN)}"
+            f"{_bounds(row)}, p {number(row['p'], numbers.P)}, n {row['n']}"
             for row in rows.to_dict("records")
         ]
         console.print(f"  {name:<7} {'; '.join(parts)}", soft_wrap=True, markup=False)
@@ -74,18 +76,18 @@ def _table(
 
 
 def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:
-    seeds = _number(row["std"], ".2f")
+    seeds = number(row["std"], numbers.SCORE)
     if row["n"] != ranking.asked:
         seeds += f" n={row['n']}"
     gain = ""
     if ranking.pretrained not in (None, row["model"]):
-        gain = f"{_number(row['gain'], '+.2f')} {_interval(row, 'gain', '+.1f')}"
-    score = f"{_number(row['score'], '.2f')} {_interval(row, 'score', '.1f')}"
-    return [*_names(row, ranking), score, seeds, gain, _number(row["seconds"], ".1f")]
+        gain = f"{number(row['gain'], numbers.GAIN)} {_bounds_of(row, 'gain', numbers.SHORT_GAIN)}"
+    score = f"{number(row['score'], numbers.SCORE)} {_bounds_of(row, 'score', numbers.SHORT_SCORE)}"
+    return [*_names(row, ranking), score, seeds, gain, number(row["seconds"], ".1f")]
 
 
 def _estimates(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:
-    return [*_names(row, ranking), *(_number(row[name], ".4g") for name in ranking.estimators)]
+    return [*_names(row, ranking), *(number(row[name], ".4g") for name in ranking.estimators)]
 
 
 def _names(row: Mapping[Hashable, Any], ranking: Ranking) -> tuple[str, str]:
@@ -93,20 +95,15 @@ def _names(row: Mapping[Hashable, Any], ranking: Ranking) -> tuple[str, str]:
     return f"{row['rank']} [{row['rank_low']}, {row['rank_high']}]", name
 
 
-def _interval(row: Mapping[Hashable, Any], name: str, form: str) -> str:
-    return f"[{_number(row[f'{name}_low'], form)}, {_number(row[f'{name}_high'], form)}]"
+def _bounds_of(row: Mapping[Hashable, Any], name: str, form: str) -> str:
+    return interval(row[f"{name}_low"], row[f"{name}_high"], form)
 
 
 def _bounds(row: Mapping[Hashable, Any]) -> str:
     """Returns a coefficient's interval, if it has one."""
     if math.isnan(row["low"]):
         return ""
-    return f" [{row['low']:+.2f}, {row['high']:+.2f}]"
-
-
-def _number(value: object, form: str) -> str:
-    missing = value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA
-    return "–" if missing else format(value, form)
+    return f" {interval(row['low'], row['high'], numbers.GAIN)}"
 
 
 def _legend(ranking: Ranking) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.records.store import write_atomic
+from intertrain_jax.report.numbers import GAP, SCORE, P, is_missing
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
 from intertrain_jax.study.statistics import STATISTICS
@@ -121,10 +121,10 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _cell(column: str, value: Any) -> str:
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return "–"
+    if is_missing(value):
+        return GAP
     if isinstance(value, float | np.floating):
-        return f"{value:.2g}" if _SMALL.search(column) else f"{value:.2f}"
+        return format(value, P if _SMALL.search(column) else SCORE)
     return _escape(str(value))
 
 

@@ -12,10 +12,10 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from intertrain_jax.report.numbers import FALSE_DISCOVERY_RATE, GAIN, SHORT_GAIN, SHORT_SCORE
 from intertrain_jax.stats.gains import GainMatrices
 from intertrain_jax.study.files import Analysis
 
-FALSE_DISCOVERY_RATE = 0.05
 _PLAIN_WIDTH = 120
 _NEUTRAL, _GAIN, _LOSS = (247, 247, 247), (33, 102, 172), (178, 24, 43)
 # Gains at least this large, in points, have the full colour, unless the matrix has larger ones.
@@ -84,7 +84,7 @@ class _Cells:
         cell = self._scores.get((base, target))
         if cell is None or not cell["n"]:
             return self._gap(base, target)
-        return Text(self._counted(_spread(f"{cell['mean']:.1f}", cell["std"]), cell["n"]))
+        return Text(self._counted(_spread(f"{cell['mean']:{SHORT_SCORE}}", cell["std"]), cell["n"]))
 
     def gain(self, base: str, target: str) -> Text:
         """The mean gain of a cell, or why there is none."""
@@ -94,7 +94,7 @@ class _Cells:
         mark = ""
         if self._significant[base][target] in (1, -1):
             mark = "**" if self._q[base][target] < FALSE_DISCOVERY_RATE else "*"
-        text = _spread(f"{mean:+.1f}", self._std[base][target]) + f"{mark:2}"
+        text = _spread(f"{mean:{SHORT_GAIN}}", self._std[base][target]) + f"{mark:2}"
         return Text(self._counted(text, n), style=_colour(mean, self._scale))
 
     def average(self, base: str) -> Text:
@@ -102,7 +102,7 @@ class _Cells:
         if any(n < self._asked for n in self._n[base].values()):
             return Text("incomplete", style="dim")
         mean = sum(self._mean[base].values()) / len(self._mean[base])
-        return Text(f"{mean:+.2f}", style=_colour(mean, self._scale))
+        return Text(f"{mean:{GAIN}}", style=_colour(mean, self._scale))
 
     def _gap(self, base: str, target: str) -> Text:
         cell = self._scores.get((base, target))
@@ -126,7 +126,7 @@ def _legend(gains: GainMatrices, pretrained: str) -> str:
 
 
 def _spread(mean: str, std: float) -> str:
-    return mean if math.isnan(std) else f"{mean} ±{std:.1f}"
+    return mean if math.isnan(std) else f"{mean} ±{std:{SHORT_SCORE}}"
 
 
 def _scale(gains: GainMatrices) -> float:

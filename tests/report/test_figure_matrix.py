@@ -57,10 +57,3 @@ def test_groups_stand_apart_and_are_spans_of_neighbours() -> None:
     steps = np.diff(fm._offsets(["a", "a", "b"], 1.0))
     assert steps[0] == pytest.approx(1.0) and steps[1] > 1.0
     assert fm._spans(["a", "a", "b", "a"]) == [("a", 0, 1), ("b", 2, 2), ("a", 3, 3)]
-
-
-def test_a_gain_that_rounds_to_nothing_has_no_sign() -> None:
-    assert [fm._text(v, True) for v in (-0.04, 0.04, 1.0, -1.0, np.nan)] == [
-        *("0.0", "0.0", "+1.0", "-1.0", "")
-    ]
-    assert fm._text(1.0, False) == "1.0"

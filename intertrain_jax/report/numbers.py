@@ -1,0 +1,71 @@
+"""How numbers are written, in tables, figures, on a terminal and in closing lines alike."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
+
+GAP = "–"
+PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
+# A gain is starred twice where its paired t-test passes this, after Benjamini and Hochberg.
+FALSE_DISCOVERY_RATE = 0.05
+# Format specifications, by what a number is.
+SCORE, GAIN, SHORT_SCORE, SHORT_GAIN = ".2f", "+.2f", ".1f", "+.1f"
+COEFFICIENT, SLOPE, P, ERROR, SPREAD = ".2f", ".3f", ".2g", ".3g", ".2g"
+
+
+def is_missing(value: object) -> bool:
+    """Returns whether there is no number: None, NaN or pandas' NA."""
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: object, form: str) -> str:
+    """Returns a number, or a dash where there is none."""
+    return GAP if is_missing(value) else format(value, form)
+
+
+def interval(low: object, high: object, form: str) -> str:
+    """Returns an interval in brackets, a dash for an end that is not known."""
+    return f"[{number(low, form)}, {number(high, form)}]"
+
+
+def known_interval(low: float, high: float, form: str) -> str:
+    """Returns an interval in brackets, or says that there is none."""
+    known = np.isfinite(low) and np.isfinite(high)
+    return interval(low, high, form) if known else "(no interval)"
+
+
+def coefficient(found: Correlation) -> str:
+    """Returns a coefficient with its interval, as far as they are known."""
+    if not np.isfinite(found.value):
+        return "undefined"
+    text = number(found.value, COEFFICIENT)
+    known = np.isfinite(found.low)
+    return f"{text} {interval(found.low, found.high, COEFFICIENT)}" if known else text
+
+
+def added(value: float, form: str = ".2f") -> str:
+    """Returns a number as a term of a sum: a sign, a blank, its size."""
+    return f"{'−' if value < 0 else '+'} {format(abs(value), form)}"
+
+
+def share(probability: float) -> str:
+    """Returns a probability in whole percent."""
+    return "<1 %" if probability < 0.01 else f"{probability:.0%}".replace("%", " %")
+
+
+def count(value: int) -> str:
+    """Returns a count with its thousands set apart."""
+    return f"{value:,}"
+
+
+def cell_text(value: float, signed: bool) -> str:
+    """Returns a number for a cell of a matrix, nothing where there is none, a zero without a sign."""
+    if not np.isfinite(value):
+        return ""
+    text = format(value, SHORT_GAIN if signed else SHORT_SCORE)
+    return "0.0" if text in ("+0.0", "-0.0") else text
