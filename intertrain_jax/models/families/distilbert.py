@@ -72,5 +72,8 @@ FAMILY = Family(
         EncoderLayout(token_types=False, attended_dropout=False, dense="relu", first_dropout=False),
     ),
     token_types=False,
-    published={"distilbert/distilbert-base-uncased": LayerSizes(6, 768, 3072, 768)},
+    published={
+        "distilbert/distilbert-base-cased": LayerSizes(6, 768, 3072, 768),
+        "distilbert/distilbert-base-uncased": LayerSizes(6, 768, 3072, 768),
+    },
 )

@@ -73,7 +73,8 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
     """Returns the shape of a T5 model.
 
     Files of v1.0 say nothing of `feed_forward_proj` (it is "relu") and nothing, or true, of
-    `tie_word_embeddings`; those of v1.1 and flan say "gated-gelu" and false.
+    `tie_word_embeddings`; those of v1.1 and flan say "gated-gelu" and false. Resaved by transformers 5,
+    every file says true there, and those of v1.1 and flan that `scale_decoder_outputs` is false.
 
     Args:
         hf_config: the content of config.json.
@@ -102,6 +103,7 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
         )
     num_layers, vocab_size = fields.size("num_layers"), fields.size("vocab_size")
     own_decoder = hf_config.get("num_decoder_layers") is not None
+    untied = False in (hf_config.get("tie_word_embeddings"), hf_config.get("scale_decoder_outputs"))
     pad = fields.token("pad_token_id", 0, vocab_size)
     rate = fields.number("dropout_rate", below=1)
     return T5Config(
@@ -118,7 +120,7 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
         layer_norm_eps=fields.number("layer_norm_epsilon", below=1),
         hidden_act=activation,
         gated=gated,
-        tied=hf_config.get("tie_word_embeddings") is not False,
+        tied=not untied,
         hidden_dropout=rate,
         attention_dropout=rate,
         classifier_dropout=0.0,
@@ -181,7 +183,7 @@ def t5_keys(config: T5Config) -> KeyTable:
                 "a leftover of old files: cross-attention has no position bias",
             ),
         ),
-        head_because="" if tied else "as 'tie_word_embeddings' in config.json is false",
+        head_because="" if tied else "as config.json says that the output has weights of its own",
         copies=tuple((name, "shared.weight") for name in copies),
     )
 

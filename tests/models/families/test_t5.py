@@ -106,6 +106,30 @@ def test_copies_of_the_word_embedding_are_checked(models: ModelFactory) -> None:
         load_checkpoint(str(models.write(CONFIGS["t5"], whole)))
 
 
+def test_what_transformers_5_saves_again_is_the_same_model(
+    make: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """It calls every T5 tied, and says elsewhere that an output has weights of its own."""
+    pytest.importorskip("torch", reason="saves with transformers and torch")
+    from transformers import AutoModelForSeq2SeqLM
+
+    directory = make("t5-v1.1")
+    AutoModelForSeq2SeqLM.from_pretrained(directory).save_pretrained(tmp_path / "again")
+    first, again = load_checkpoint(str(directory)), load_checkpoint(str(tmp_path / "again"))
+    assert again.fingerprint == first.fingerprint and again.head is not None
+    assert check_model(str(tmp_path / "again")).ok
+
+
+def test_an_output_of_its_own_is_what_either_option_says(models: ModelFactory) -> None:
+    tensors = tensors_of(models, "t5")
+    for options in ({"scale_decoder_outputs": False}, {"tie_word_embeddings": False}):
+        directory = models.write({**CONFIGS["t5"], **options}, tensors)
+        with pytest.raises(IntertrainError, match=r"'lm_head\.weight', as config\.json says"):
+            load_checkpoint(str(directory))
+    plain = {**CONFIGS["t5"], "scale_decoder_outputs": True}
+    assert load_checkpoint(str(models.write(plain, tensors))).head is None
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
