@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -140,10 +141,11 @@ def _tokenizer(directory: Path) -> Any:
 
 @lru_cache(_TOKENIZERS_HELD)
 def _held_tokenizer(directory: Path, files: _Files) -> Any:
+    # "No torch found" is no news to a JAX program, and is said when the package is imported.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    # Only this: "no torch found" is no news to a JAX program.
     logging.get_logger("transformers").setLevel(logging.ERROR)
     try:
         return AutoTokenizer.from_pretrained(str(directory), local_files_only=True)

@@ -31,6 +31,8 @@ MOST_TOKENS = {"cpu": 2048, "gpu": 16384, "tpu": 16384}
 # although each has the one that suits its batches.
 _BLOCK_TOKENS = (4096, 6144, 8192, 10240, 12288, 16384, 20480, 24576)
 _SHORTEST_ROW = 64
+# Tokens per segment slot of rows whose examples are all as long; others have as many slots as rows may.
+_FEW_SEGMENTS = 24
 # A token's share of attention, relative to the rest, grows by 1 for so many tokens of a row.
 _ATTENTION_LENGTH = 4000
 _SAMPLED_BATCHES = 24
@@ -203,8 +205,10 @@ def _accelerator_shapes(
     shortest = int(lengths.min())
 
     def shape(tokens: int, length: int) -> BlockShape:
-        rows = max(1, tokens // length)
-        return BlockShape(rows, length, segments_per_row(length, shortest), overhead)
+        # Few kinds of rows: every shape is a program to compile, half a minute each.
+        few, many = -(-length // _FEW_SEGMENTS), segments_per_row(length, 1)
+        segments = few if length // shortest <= few else many
+        return BlockShape(max(1, tokens // length), length, segments, overhead)
 
     candidates: list[Shapes] = [(shape(tokens, row_lengths[-1]),) for tokens in _BLOCK_TOKENS]
     if len(row_lengths) > 1:

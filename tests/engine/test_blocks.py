@@ -1,0 +1,88 @@
+"""The blocks of accelerators: few and large, on the lengths of real tasks and of made-up ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from intertrain_jax.data.packing import pack
+from intertrain_jax.engine.blocks import Shapes, TaskShapes, choose_shapes
+
+BATCH, LONGEST, ROWS, BATCHES = 256, 250, 3000, 8
+# About as many pieces as a byte-pair tokenizer makes.
+PIECE = re.compile(r"\w{1,6}|[^\w\s]")
+SPECIAL_TOKENS = 4
+
+
+def real_lengths(folder: Path) -> dict[str, NDArray[np.int32]]:
+    """Returns the lengths of every task's first training examples, cut as a protocol cuts them."""
+    found = {}
+    for path in sorted(folder.glob("*/train.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line, _ in zip(file, range(ROWS), strict=False)]
+        texts = [
+            [v for k, v in row.items() if isinstance(v, str) and k != "label_text"] for row in rows
+        ]
+        counts = [sum(len(PIECE.findall(text)) for text in row) for row in texts]
+        found[path.parent.name] = np.minimum(np.array(counts) + SPECIAL_TOKENS, LONGEST).astype(
+            np.int32
+        )
+    return found
+
+
+def chosen(lengths: dict[str, NDArray[np.int32]], backend: str) -> dict[str, TaskShapes]:
+    """Returns the shapes of tasks."""
+    longest = {task: int(found.max()) for task, found in lengths.items()}
+    return choose_shapes(lengths, longest, BATCH, "auto", "auto", backend)
+
+
+def micro_steps(lengths: NDArray[np.int32], shapes: Shapes) -> tuple[float, float, int]:
+    """Returns micro-steps per started 16,384 tokens of a batch, the share of slots in use, the least."""
+    generator, size = np.random.default_rng(5), min(BATCH, len(lengths))
+    batches = [lengths[generator.choice(len(lengths), size, replace=False)] for _ in range(BATCHES)]
+    blocks = [pack(batch.tolist(), shapes) for batch in batches]
+    started = sum(-(-int(batch.sum()) // 16384) for batch in batches)
+    slots = [block.shape.tokens for batch in blocks for block in batch]
+    return len(slots) / started, sum(int(b.sum()) for b in batches) / sum(slots), min(slots)
+
+
+def test_no_real_task_has_tiny_micro_steps_on_a_gpu(shared_data: Path) -> None:
+    lengths = real_lengths(shared_data)
+    shapes = chosen(lengths, "gpu")
+    found = {task: micro_steps(lengths[task], shapes[task].train) for task in lengths}
+    assert len(found) > 30
+    for task, (steps, used, least) in found.items():
+        assert steps <= 1.3 and used >= 0.6 and least >= 4096, (task, steps, used, least)
+    assert np.mean([steps for steps, _, _ in found.values()]) <= 1.1
+    # Each is a program to compile.
+    assert len({shape for task in shapes.values() for shape in task.train}) <= 20
+
+
+@pytest.mark.parametrize("mean", [10, 40, 150])
+def test_blocks_of_an_accelerator_are_large_and_hold_every_example(mean: int) -> None:
+    generator = np.random.default_rng(mean)
+    lengths = np.clip(generator.poisson(mean, 2000), 3, LONGEST).astype(np.int32)
+    lengths[0] = LONGEST
+    shapes = chosen({"task": lengths}, "gpu")["task"]
+    steps, used, least = micro_steps(lengths, shapes.train)
+    assert steps <= 1.4 and used >= 0.55 and least >= 4096
+    assert shapes.train[-1].length >= LONGEST
+    blocks = pack(lengths[:BATCH].tolist(), shapes.train)
+    held = [int(i) for block in blocks for i in block.examples.flat if i >= 0]
+    assert sorted(held) == list(range(BATCH))
+
+
+def test_a_cpu_keeps_small_blocks_that_tasks_share() -> None:
+    generator = np.random.default_rng(0)
+    lengths = {
+        name: np.clip(generator.poisson(30, 500), 3, 60).astype(np.int32) for name in ("a", "b")
+    }
+    shapes = chosen(lengths, "cpu")
+    assert shapes["a"].train == shapes["b"].train
+    assert all(shape.tokens <= 2048 and not shape.overhead for shape in shapes["a"].train)

@@ -1,0 +1,45 @@
+"""The script for a GPU, rehearsed on a CPU: every part gives figures, and none fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def rehearsed(repository: Path, out: Path, *arguments: str) -> dict[str, object]:
+    """Runs the script with tiny shapes and returns what it wrote."""
+    script = [sys.executable, str(repository / "tools" / "gpu_checks.py"), "--out", str(out)]
+    path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [*script, "--tiny", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads((out / "gpu-checks.json").read_text("utf-8"))
+
+
+@pytest.mark.timeout(600)
+def test_parts_are_rehearsed(repository: Path, tmp_path: Path) -> None:
+    found = rehearsed(repository, tmp_path, "--parts", "ceilings,attention,micro_steps")
+    assert not [name for name in found if name.endswith("_failed")], found
+    assert {"matmul_tflops", "micro_step_48x256", "optimiser", "two_runs_bit_equal"} <= set(found)
+    kernels = {name: x for name, x in found.items() if name.startswith("attention_kernel_")}
+    assert kernels
+    for figures in kernels.values():
+        assert max(figures["relative_difference"]) < 0.02  # type: ignore[index]
+    assert found["two_runs_bit_equal"]["number_apart"] == 0  # type: ignore[index]
+    assert [path.name for path in tmp_path.iterdir()] == ["gpu-checks.json"]
+
+
+def test_a_part_that_fails_or_has_no_time_is_a_record(repository: Path, tmp_path: Path) -> None:
+    found = rehearsed(repository, tmp_path, "--parts", "ceilings", "--seconds", "-1")
+    assert str(found["ceilings"]).startswith("skipped")
+    assert "seconds" in found
