@@ -75,7 +75,8 @@ def write_experiment(folder: Path, **changes: Any) -> ExperimentConfig:
     for task in TASKS:
         write_task(folder / "data" / task)
     write_tokenizer(folder / "model")
-    shape = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8}
+    sizes = {"num_hidden_layers": 2, "hidden_size": 4, "intermediate_size": 8, "vocab_size": 9}
+    shape = {"model_type": "bert", "num_attention_heads": 2, "max_position_embeddings": 32, **sizes}
     (folder / "model" / "config.json").write_text(json.dumps(shape), "utf-8")
     return load_config(raw_config(folder, **changes))
 

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from intertrain_jax.records.probes import pack_answers
+from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.study.model_ranking import Ranking, gain_correlations, rank_models
 from tests.probe_runs import failed_record, head_result, probe_record
 
@@ -147,7 +148,8 @@ def test_correlations_join_by_name_and_count_what_is_there() -> None:
     )
     ranking = ranking_of(records, pretrained="m0", asked=1)
     found = gain_correlations(ranking, gains)
-    assert list(found["estimator"]) == ["lp", "lp", "logme", "logme"]
+    assert list(found["estimator"]) == [name for name in ("lp", "logme") for _ in COEFFICIENTS]
+    assert list(found["kind"]) == [*COEFFICIENTS, *COEFFICIENTS]
     assert set(found["n"]) == {4}, "without PT, the incomplete row, and what has only one side"
     x = [60.0, 56.0, 54.0, 52.0]
     y = [1.0, 1.5, 2.5, 4.5]
