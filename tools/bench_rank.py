@@ -260,13 +260,12 @@ def many_models(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Ranks many checkpoints; returns models per hour and how busy the device was."""
     from dataclasses import replace
 
-    from intertrain_jax.cli.rank import _engine
+    import intertrain_jax as ij
     from intertrain_jax.config.experiment import DataConfig
     from intertrain_jax.config.protocol import Protocol
     from intertrain_jax.config.ranking import RankConfig
-    from intertrain_jax.workflows.rank import execute_rank
 
-    engine, rows = _engine(), []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         folder = Path(scratch)
         shape = "roberta-base" if arguments.shape == "model" else arguments.shape
@@ -287,16 +286,9 @@ def many_models(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         )
         # The first ranking compiles; the second one is measured.
         for name, chosen in (("warm-up", models[:1]), ("measured", models[1:])):
-            found: list[Any] = []
-            prepared = engine.prepare
-
-            def watched(*given: Any, prepared: Any = prepared, found: Any = found) -> Any:
-                found.append(prepared(*given))
-                return found[0]
-
             now = replace(config, models=tuple(map(str, chosen)), out=str(folder / name))
-            execute_rank(now, replace(engine, prepare=watched), quiet=True)
-            progress = found[0].progress
+            progress = ij.rank(now).progress
+            assert progress is not None
             rows.append(
                 {
                     "setting": name,
