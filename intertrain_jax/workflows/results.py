@@ -24,7 +24,7 @@ from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.model_ranking import Ranking
 from intertrain_jax.study.result import Result
 from intertrain_jax.workflows.inputs import find_tasks
-from intertrain_jax.workflows.rank_files import latest_ranking
+from intertrain_jax.workflows.rank_files import CORRELATIONS_FILE, latest_ranking
 from intertrain_jax.workflows.studies import analyse_plan, study_of_plan
 
 if TYPE_CHECKING:
@@ -187,7 +187,9 @@ def results(path: str | Path) -> GridResult | RankResult:
     if (out / RANK_FILE).is_file():
         config = load_rank_config(out / RANK_FILE)
         ranking, records = latest_ranking(config, out)
-        return RankResult(config, ranking, records, None, out)
+        file = out / CORRELATIONS_FILE
+        correlations = pd.read_csv(file) if file.is_file() else None
+        return RankResult(config, ranking, records, correlations, out)
     raise IntertrainError(
         f"results directory {str(out)!r} must hold an experiment or a ranking, but there is none."
         " Correct the path."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 import intertrain_jax as ij
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.workflows.grid import grid
-from intertrain_jax.workflows.results import GridResult, read_finished, results
+from intertrain_jax.workflows.results import GridResult, RankResult, read_finished, results
 from tests.experiments import FakeEngine, write_experiment
 
 
@@ -81,3 +82,17 @@ def test_committed_results_read_as_they_are(repository: Path) -> None:
     assert found.counts == (90, 0)
     both = ij.results(repository / "results" / "real-small-rank")
     assert isinstance(both, GridResult) and not len(both.failed)
+
+
+def test_a_directory_of_a_ranking_is_the_ranking(repository: Path, tmp_path: Path) -> None:
+    source = repository / "results" / "real-small-rank"
+    shutil.copytree(source / "probes", tmp_path / "probes")
+    for name in ("rank.yaml", "gain_correlations.csv"):
+        shutil.copy(source / name, tmp_path / name)
+    found = results(tmp_path)
+    assert isinstance(found, RankResult)
+    assert len(found.table) == 12 and not len(found.failed)
+    written = pd.read_csv(source / "ranking.csv")
+    assert list(found.table["model"]) == list(written["model"])
+    assert found.correlations is not None and "weighted_tau" in set(found.correlations["kind"])
+    assert repr(found).startswith("Ranking on 'mnli': 12 of 12 models ranked.")
