@@ -14,7 +14,7 @@ from intertrain_jax.config.experiment import ExperimentConfig, load_config
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.text import tokenizer_fingerprint
-from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from tests.runs import made_up_score, make_result

@@ -102,7 +102,7 @@ def our_rounds(work: Work, setting: Setting) -> Measure:
 
     prepare_process()
     from intertrain_jax.config.refs import ModelRef
-    from intertrain_jax.engine.sharding import lane_mesh
+    from intertrain_jax.engine.environment import lane_mesh
     from intertrain_jax.probe.estimators.logme import log_maximum_evidence
     from intertrain_jax.probe.features import FeatureProgram
     from intertrain_jax.probe.heads import HeadTrainer

@@ -30,8 +30,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from intertrain_jax.data.packing import BlockShape
+from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.lanes import LanePrograms, Lanes
-from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.models import attention
 from intertrain_jax.models.families import encoder
 from intertrain_jax.models.families.encoder_config import EncoderConfig

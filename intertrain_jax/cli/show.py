@@ -17,7 +17,7 @@ from intertrain_jax.workflows.results import GridResult, RankResult
 from intertrain_jax.workflows.watch import duration
 
 if TYPE_CHECKING:
-    from intertrain_jax.engine.progress import GridProgress
+    from intertrain_jax.engine.recording import GridProgress
 
 
 def show_grid(console: Console, result: GridResult) -> None:

@@ -1,22 +1,32 @@
-"""What the engine runs on: checks of inputs, versions, and how its process keeps programs and memory."""
+"""What the engine runs on: its devices, checks of inputs, versions, and how its process keeps memory.
+
+Lanes are laid out along the one axis of a mesh of devices, with no communication between them.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from typing import Any
 
 import jax
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from intertrain_jax.base import IntertrainError, cache_root
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Precision, Protocol
-from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.fits import check_positions
+
+AXIS = "lanes"
+BY_LANE = P(AXIS)
+EVERYWHERE = P()
 
 _PACKAGES = (
     "intertrain_jax",
@@ -33,6 +43,42 @@ _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 # pages of their own; M_TRIM_THRESHOLD unused bytes may stay; M_ARENA_MAX heaps are shared by threads
 # (only the first one can grow and hold large blocks).
 _MALLOC_OPTIONS = {-3: 1 << 30, -1: (1 << 31) - 1, -8: 1}
+
+
+def lane_mesh(devices: int | str) -> Mesh:
+    """Returns a mesh over the first `devices` devices of the default backend ("auto": all).
+
+    Raises:
+        IntertrainError: if there are fewer devices than asked for.
+    """
+    available = jax.devices()
+    count = len(available) if devices == "auto" else int(devices)
+    if count > len(available):
+        raise IntertrainError(
+            f"engine.devices is {count}, but JAX sees {len(available)} "
+            f"{available[0].platform} device(s): set engine.devices to at most {len(available)}."
+        )
+    return jax.make_mesh((count,), (AXIS,), devices=available[:count], axis_types=(AxisType.Auto,))
+
+
+def over_lanes(
+    function: Callable[..., Any], mesh: Mesh, in_specs: Any, out_specs: Any, donate: bool
+) -> Any:
+    """Compiles `function` to run on every device with its own lanes, reusing its first argument."""
+    mapped = jax.shard_map(
+        function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
+    )
+    return jax.jit(mapped, donate_argnums=(0,) if donate else ())
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Returns the sharding of an array that every device holds whole."""
+    return NamedSharding(mesh, EVERYWHERE)
+
+
+def by_lane(mesh: Mesh) -> NamedSharding:
+    """Returns the sharding of an array whose leading axis is the lane."""
+    return NamedSharding(mesh, BY_LANE)
 
 
 def check_inputs(name: str, config: AnyConfig, options: EngineConfig, protocol: Protocol) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from intertrain_jax.data.packing import BlockShape
-from intertrain_jax.engine.sharding import (
+from intertrain_jax.engine.environment import (
     AXIS,
     BY_LANE,
     EVERYWHERE,

@@ -12,17 +12,14 @@ import numpy as np
 
 from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.engine.checkpoint import Checkpoints, load_run, save_run
-from intertrain_jax.engine.environment import prepare_process
-from intertrain_jax.engine.evaluation import Evaluator
+from intertrain_jax.engine.environment import lane_mesh, prepare_process, replicated
 from intertrain_jax.engine.lane import LaneGroup, LaneRun
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.engine.progress import GridProgress
 from intertrain_jax.engine.queue import RunQueue
-from intertrain_jax.engine.recording import Recorder, result_of
-from intertrain_jax.engine.sharding import lane_mesh, replicated
+from intertrain_jax.engine.recording import GridProgress, Recorder, result_of
 from intertrain_jax.engine.starts import Starts
-from intertrain_jax.engine.tasks import GridTasks
+from intertrain_jax.engine.tasks import Evaluator, GridTasks
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.runs import RunResult

@@ -28,7 +28,7 @@ from intertrain_jax.workflows.rank_files import CORRELATIONS_FILE, latest_rankin
 from intertrain_jax.workflows.studies import analyse_plan, study_of_plan
 
 if TYPE_CHECKING:
-    from intertrain_jax.engine.progress import GridProgress
+    from intertrain_jax.engine.recording import GridProgress
     from intertrain_jax.probe.ranker import RankProgress
 
 KEY = ["base", "target", "seed"]

@@ -17,7 +17,7 @@ from intertrain_jax.planning.work import BaseModel, Bases, Emit, GridWork
 from intertrain_jax.records.runs import RunResult
 
 if TYPE_CHECKING:
-    from intertrain_jax.engine.progress import GridProgress
+    from intertrain_jax.engine.recording import GridProgress
     from intertrain_jax.probe.ranker import Outcome, RankProgress
 
 
@@ -154,7 +154,7 @@ class Devices:
         architecture: str | None,
     ) -> RankingRun:
         """Returns a ranking on the devices of the configuration."""
-        from intertrain_jax.engine.sharding import lane_mesh
+        from intertrain_jax.engine.environment import lane_mesh
         from intertrain_jax.probe.ranker import prepare
 
         downloads = out / "downloads" if config.delete_downloads else None

@@ -16,7 +16,7 @@ from intertrain_jax.planning.status import HEARTBEAT_FILE, Heartbeat, write_hear
 from intertrain_jax.report.terminal import make_console
 
 if TYPE_CHECKING:
-    from intertrain_jax.engine.progress import GridProgress
+    from intertrain_jax.engine.recording import GridProgress
 
 _LINE_SECONDS = 10.0
 _BEAT_SECONDS = 5.0

@@ -16,7 +16,7 @@ from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import lane_count
 from intertrain_jax.engine.blocks import cheapest_rows, choose_shapes, row_lengths_of
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.environment import check_inputs, environment
+from intertrain_jax.engine.environment import check_inputs, environment, lane_mesh
 from intertrain_jax.engine.lane_count import (
     LaneCounts,
     choose_lanes,
@@ -26,7 +26,6 @@ from intertrain_jax.engine.lane_count import (
     lane_bytes,
     lane_candidates,
 )
-from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_config
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from intertrain_jax.engine import lanes as module
+from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.lanes import LanePrograms, Lanes
-from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_config

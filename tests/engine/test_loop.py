@@ -16,7 +16,7 @@ from intertrain_jax.base import StopReason
 from intertrain_jax.engine import loop
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.engine.recording import GridProgress
 from tests.engine.tiny_grid import (
     FAMILIES,
     NETWORKS,

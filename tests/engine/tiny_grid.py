@@ -17,7 +17,7 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.engine.bases import BaseModel
 from intertrain_jax.engine.loop import run_grid
-from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES as MODELS
 from intertrain_jax.models.families.table import family_of

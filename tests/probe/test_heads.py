@@ -15,8 +15,8 @@ from intertrain_jax.base import StopReason
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.loop import run_grid
-from intertrain_jax.engine.sharding import lane_mesh
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.planning.work import GridWork

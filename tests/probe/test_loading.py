@@ -16,7 +16,7 @@ from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
 from intertrain_jax.data.task import Splits, Task
-from intertrain_jax.engine.sharding import lane_mesh
+from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.models.families.table import architecture_hash
 from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.models.hf.weights import load_checkpoint

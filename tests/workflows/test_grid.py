@@ -15,7 +15,7 @@ from intertrain_jax.cli.show import grid_summary, show_grid
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.text import tokenizer_fingerprint
-from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.workflows.grid import grid

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from intertrain_jax.engine.progress import GridProgress
+from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.planning.status import read_heartbeat
 from intertrain_jax.workflows import watch as module
 from intertrain_jax.workflows.watch import (
