@@ -1,4 +1,4 @@
-"""The blocks of accelerators: few and large, on the lengths of real tasks and of made-up ones."""
+"""Block shapes: few and shared on a CPU, large on accelerators, for real and made-up lengths."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from intertrain_jax.data.packing import pack
-from intertrain_jax.engine.blocks import Shapes, TaskShapes, choose_shapes
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.data.packing import BlockShape, pack
+from intertrain_jax.engine.blocks import (
+    Shapes,
+    TaskShapes,
+    cheapest_rows,
+    choose_shapes,
+    row_lengths_of,
+)
 
 BATCH, LONGEST, ROWS, BATCHES = 256, 250, 3000, 8
 # About as many pieces as a byte-pair tokenizer makes.
@@ -86,3 +93,36 @@ def test_a_cpu_keeps_small_blocks_that_tasks_share() -> None:
     shapes = chosen(lengths, "cpu")
     assert shapes["a"].train == shapes["b"].train
     assert all(shape.tokens <= 2048 and not shape.overhead for shape in shapes["a"].train)
+
+
+def lengths(longest: int, rows: int = 300) -> np.ndarray:
+    """Returns lengths up to a longest one."""
+    found = np.random.default_rng(longest).integers(3, longest + 1, rows).astype(np.int32)
+    found[0] = longest
+    return found
+
+
+def test_tasks_share_shapes_and_few_long_examples_get_their_own_rows() -> None:
+    tweets = lengths(40)
+    tweets[0] = 250
+    by_task = {"a": lengths(30), "b": lengths(28), "tweets": tweets}
+    longest = {"a": 30, "b": 32, "tweets": 250}
+    shapes = choose_shapes(by_task, longest, 32, "auto", "auto", "cpu")
+    assert shapes["a"] == shapes["b"] and [s.length for s in shapes["a"].train] == [32]
+    assert [s.length for s in shapes["tweets"].train] == [64, 256]
+    assert shapes["tweets"].train[1].rows == 1
+    assert shapes["a"].evaluate[0].rows > shapes["a"].train[0].rows
+    assert row_lengths_of(lengths(100), 100) == (128,)
+    forced = choose_shapes(by_task, longest, 32, 256, 2, "cpu")
+    assert {s for task in forced.values() for s in task.train} == {
+        BlockShape(2, 256, forced["a"].train[0].segments)
+    }
+    with pytest.raises(IntertrainError, match=r"row_length is 64, but task 'tweets' has .* 250"):
+        choose_shapes(by_task, longest, 32, 64, "auto", "cpu")
+
+
+def test_rows_are_chosen_by_cost() -> None:
+    # Batches of exactly 12 rows: blocks that divide 12 waste nothing, and one block saves overhead.
+    assert cheapest_rows([[12, 12]], 64, "cpu") == 12
+    assert cheapest_rows([[12, 12], [3, 3]], 64, "cpu") == 3
+    assert cheapest_rows([[1000]], 64, "cpu") <= 2048 // 64

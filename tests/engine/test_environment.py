@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.engine import environment
+from tests.engine.tiny_grid import tiny_config
 
 
 @pytest.mark.parametrize(
@@ -31,3 +36,18 @@ def test_a_compilation_cache_that_was_chosen_is_kept(monkeypatch: pytest.MonkeyP
     before = environment.jax.config.jax_compilation_cache_dir
     environment.prepare_process()
     assert environment.jax.config.jax_compilation_cache_dir == before
+
+
+def test_inputs_are_checked_before_anything_compiles() -> None:
+    one, t5 = tiny_config("bert"), tiny_config("t5")
+    with pytest.raises(IntertrainError, match=r"'protocol.max_length' must be at most 70"):
+        environment.check_inputs("one", one, EngineConfig(), Protocol(max_length=71))
+    with pytest.raises(IntertrainError, match=r"engine.devices is 9, but JAX sees 4 cpu"):
+        environment.check_inputs("one", one, EngineConfig(devices=9), Protocol(max_length=64))
+    text = Protocol(max_length=64, text=TextProtocol(), head="inherit")
+    with pytest.raises(IntertrainError, match=r"'one' is of family bert\. Remove it"):
+        environment.check_inputs("one", one, EngineConfig(), text)
+    with pytest.raises(IntertrainError, match=r"family t5\. Give --set protocol\.text\.decision"):
+        environment.check_inputs("one", t5, EngineConfig(), Protocol())
+    environment.check_inputs("one", t5, EngineConfig(), replace(text, max_length=9999))
+    assert environment.environment()["device"].startswith("4 x")

@@ -1,0 +1,105 @@
+"""Where runs start: the base model's weights, or a source model's, with a head of the task's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.engine.starts import Starts, objective_of
+from intertrain_jax.planning.plan import Plan
+from intertrain_jax.train.objectives import Classification, TextToText
+from tests.engine.tiny_grid import TinyBases, tiny_checkpoint, tiny_config, tiny_plan, tiny_protocol
+from tests.engine.tiny_grid import tiny_task as task
+
+TASKS = {("", "two"): task("two", 2), ("", "four"): task("four", 4)}
+
+
+def starts_of(plan: Plan, checkpoint: Any, checkpoints: Checkpoints) -> Starts:
+    """Returns the starts of a grid over the tiny tasks."""
+    bases = TinyBases(checkpoint, {"other": tiny_checkpoint(seed=7)})
+    return Starts(bases, TASKS, plan.runs[0].protocol, checkpoints)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    for (path, ours), (_, theirs) in zip(
+        jax.tree_util.tree_leaves_with_path(found),
+        jax.tree_util.tree_leaves_with_path(expected),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs, err_msg=str(path))
+
+
+def test_the_protocol_and_the_family_decide_what_is_optimised() -> None:
+    found = objective_of(tiny_config("bert"), TASKS, tiny_protocol("bert"))
+    assert isinstance(found, Classification) and found.num_outputs == 4
+    found = objective_of(tiny_config("t5-classifier"), TASKS, tiny_protocol("t5-classifier"))
+    assert isinstance(found, Classification) and found.num_outputs == 4
+    tied = objective_of(tiny_config("t5"), TASKS, tiny_protocol("t5"))
+    assert isinstance(tied, TextToText) and not tied.own_head
+    # Answers have two tokens of their own at most: one longer, with the end token.
+    assert tied.answers_shape == (4, 3)
+    probed = objective_of(tiny_config("t5"), TASKS, tiny_protocol("t5", method="probe"))
+    assert isinstance(probed, TextToText) and probed.own_head
+
+
+def test_a_run_starts_from_its_base_model_with_a_head_of_its_seed(tmp_path: Path) -> None:
+    plan = tiny_plan(["two", "four"], seeds=2, bases=["other"])
+    pretrained = tiny_checkpoint()
+    starts = starts_of(plan, pretrained, Checkpoints(tmp_path))
+    of = {run.name: starts.params_of(run) for run in plan.runs}
+    body = {name: part for name, part in of["PT:two:0"].items() if name != "head"}
+    assert_same(body, {name: pretrained.params[name] for name in body})
+    other = tiny_checkpoint(seed=7)
+    assert_same(of["other:two:0"]["embeddings"], other.params["embeddings"])
+    # Seeds differ in the head alone, base models not in it, and unused outputs are zero.
+    assert not np.array_equal(
+        of["PT:two:0"]["head"]["out"]["kernel"], of["PT:two:1"]["head"]["out"]["kernel"]
+    )
+    assert_same(of["PT:two:0"]["head"], of["other:two:0"]["head"])
+    for name, classes in (("PT:two:0", 2), ("PT:four:0", 4)):
+        kernel = of[name]["head"]["out"]["kernel"]
+        assert kernel.shape[1] == 4 and kernel[:, :classes].all() and not kernel[:, classes:].any()
+
+
+@pytest.mark.parametrize("inherit", [False, True], ids=["fresh head", "inherited head"])
+def test_a_dependant_starts_from_what_its_source_run_left(tmp_path: Path, inherit: bool) -> None:
+    protocol = tiny_protocol(head="inherit" if inherit else "fresh")
+    plan = tiny_plan(["two", "four"], ["two"], protocol=protocol)
+    store = Checkpoints(tmp_path / "checkpoints")
+    store.take_over()
+    starts = starts_of(plan, tiny_checkpoint(), store)
+    by_name = {run.name: run for run in plan.runs}
+    alike, unlike = (by_name[f"two:{target}:0"] for target in ("two", "four"))
+    source = plan.by_id[alike.depends_on or ""]
+    assert unlike.depends_on == source.id
+    with pytest.raises(FileNotFoundError):
+        starts.params_of(alike)
+    trained = jax.tree.map(lambda x: x + 1.0, starts.params_of(source))
+    saved = starts.source_params(source, trained)
+    assert saved["head"]["out"]["kernel"].shape[1] == 2
+    store.save_source(source.id, saved)
+    for run in (alike, unlike):
+        found = starts.params_of(run)
+        fresh = starts.params_of(by_name[f"PT:{run.target}:0"])
+        assert_same(found["embeddings"], trained["embeddings"])
+        # An output of other classes cannot be taken over.
+        kept = inherit and run is alike
+        expected = saved["head"]["out"]["kernel"] if kept else fresh["head"]["out"]["kernel"]
+        width = expected.shape[1]
+        np.testing.assert_array_equal(found["head"]["out"]["kernel"][:, :width], expected)
+    store.close()
+
+
+def test_the_penalty_pulls_towards_the_pretrained_body(tmp_path: Path) -> None:
+    plan = tiny_plan(["two"], bases=["other"])
+    starts = starts_of(plan, tiny_checkpoint(), Checkpoints(tmp_path))
+    body = starts.pretrained_body(plan)
+    assert "head" not in body
+    assert_same(body["embeddings"], tiny_checkpoint().params["embeddings"])
+    other = next(run for run in plan.runs if run.base.label == "other")
+    assert starts.config_of(other) == tiny_config()
