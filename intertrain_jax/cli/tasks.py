@@ -76,7 +76,7 @@ def check(options: ExperimentOptions, names: tuple[str, ...]) -> None:
 
 
 def _print(report: TaskReport) -> None:
-    origin = ", ".join(f"{key} {value}" for key, value in report.source.items() if key != "rows")
+    origin = ", ".join(f"{key} {value}" for key, value in report.origin.items() if key != "rows")
     click.echo(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
     for split in report.splits:
         line = (

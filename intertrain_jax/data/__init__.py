@@ -1,1 +1,1 @@
-"""Tasks and their data: registry, sources, splits, tokens, packing, batches. Free of JAX."""
+"""Tasks and their data: registry, rows, splits, tokens, packing, batches. Free of JAX."""

@@ -38,13 +38,13 @@ class TaskReport:
 
     Attributes:
         task: what was checked.
-        source: where its data came from.
+        origin: where its data came from.
         fingerprint: of its data.
         splits: in the order train, validation, test.
     """
 
     task: Task
-    source: dict[str, Any]
+    origin: dict[str, Any]
     fingerprint: str
     splits: tuple[SplitReport, ...]
 
@@ -71,4 +71,4 @@ def check_task(task: Task, data: DataConfig) -> TaskReport:
                 0 if name == "train" else sum(texts in train for texts in rows.texts),
             )
         )
-    return TaskReport(task, loaded.source, loaded.fingerprint, tuple(reports))
+    return TaskReport(task, loaded.origin, loaded.fingerprint, tuple(reports))

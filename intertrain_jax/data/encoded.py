@@ -54,7 +54,7 @@ class EncodedTask:
         validation: examples to stop and select by.
         test: examples to score.
         fingerprint: hash of texts, labels and split assignment; independent of the tokenizer.
-        source: where the data came from.
+        origin: where the data came from.
         answers: label texts as token ids by class, end token included; empty for classifiers.
     """
 
@@ -67,5 +67,5 @@ class EncodedTask:
     validation: EncodedSplit
     test: EncodedSplit
     fingerprint: str
-    source: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
     answers: tuple[tuple[int, ...], ...] = ()

@@ -1,4 +1,4 @@
-"""Loads a task: rows from its source, the split policy, checked labels, and then tokens."""
+"""Loads a task: rows from where they are, the split policy, checked labels, and then tokens."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 from intertrain_jax.base import IntertrainError, cache_root, nearest
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.config.protocol import TextProtocol
-from intertrain_jax.data import sources
 from intertrain_jax.data.encoded import EncodedTask
-from intertrain_jax.data.sources import RawSplit
+from intertrain_jax.data.rows import RawSplit, at_hand, read_splits
 from intertrain_jax.data.splits import cut_ends, shuffled
 from intertrain_jax.data.task import Task, render, slots
 from intertrain_jax.data.text import encode_rows, encode_texts
@@ -46,18 +45,18 @@ class TaskData:
         task: what they are of.
         splits: "train", "validation" and "test".
         fingerprint: hash of texts, labels and split assignment.
-        source: where they came from, with the number of rows.
+        origin: where they came from, with the number of rows.
     """
 
     task: Task
     splits: dict[str, Rows]
     fingerprint: str
-    source: dict[str, Any]
+    origin: dict[str, Any]
 
 
 def is_local(task: Task, data: DataConfig) -> bool:
     """Whether a task can be loaded without a network."""
-    return sources.is_local(task, data.data_dir)
+    return at_hand(task, data.data_dir)
 
 
 def load_task(task: Task, data: DataConfig) -> TaskData:
@@ -72,7 +71,7 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
     """
     policy = task.splits
     names = [name for name in (policy.train, policy.validation, policy.test) if name]
-    raw, source = sources.read_splits(task, names, data.data_dir)
+    raw, origin = read_splits(task, names, data.data_dir)
     read = {name: _examples(task, raw[name]) for name in names}
     train: list[Example] = read[policy.train]
     # The test rows go first: what validates is cut from what is left to train on.
@@ -100,7 +99,7 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
         for name, part in parts.items()
     }
     counts = {name: len(rows) for name, rows in splits.items()}
-    return TaskData(task, splits, _fingerprint(task, splits), {**source, "rows": counts})
+    return TaskData(task, splits, _fingerprint(task, splits), {**origin, "rows": counts})
 
 
 def encode_task(
@@ -146,7 +145,7 @@ def encode_task(
         metric=task.metric,
         label_names=task.labels,
         fingerprint=data.fingerprint,
-        source=data.source,
+        origin=data.origin,
         answers=_answers(task, text, tokenizer),
         **splits,
     )

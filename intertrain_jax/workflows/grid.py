@@ -88,8 +88,8 @@ def grid(
         environment = runner.environment()
 
         def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
-            source = {**prepared.data[run.target].source, "limit": config.data.limit}
-            store.write(record_of(run, result, reason, source, environment))
+            origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
+            store.write(record_of(run, result, reason, origin, environment))
 
         for run in plan.runs:
             if run.base.label in prepared.unusable and run.id not in done:

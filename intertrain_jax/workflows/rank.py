@@ -213,7 +213,7 @@ def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
         "id": identity,
         "model": model,
         "target": config.task,
-        "data": DataStamp(data.fingerprint, {**data.source, "limit": config.data.limit}),
+        "data": DataStamp(data.fingerprint, {**data.origin, "limit": config.data.limit}),
         "protocol": protocol,
         "seeds": config.seeds,
         "learning_rates": config.learning_rates,

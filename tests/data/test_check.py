@@ -23,4 +23,4 @@ def test_check_counts_labels_and_overlap(tmp_path: Path) -> None:
     assert (test.name, test.rows, test.also_in_train, test.mean_words) == ("test", 3, 1, 4.0)
     assert test.labels == {"entailment": 1, "not_entailment": 2}
     assert report.splits[0].also_in_train == 0 and report.splits[0].most_words == 4
-    assert report.task.name == "rte" and report.source["rows"]["test"] == 3
+    assert report.task.name == "rte" and report.origin["rows"]["test"] == 3

@@ -43,7 +43,7 @@ def config(data_dir: Path, **changes: Any) -> DataConfig:
 
 def test_validation_is_cut_from_both_ends_of_train_and_test_is_official(data_dir: Path) -> None:
     data = load_task(TASK, config(data_dir))
-    assert data.source["rows"] == {"train": 27, "validation": 3, "test": 7}
+    assert data.origin["rows"] == {"train": 27, "validation": 3, "test": 7}
     assert [t[0] for t in data.splits["validation"].texts] == ["text 0", "text 1", "text 29"]
     assert data.splits["train"].texts[0] == ("text 2",)
 
@@ -52,7 +52,7 @@ def test_one_split_is_cut_into_three_without_overlap(data_dir: Path) -> None:
     data = load_task(replace(TASK, splits=Splits(test=None)), config(data_dir))
     texts = [text for rows in data.splits.values() for text in rows.texts]
     assert len(texts) == len(set(texts)) == 30
-    assert data.source["rows"] == {"train": 25, "validation": 2, "test": 3}
+    assert data.origin["rows"] == {"train": 25, "validation": 2, "test": 3}
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".csv", ".parquet"])
@@ -151,8 +151,8 @@ def test_the_hub_is_asked_last_and_its_failure_says_what_to_do(
     hub = HubDataset("some/set", "part", "abc", {"y": "label"}, {"train": "train_a+train_b"})
     data = load_task(replace(TASK, name="far", hub=hub), config(data_dir))
     assert asked[0] == ("some/set", "part", {"split": "train_a+train_b", "revision": "abc"})
-    assert data.source["unlabelled_rows"] == 2
-    assert data.source["rows"] == {"train": 18, "validation": 2, "test": 20}
+    assert data.origin["unlabelled_rows"] == 2
+    assert data.origin["rows"] == {"train": 18, "validation": 2, "test": 20}
     with pytest.raises(
         IntertrainError, match=r"'gone' could not be loaded \(offline\).*--data-dir"
     ):

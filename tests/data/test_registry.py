@@ -21,7 +21,7 @@ def test_real_data_fit_the_registry(shared_data: Path, task: str) -> None:
     if not (shared_data / task).is_dir():
         pytest.skip(f"no real data of {task}")
     data = load_task(get_task(task), DataConfig(data_dir=str(shared_data)))
-    rows = data.source["rows"]
+    rows = data.origin["rows"]
     assert min(rows.values()) > 0
     assert rows["test"] == TEST_SIZES.get(task, rows["test"])
     if not get_task(task).regression:

@@ -30,7 +30,7 @@ class RawSplit:
     origin: str
 
 
-def is_local(task: Task, data_dir: str | None) -> bool:
+def at_hand(task: Task, data_dir: str | None) -> bool:
     """Whether a task's rows are at hand without a network."""
     return (
         task.file is not None
@@ -44,7 +44,7 @@ def read_splits(
 ) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """Reads the official splits of a task that it needs.
 
-    Sources in order: the task's own file, the data directory, the embedded quickstart tasks, the hub.
+    Places in order: the task's own file, the data directory, the embedded quickstart tasks, the hub.
 
     Args:
         task: what to read.
@@ -52,7 +52,7 @@ def read_splits(
         data_dir: folder with one folder per task, or None.
 
     Returns:
-        The splits by name, and a description of the source for records.
+        The splits by name, and a description of their origin for records.
 
     Raises:
         IntertrainError: if a split is not there or cannot be read.
