@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ class ExperimentOptions:
         config: file or bundled name; None if not given.
         overrides: "key.sub=value" each.
         short: what was given by options of its own.
+        over: the pretrained models over which the lists of base models give gains, by list.
     """
 
     config: str | None
     overrides: tuple[str, ...]
     short: experiment.ExperimentOptions
+    over: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, resume: bool = False) -> ExperimentConfig:
         """Returns the configuration.
@@ -39,8 +41,20 @@ class ExperimentOptions:
             resume: whether `--out` alone names the experiment that lies there.
 
         Raises:
-            IntertrainError: there is none, or the configuration is not valid.
+            IntertrainError: there is none, the configuration is not valid, or a list of base models is
+                over another pretrained model.
         """
+        config = self._load(resume)
+        for name, pretrained in self.over.items():
+            if pretrained != config.model.ref.label:
+                raise IntertrainError(
+                    f"model list {name!r} must be over the pretrained model of the experiment,"
+                    f" {config.model.ref.label!r}, but names {pretrained!r}. Give --set"
+                    f" model.pretrained={pretrained}, or take the line 'pretrained:' out of the list."
+                )
+        return config
+
+    def _load(self, resume: bool) -> ExperimentConfig:
         out = self.short.get("out")
         if not resume or self.config is not None or out is None:
             return load_config(self.config or DEFAULT_CONFIG, self.overrides, **self.short)
@@ -78,14 +92,16 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
         lanes: str | None,
         **others: Any,
     ) -> Any:
+        found = {name: read_model_list(name) for name in lists}
         short = experiment.ExperimentOptions(
             seeds=others.pop("seeds"),
             out=others.pop("out"),
-            bases=[model for name in lists for model in read_model_list(name).models] or None,
+            bases=[model for one in found.values() for model in one.models] or None,
             data_dir=others.pop("data_dir"),
             limit=others.pop("limit"),
             lanes=int(lanes) if lanes and lanes.lstrip("-").isdigit() else lanes,
         )
-        return command(options=ExperimentOptions(config, overrides, short), **others)
+        over = {name: one.pretrained for name, one in found.items() if one.pretrained is not None}
+        return command(options=ExperimentOptions(config, overrides, short, over), **others)
 
     return wrapped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -110,6 +111,14 @@ class StudyResult:
         width = max(len(word) for word, _ in self.lines)
         said = "\n".join(f"{word:<{width}}  {text}" for word, text in self.lines)
         return f"{describe(self.result.study)}\n{said}"
+
+    def _repr_html_(self) -> str:
+        said = "".join(
+            f"<tr><th>{escape(word)}</th><td style='text-align: left'>{escape(text)}</td></tr>"
+            for word, text in self.lines
+        )
+        table = self.models.round(2).to_html(index=False)
+        return f"<p>{escape(describe(self.result.study))}</p><table>{said}</table>{table}"
 
 
 def analyze(

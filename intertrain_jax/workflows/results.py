@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ class GridResult:
         return f"{self._title()}\n{self.gains.round(2).to_string()}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{_escape(self._title())}</p>{self.gains.round(2).to_html()}"
+        return f"<p>{escape(self._title())}</p>{self.gains.round(2).to_html()}"
 
     def _title(self) -> str:
         done, failed = self.counts
@@ -158,7 +159,7 @@ class RankResult:
         return f"{self._title()}\n{self._best().to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{_escape(self._title())}</p>{self._best().to_html(index=False)}"
+        return f"<p>{escape(self._title())}</p>{self._best().to_html(index=False)}"
 
     def _best(self) -> pd.DataFrame:
         columns = ["rank", "rank_low", "rank_high", "model", "score", "gain"]
@@ -227,9 +228,3 @@ def read_finished(out: Path) -> GridResult:
             f" {grid.study.cells} are missing. `intertrain-jax status --out {out}` says why."
         )
     return grid
-
-
-def _escape(text: str) -> str:
-    from html import escape
-
-    return escape(text)

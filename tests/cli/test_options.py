@@ -51,6 +51,17 @@ def test_an_option_wins_over_set() -> None:
     assert parse("--set", "seeds=2", "--seeds", "3").seeds == 3
 
 
+def test_lists_of_base_models_are_over_the_experiments_pretrained_model(tmp_path: Path) -> None:
+    ranked, further = tmp_path / "top.txt", tmp_path / "more.txt"
+    ranked.write_text("# the best\npretrained: org/base\norg/a@v1\norg/b\n")
+    further.write_text("org/c\n")
+    lists = ("--bases", str(ranked), "--bases", str(further))
+    config = parse(*lists, "--set", "model.pretrained=https://huggingface.co/org/base")
+    assert config.model.bases == ("org/a@v1", "org/b", "org/c")
+    with pytest.raises(IntertrainError, match=r"top.txt' must be over .*, but names 'org/base'"):
+        parse(*lists)
+
+
 @pytest.mark.parametrize(("lanes", "got"), [("-1", "-1"), ("0", "0"), ("many", "'many'")])
 def test_bad_lanes_are_named(lanes: str, got: str) -> None:
     with pytest.raises(IntertrainError, match=f"'engine.lanes' must be .* got {got}"):

@@ -86,6 +86,8 @@ def test_files_are_written_where_they_are_wanted(gains: pd.DataFrame, tmp_path: 
 def test_it_says_what_a_reader_needs(gains: pd.DataFrame) -> None:
     said = repr(ij.analyze(gains))
     assert said.startswith("DataFrame: 6 base models, 5 targets\n") and "best base model" in said
+    html = ij.analyze(gains.rename(index={gains.index[0]: "<b>m"}))._repr_html_()
+    assert html.count("<table") == 2 and "&lt;b&gt;m" in html and "<b>m" not in html
 
 
 def test_two_columns_are_compared() -> None:
