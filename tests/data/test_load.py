@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import DataConfig
-from intertrain_jax.data.load import is_local, load_task
-from intertrain_jax.data.task import HubDataset, Splits, Task
+from intertrain_jax.data.load import load_task
+from intertrain_jax.data.task import Splits, Task
 
 TASK = Task("toy", "a toy", ("{text}",), labels=("no", "yes"))
 ROWS = [{"text": f"text {i}", "label": i % 2} for i in range(30)]
@@ -53,23 +51,6 @@ def test_one_split_is_cut_into_three_without_overlap(data_dir: Path) -> None:
     texts = [text for rows in data.splits.values() for text in rows.texts]
     assert len(texts) == len(set(texts)) == 30
     assert data.origin["rows"] == {"train": 25, "validation": 2, "test": 3}
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".csv", ".parquet"])
-def test_formats_hold_the_same_data(data_dir: Path, tmp_path: Path, suffix: str) -> None:
-    expected = load_task(TASK, config(data_dir)).fingerprint
-    folder = tmp_path / "other" / "toy"
-    folder.mkdir(parents=True)
-    for split, rows in (("train", ROWS), ("validation", ROWS[:7])):
-        path, frame = folder / f"{split}{suffix}", pd.DataFrame(rows)
-        if suffix == ".csv":
-            frame.to_csv(path, index=False)
-        elif suffix == ".parquet":
-            frame.to_parquet(path)
-        else:
-            text = "".join(json.dumps(row) + "\n" for row in rows)
-            path.write_bytes(gzip.compress(text.encode()) if "gz" in suffix else text.encode())
-    assert load_task(TASK, config(folder.parent)).fingerprint == expected
 
 
 def test_label_names_stand_for_ids(data_dir: Path) -> None:
@@ -112,52 +93,3 @@ def test_broken_rows_are_named(data_dir: Path, case: str) -> None:
     with pytest.raises(IntertrainError, match=message) as caught:
         load_task(TASK, config(data_dir))
     assert "\n" not in str(caught.value) and "task 'toy'" in str(caught.value)
-
-
-def test_broken_files_are_named(data_dir: Path) -> None:
-    path = data_dir / "toy" / "train.jsonl"
-    path.write_text('{"text": "a", "label": 0}\n{"text": \n')
-    with pytest.raises(IntertrainError, match=r"train.jsonl', line 2: not valid JSON"):
-        load_task(TASK, config(data_dir))
-    path.write_text("[1]\n")
-    with pytest.raises(IntertrainError, match=r"line 1: must be a JSON object"):
-        load_task(TASK, config(data_dir))
-    path.unlink()
-    with pytest.raises(IntertrainError, match=r"has no split 'train', it has validation"):
-        load_task(TASK, config(data_dir))
-    with pytest.raises(IntertrainError, match=r"data directory .* does not exist"):
-        load_task(TASK, config(data_dir / "nowhere"))
-    with pytest.raises(IntertrainError, match=r"its file .* does not exist"):
-        load_task(replace(TASK, file="no.csv"), DataConfig())
-    (data_dir / "toy" / "train.jsonl.gz").write_bytes(b"not gzip")
-    with pytest.raises(IntertrainError, match=r"cannot be read"):
-        load_task(TASK, config(data_dir))
-
-
-def test_the_hub_is_asked_last_and_its_failure_says_what_to_do(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import datasets
-
-    asked: list[Any] = []
-
-    def load(path: str, name: str | None, **options: Any) -> list[dict[str, Any]]:
-        asked.append((path, name, options))
-        if path == "gone":
-            raise ConnectionError("offline\nand more")
-        return [*({"text": f"t{i}", "y": i % 2} for i in range(20)), {"text": "none", "y": -1}]
-
-    monkeypatch.setattr(datasets, "load_dataset", load)
-    hub = HubDataset("some/set", "part", "abc", {"y": "label"}, {"train": "train_a+train_b"})
-    data = load_task(replace(TASK, name="far", hub=hub), config(data_dir))
-    assert asked[0] == ("some/set", "part", {"split": "train_a+train_b", "revision": "abc"})
-    assert data.origin["unlabelled_rows"] == 2
-    assert data.origin["rows"] == {"train": 18, "validation": 2, "test": 20}
-    with pytest.raises(
-        IntertrainError, match=r"'gone' could not be loaded \(offline\).*--data-dir"
-    ):
-        load_task(replace(TASK, name="far", hub=HubDataset("gone")), DataConfig())
-    with pytest.raises(IntertrainError, match=r"is not on the hub"):
-        load_task(replace(TASK, name="far"), DataConfig())
-    assert not is_local(replace(TASK, name="far"), config(data_dir))
-    assert is_local(TASK, config(data_dir))
