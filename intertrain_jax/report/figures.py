@@ -78,9 +78,11 @@ def write_pairs_figure(folder: Path, result: PairsResult) -> None:
         save(figure, folder, "probe_gain")
 
 
-def _gain_matrix(result: Result) -> Figure:
+def _gain_matrix(result: Result) -> Figure | None:
     """Fig. 1."""
     gains = result.study.gains
+    if gains.mean.empty:
+        return None
     rows, columns = _order(result)
     tested = gains.significant.notna().to_numpy().any()
     below = _of(result)

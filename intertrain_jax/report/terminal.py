@@ -117,6 +117,8 @@ class _Cells:
 
 
 def _legend(gains: GainMatrices, pretrained: str) -> str:
+    if gains.mean.empty:
+        return f"{pretrained}: test score, percent. There is no other base model to compare."
     return (
         f"{pretrained}: test score, percent. Other rows: gain over {pretrained} in points, mean ±"
         f" standard deviation over {gains.asked} seed{'s' if gains.asked != 1 else ''}, paired;"

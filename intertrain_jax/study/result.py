@@ -103,12 +103,10 @@ class Result:
         model's included, where there are draws; else over targets), cells, probe, rank, rank_low,
         rank_high, best, top3 (probabilities), groups (numbers joined by blanks); NaN where unknown.
         """
-        rows = {
-            m.base: {"average": m.gain, "low": m.low, "high": m.high, "cells": m.n}
-            for m in self.averages.models
-        }
+        rows = {m.base: [m.gain, m.low, m.high, m.n] for m in self.averages.models}
         draws, found = AVERAGE_GAIN_DRAWS.of(self), RANKS.of(self)
-        table = pd.DataFrame.from_dict(rows, orient="index")
+        columns = ["average", "low", "high", "cells"]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         if draws is not None:
             error = np.hypot(draws.error, draws.shared_error)
             half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)) * error

@@ -33,7 +33,7 @@ from intertrain_jax.study.inputs import (
 from intertrain_jax.study.pairs import PairsResult, analyse_pairs
 from intertrain_jax.study.result import Options, Result, Statistics
 from intertrain_jax.study.summary import summarise
-from intertrain_jax.workflows.results import GridResult, RankResult, read_finished
+from intertrain_jax.workflows.results import GridResult, RankResult, read_finished, with_gains
 from intertrain_jax.workflows.studies import published_sizes, task_groups
 
 Table = GridResult | pd.DataFrame | str | Path
@@ -210,7 +210,7 @@ def read_study(
 def _grid_of(table: Table) -> GridResult | None:
     """Returns the grid that something is, or the directory of."""
     if isinstance(table, GridResult):
-        return _with_gains(table)
+        return with_gains(table, f"grid {table.config.name!r}", "its `failed` says why")
     if isinstance(table, pd.DataFrame) or not Path(table).is_dir():
         return None
     return read_finished(Path(table))
@@ -218,15 +218,6 @@ def _grid_of(table: Table) -> GridResult | None:
 
 def _finished(table: str | Path | GridResult) -> GridResult:
     return table if isinstance(table, GridResult) else read_finished(Path(table))
-
-
-def _with_gains(grid: GridResult) -> GridResult:
-    if grid.gains.isna().all(axis=None):
-        raise IntertrainError(
-            f"grid {grid.config.name!r} must have a gain in at least one cell, but all"
-            f" {grid.study.cells} are missing. Its `failed` says why."
-        )
-    return grid
 
 
 def _source(table: pd.DataFrame | str | Path | GridResult) -> Source:

@@ -221,10 +221,32 @@ def read_finished(out: Path) -> GridResult:
     Raises:
         IntertrainError: there is none, or no gain is known.
     """
-    grid = read_grid(out)
+    return with_gains(
+        read_grid(out),
+        f"results directory {str(out)!r}",
+        f"`intertrain-jax status --out {out}` says why",
+    )
+
+
+def with_gains(grid: GridResult, name: str, why: str) -> GridResult:
+    """Returns a grid that has a gain.
+
+    Args:
+        grid: done or not.
+        name: what to call it.
+        why: where the reader learns why gains are missing.
+
+    Raises:
+        IntertrainError: it has none.
+    """
+    if grid.gains.empty:
+        raise IntertrainError(
+            f"{name} must have base models besides {PRETRAINED}, but its grid is of baselines only."
+            " Give it sources, or further base models."
+        )
     if grid.gains.isna().all(axis=None):
         raise IntertrainError(
-            f"results directory {str(out)!r} must have a gain in at least one cell, but all"
-            f" {grid.study.cells} are missing. `intertrain-jax status --out {out}` says why."
+            f"{name} must have a gain in at least one cell, but all {grid.study.cells} are missing:"
+            f" {why}."
         )
     return grid

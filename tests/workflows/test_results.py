@@ -73,8 +73,16 @@ def test_a_grid_without_gains_is_not_finished(tmp_path: Path) -> None:
     assert result.scores.empty and len(result.failed) == len(result.plan.runs)
     with pytest.raises(IntertrainError, match="must have a gain in at least one cell"):
         read_finished(config.out_dir)
-    with pytest.raises(IntertrainError, match="Its `failed` says why"):
+    with pytest.raises(IntertrainError, match="its `failed` says why"):
         ij.analyze(result)
+
+
+def test_baselines_alone_are_no_study(tmp_path: Path) -> None:
+    result = grid(write_experiment(tmp_path, sources=[]), runner=FakeEngine())
+    with pytest.raises(IntertrainError, match=r"besides PT, .* baselines only\. Give it sources"):
+        ij.analyze(result)
+    with pytest.raises(IntertrainError, match=r"'.*out' must have base models besides PT"):
+        ij.analyze(result.out)
 
 
 def test_committed_results_read_as_they_are(repository: Path) -> None:
