@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.auto import load_auto, panics_are_errors
+from intertrain_jax.base import IntertrainError, reason_of
 from intertrain_jax.data.encoded import EncodedSplit
 
 TOKENIZER_FILES = (
@@ -31,6 +31,8 @@ TOKENIZER_FILES = (
 )
 _ARRAYS = ("tokens", "offsets", "boundaries", "labels")
 _BATCH = 2000
+# What is cached is asked for under this number: a change of how texts become tokens makes it void.
+_FORMAT = 2
 # A tokenizer takes about ten mebibytes, a fingerprint next to nothing.
 _TOKENIZERS_HELD, _FINGERPRINTS_HELD = 2, 4096
 
@@ -75,7 +77,8 @@ def _files(directory: Path) -> _Files:
 
 @lru_cache(_FINGERPRINTS_HELD)
 def _vocabulary_fingerprint(directory: Path, files: _Files) -> str:
-    words = sorted(_held_tokenizer(directory, files).get_vocab().items())
+    with panics_are_errors():
+        words = sorted(_held_tokenizer(directory, files).get_vocab().items())
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
 
 
@@ -116,7 +119,7 @@ def encode_rows(
     if cache_dir is None:
         return EncodedSplit(**tokenise())
     digest = hashlib.sha256(
-        json.dumps([tokenizer_fingerprint(tokenizer), max_length, regression]).encode()
+        json.dumps([_FORMAT, tokenizer_fingerprint(tokenizer), max_length, regression]).encode()
     )
     for example, label in zip(texts, labels, strict=True):
         digest.update(json.dumps([example, float(label)]).encode())
@@ -131,7 +134,9 @@ def encode_rows(
 
 def encode_texts(texts: Sequence[str], tokenizer: Path) -> tuple[tuple[int, ...], ...]:
     """Returns the token ids of short texts, special tokens included."""
-    ids = _tokenizer(tokenizer)(list(texts), return_attention_mask=False)["input_ids"]
+    held = _tokenizer(tokenizer)
+    with panics_are_errors():
+        ids = held(list(texts), return_attention_mask=False)["input_ids"]
     return tuple(tuple(map(int, text)) for text in ids)
 
 
@@ -141,19 +146,13 @@ def _tokenizer(directory: Path) -> Any:
 
 @lru_cache(_TOKENIZERS_HELD)
 def _held_tokenizer(directory: Path, files: _Files) -> Any:
-    # "No torch found" is no news to a JAX program, and is said when the package is imported.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    from transformers import AutoTokenizer
-    from transformers.utils import logging
-
-    logging.get_logger("transformers").setLevel(logging.ERROR)
     try:
-        return AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise IntertrainError(
-            f"the tokenizer in {str(directory)!r} cannot be loaded"
-            f" ({str(error).splitlines()[0]}). Mend or replace its files."
-        ) from error
+        return load_auto("AutoTokenizer", directory)
+    except IntertrainError as error:
+        raise IntertrainError(f"the tokenizer in {error}") from error
+    except Exception as error:  # whatever a stranger's files make the libraries raise
+        what = f"the tokenizer in {str(directory)!r} cannot be loaded"
+        raise IntertrainError(f"{reason_of(error, what)}. Mend or replace its files.") from error
 
 
 def _tokenise(
@@ -161,23 +160,31 @@ def _tokenise(
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int32]]:
     ids: list[list[int]] = []
     boundaries: list[int] = []
+    # A tokenizer that declares no types is one whose model was never shown any.
+    typed = "token_type_ids" in tokenizer.model_input_names
     for first in range(0, len(texts), _BATCH):
         batch = texts[first : first + _BATCH]
         pairs = [example[1] for example in batch] if len(batch[0]) == 2 else None
-        encoded = tokenizer(
-            [example[0] for example in batch],
-            pairs,
-            truncation="longest_first",
-            max_length=max_length,
-            return_token_type_ids=True,
-            return_attention_mask=False,
-        )
+        with panics_are_errors():
+            encoded = tokenizer(
+                [example[0] for example in batch],
+                pairs,
+                truncation="longest_first",
+                max_length=max_length,
+                return_token_type_ids=typed,
+                return_attention_mask=False,
+            )
         ids += encoded["input_ids"]
-        boundaries += [len(types) - sum(types) for types in encoded["token_type_ids"]]
+        if typed:
+            boundaries += [len(types) - sum(types) for types in encoded["token_type_ids"]]
+        else:
+            boundaries += map(len, encoded["input_ids"])
     offsets = np.zeros(len(ids) + 1, np.int64)
     np.cumsum([len(example) for example in ids], out=offsets[1:])
     flat = np.fromiter((token for example in ids for token in example), np.int64, offsets[-1])
-    small = len(tokenizer) <= np.iinfo(np.uint16).max + 1
+    # There are tokenizers that give ids beyond the number of their words.
+    words = max(len(tokenizer), int(flat.max(initial=0)) + 1)
+    small = words <= np.iinfo(np.uint16).max + 1
     tokens = flat.astype(np.uint16 if small else np.int32)
     return tokens, offsets, np.asarray(boundaries, np.int32)
 

@@ -64,12 +64,12 @@ class Tokenisations:
         return self._encode(self._data[name], self._directories[tokens])
 
     def largest(self, tokens: str) -> int:
-        """Returns the largest token of any example: a model must have more words than that."""
+        """Returns the largest token of any example or answer: a model must have more words."""
         if tokens not in self._largest:
+            tasks = [self.task(tokens, name) for name in self._data]
             self._largest[tokens] = max(
-                int(np.max(getattr(self.task(tokens, name), split).tokens, initial=0))
-                for name in self._data
-                for split in SPLITS
+                *(int(np.max(getattr(t, s).tokens, initial=0)) for t in tasks for s in SPLITS),
+                *(token for task in tasks for answer in task.answers for token in answer),
             )
         return self._largest[tokens]
 

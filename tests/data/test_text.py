@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,11 @@ def tokenizer_dir(tmp_path: Path) -> Path:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]"
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
     fast.save_pretrained(tmp_path / "tokenizer")
     return tmp_path / "tokenizer"
@@ -51,6 +56,48 @@ def test_tokens_are_the_tokenizers(
         assert tokens.tolist() == expected["input_ids"]
         assert split.boundaries[i] == expected["token_type_ids"].count(0)
     assert split.tokens.dtype == np.uint16 and split.labels.dtype == np.int32
+
+
+def test_types_are_given_only_where_the_tokenizer_declares_them(tokenizer_dir: Path) -> None:
+    """As its own call does: a model that was never shown types must not be given any."""
+    settings = tokenizer_dir / "tokenizer_config.json"
+    declared = json.loads(settings.read_text())
+    declared["model_input_names"] = ["input_ids", "attention_mask"]
+    settings.write_text(json.dumps(declared))
+    assert "token_type_ids" not in AutoTokenizer.from_pretrained(tokenizer_dir)("the", "cat")
+    split = encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 40, None)
+    assert split.boundaries.tolist() == np.diff(split.offsets).tolist()
+
+
+def test_ids_beyond_the_number_of_words_stay_what_they_are(tokenizer_dir: Path) -> None:
+    """Words may have any ids: such an id must never become another one in a smaller type."""
+    file = tokenizer_dir / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["vocab"]["cat"] = 70_001
+    file.write_text(json.dumps(content))
+    split = encode_rows([("the cat",)], [0], False, tokenizer_dir, 9, None)
+    assert 70_001 in split.tokens.tolist() and split.tokens.dtype == np.int32
+
+
+def test_a_panic_of_the_tokenizers_library_is_an_error_of_one_line(
+    tokenizer_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(*given: object, **options: object) -> None:
+        raise PanicException("index out of bounds\nin a library")
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", panic)
+    with pytest.raises(
+        IntertrainError, match=r"cannot be loaded: RuntimeError.*panicked"
+    ) as caught:
+        encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, None)
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    monkeypatch.setattr(PreTrainedTokenizerFast, "__call__", panic)
+    with pytest.raises(RuntimeError, match="panicked"):
+        encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, None)
 
 
 def test_tokens_are_cached_by_content(

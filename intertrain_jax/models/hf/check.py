@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from intertrain_jax.auto import load_auto
 from intertrain_jax.models.api import Model, TextModel, load_model
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
@@ -145,30 +146,18 @@ def random_batch(
     return arrays
 
 
-def _theirs(auto: Any, directory: Path) -> Any:
+def _theirs(auto: str, directory: Path) -> Any:
     """Returns transformers' own model."""
     import torch
-    from transformers.utils import logging
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # it would warn of the head that it initialises
-    logging.disable_progress_bar()
-    try:
-        return auto.from_pretrained(
-            directory, dtype=torch.float32, attn_implementation="eager"
-        ).eval()
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    return load_auto(auto, directory, dtype=torch.float32, attn_implementation="eager").eval()
 
 
 def _parity(model: Model, directory: Path) -> dict[str, Difference]:
     """Compares an encoder with transformers, from which comes what the file lacks for logits."""
     import torch
-    from transformers import AutoModelForSequenceClassification
 
-    theirs = _theirs(AutoModelForSequenceClassification, directory)
+    theirs = _theirs("AutoModelForSequenceClassification", directory)
     tensors = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
     params, head, _ = params_from_tensors(model.config, tensors, model.reference)
     lacking = {path: params[path] for path, _ in model.report.initialised}
@@ -191,9 +180,8 @@ def _parity(model: Model, directory: Path) -> dict[str, Difference]:
 def _text_parity(model: TextModel, directory: Path) -> dict[str, Difference]:
     """Compares a text-to-text model with transformers."""
     import torch
-    from transformers import AutoModelForSeq2SeqLM
 
-    theirs = _theirs(AutoModelForSeq2SeqLM, directory)
+    theirs = _theirs("AutoModelForSeq2SeqLM", directory)
     inputs = random_batch(model.config)
     answers = random_batch(model.config, seed=1, length=5)["input_ids"]
     answers[:, 0] = model.config.start_token_id
