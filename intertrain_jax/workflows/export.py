@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.workflows.inputs import find_tasks
 from intertrain_jax.workflows.results import read_grid
 
@@ -23,8 +24,8 @@ def check(ref: str, revision: str | None = None) -> ModelReport:
     """
     from intertrain_jax.models.hf.check import check_model
 
-    found = ModelRef.parse(ref)
-    return check_model(found.reference, revision or found.revision)
+    found = ModelRef.of(ref, revision)
+    return check_model(found.reference, found.revision)
 
 
 def export(ref: str, directory: str | Path, revision: str | None = None) -> Path:
@@ -38,8 +39,8 @@ def export(ref: str, directory: str | Path, revision: str | None = None) -> Path
     from intertrain_jax.models.hf.export import export_checkpoint
     from intertrain_jax.models.hf.weights import load_checkpoint
 
-    found = ModelRef.parse(ref)
-    checkpoint = load_checkpoint(found.reference, revision or found.revision)
+    found = ModelRef.of(ref, revision)
+    checkpoint = load_checkpoint(found.reference, found.revision)
     names = checkpoint.hf_config.get("id2label") or {}
     labels = [names[key] for key in sorted(names, key=int)] if checkpoint.head else None
     export_checkpoint(
@@ -66,7 +67,7 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
     from intertrain_jax.models.hf.weights import load_checkpoint
 
     grid = read_grid(Path(out))
-    ref = grid.config.model.ref
-    pretrained = load_checkpoint(ref.reference, ref.revision)
+    ref = ResultsDir(grid.out).resolution().pinned(grid.config.model.ref)
+    pretrained = load_checkpoint(ref.reference, ref.at)
     tasks = find_tasks(grid.config).by_name
     yield from write_sources(grid.plan, pretrained, tasks, Path(out), Path(directory), seed)
