@@ -1,4 +1,4 @@
-"""config.json becomes the encoder's shape, or an error that says which option is in the way."""
+"""Values out of config.json are checked, and an error names the field, the rule and the value."""
 
 from __future__ import annotations
 
@@ -6,66 +6,66 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import SIZES
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.families.table import FAMILIES
-from intertrain_jax.models.hf.config import ACTIVATIONS, read_hf_config
+from intertrain_jax.models.hf.config import ACTIVATIONS, Fields, read_hf_config
 from intertrain_jax.models.layers import ACTIVATIONS as COMPUTED
 
-
-def test_sizes_and_rates_are_read() -> None:
-    rates = {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.3}
-    config = FAMILIES["bert"].config({**SIZES, **rates, "hidden_act": "relu"}, "m")
-    assert (config.hidden_size, config.num_heads, config.num_layers) == (6, 3, 2)
-    assert (config.intermediate_size, config.vocab_size, config.type_vocab_size) == (5, 13, 2)
-    assert (config.max_positions, config.layer_norm_eps) == (12, 1e-5)
-    assert (config.hidden_act, config.initializer_range) == ("relu", 0.02)
-    assert (config.hidden_dropout, config.attention_dropout) == (0.2, 0.3)
+FIELDS = Fields({"a": 3, "none": None, "flag": True, "text": "x"}, {"rate": 0.1, "a": 5}, "m")
 
 
-@pytest.mark.parametrize(("own", "resolved"), [(None, 0.2), (0.4, 0.4), (0.0, 0.0)])
-def test_the_head_drops_as_the_layers_do_unless_told(own: float | None, resolved: float) -> None:
-    options = {"hidden_dropout_prob": 0.2, "classifier_dropout": own}
-    assert FAMILIES["bert"].config({**SIZES, **options}, "m").classifier_dropout == resolved
+def test_a_value_is_the_files_or_the_default() -> None:
+    assert (FIELDS.get("a"), FIELDS.get("rate"), FIELDS.get("absent")) == (3, 0.1, None)
+    assert FIELDS.get("none") is None
+    assert (FIELDS.size("a"), FIELDS.number("a", below=4)) == (3, 3.0)
+
+
+@pytest.mark.parametrize("field", ["absent", "none", "flag", "text", "rate"])
+def test_a_size_is_a_positive_integer(field: str) -> None:
+    with pytest.raises(IntertrainError, match=f"Model 'm': '{field}' in config.json must be a pos"):
+        FIELDS.size(field)
+    with pytest.raises(IntertrainError, match="positive integer, got 0; correct the file"):
+        Fields({"n": 0}, {}, "m").size("n")
+
+
+@pytest.mark.parametrize("value", [None, True, "0.1", -0.5, 1, 1.0, float("nan"), float("inf")])
+def test_a_number_is_in_its_range(value: Any) -> None:
+    with pytest.raises(IntertrainError, match=r"'x' in config\.json must be a number in \[0, 1\)"):
+        Fields({"x": value}, {}, "m").number("x", below=1)
+    assert Fields({"x": 0}, {}, "m").number("x", below=1) == 0.0
+
+
+@pytest.mark.parametrize(("value", "found"), [(None, 2), (0, 0), (6, 6)])
+def test_a_token_has_a_default_of_its_family(value: int | None, found: int) -> None:
+    assert Fields({"pad": value}, {}, "m").token("pad", 2, 7) == found
+    assert Fields({}, {"pad": 5}, "m").token("pad", 2, 7) == 2
+
+
+@pytest.mark.parametrize("value", [-1, 7, 1.0, True, "1"])
+def test_a_token_is_a_word(value: Any) -> None:
+    with pytest.raises(IntertrainError, match=r"must be an integer in \[0, 7\), got"):
+        Fields({"pad": value}, {}, "m").token("pad", 2, 7)
 
 
 @pytest.mark.parametrize(
-    ("family", "pad", "offset", "resolved"),
-    [("bert", None, 0, 0), ("bert", 3, 0, 3), ("roberta", None, 2, 1), ("roberta", 0, 1, 0)],
+    ("allowed", "rule"), [(("on", "yes"), "must be 'on'"), ((), "must be absent")]
 )
-def test_roberta_counts_positions_from_its_padding(
-    family: Any, pad: int | None, offset: int, resolved: int
-) -> None:
-    config = FAMILIES[family].config({**SIZES, "pad_token_id": pad}, "m")
-    assert (config.position_offset, config.pad_token_id) == (offset, resolved)
-    assert config.max_length == 12 - offset
+def test_an_option_with_other_values_is_refused(allowed: tuple[str, ...], rule: str) -> None:
+    for fine in ({}, {"way": None}, *({"way": value} for value in allowed)):
+        Fields(fine, {"way": "off"}, "m").require({"way": allowed})
+    message = f"Model 'm': 'way' in config.json {rule} for .*, got 'off'; choose another model"
+    with pytest.raises(IntertrainError, match=message):
+        Fields({"way": "off"}, {}, "m").require({"way": allowed})
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"position_embedding_type": "relative_key"}, "must be 'absolute'.*'relative_key'"),
-        ({"is_decoder": True}, "'is_decoder'.*must be False.*got True"),
-        ({"add_cross_attention": True}, "'add_cross_attention'"),
-        ({"pruned_heads": {"0": [1]}}, "'pruned_heads'"),
-        ({"quantization_config": {"bits": 4}}, "'quantization_config'.*must be absent"),
-        ({"hidden_act": "mish"}, "'hidden_act'.*one of.*gelu.*got 'mish'"),
-        ({"vocab_size": None}, "'vocab_size'.*positive integer, got None"),
-        ({"num_hidden_layers": 0}, "'num_hidden_layers'.*positive integer, got 0"),
-        ({"hidden_size": 7}, "multiple of 'num_attention_heads', got 7 and 3"),
-        ({"hidden_size": "6"}, "'hidden_size'.*got '6'"),
-        ({"layer_norm_eps": "small"}, "'layer_norm_eps'.*got 'small'"),
-        ({"hidden_dropout_prob": 1.5}, r"'hidden_dropout_prob'.*\[0, 1\).*got 1.5"),
-        ({"pad_token_id": "x"}, "'pad_token_id'.*got 'x'"),
-        ({"pad_token_id": 11}, r"'pad_token_id'.*\[0, 11\), got 11"),
-    ],
-)
-def test_what_would_compute_something_else_is_an_error(
-    options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(IntertrainError, match=f"Model 'm': .*{message}"):
-        FAMILIES["roberta"].config({**SIZES, **options}, "m")
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "mish", None])
+def test_an_activation_is_one_that_is_computed(name: str | None) -> None:
+    fields = Fields({"act": name}, {"act": "gelu"}, "m")
+    if name in COMPUTED:
+        assert fields.activation("act") == name
+    else:
+        with pytest.raises(IntertrainError, match=f"'act'.* one of gelu, .*, got {name!r}"):
+            fields.activation("act")
 
 
 @pytest.mark.parametrize(
