@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import yaml
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.config.strict import apply_override, build, kind, parse_yaml, set_key, to_plain
+from intertrain_jax.config.formats import parse_yaml, read_text
+from intertrain_jax.config.strict import apply_override, build, kind, set_key, to_plain
 
 C = TypeVar("C")
 # What a configuration can be given as: a bundled name or a file, plain values, or one that is made.
@@ -87,13 +88,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         IntertrainError: it cannot be read, is not YAML, or holds something else.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise IntertrainError(
-            f"config {str(path)!r} cannot be read: {error}. Give a readable YAML file."
-        ) from error
-    raw = parse_yaml(text, str(path))
+    raw = parse_yaml(read_text(path, f"config {str(path)!r}")[0], str(path))
     if not isinstance(raw, dict):
         raise IntertrainError(
             f"config {str(path)!r} must be a mapping of keys, got {kind(raw)}."

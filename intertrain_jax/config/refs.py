@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.files import bundled_folder
+from intertrain_jax.config.formats import read_text
 
 _PRETRAINED = "pretrained:"
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -228,8 +229,8 @@ def read_model_list(name_or_path: str) -> ModelList:
     bundled = bundled_lists()
     path = bundled.get(name_or_path, Path(name_or_path))
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path)[0].splitlines()
+    except IntertrainError as error:
         raise IntertrainError(
             f"model list {name_or_path!r} is neither a readable text file nor one of the lists that"
             f" come with the package ({', '.join(bundled)}).{nearest(name_or_path, bundled)}"

@@ -1,55 +1,20 @@
-"""Strict YAML and dataclasses: unknown or repeated keys, wrong types and ranges are errors."""
+"""Strict dataclasses out of plain values: unknown keys, wrong types and ranges are errors."""
 
 from __future__ import annotations
 
-import re
+import sys
 import types
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.formats import parse_yaml
 
-
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML that reads 5e-5 as a number and refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable):
-                if key in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"key {key!r} is given twice", key_node.start_mark
-                    )
-                seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
-def parse_yaml(text: str, origin: str) -> Any:
-    """Parses YAML; `origin` names it in errors."""
-    try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise IntertrainError(
-            f"{origin!r} is not valid YAML{where}: {problem}. Mend it."
-        ) from error
+_LARGEST = sys.float_info.max
 
 
 def apply_override(raw: dict[str, Any], override: str) -> None:
@@ -150,7 +115,7 @@ def check_types(instance: Any, path: str, noun: str = "config key") -> None:
         value, options = getattr(instance, item.name), _alternatives(hints[item.name])
         # 10 and 10.0 must be one value, or one run would have two ids.
         if type(value) is int and float in options and int not in options:
-            value = float(value)
+            value = float(value) if abs(value) <= _LARGEST else inf
             object.__setattr__(instance, item.name, value)
         if not any(_matches(value, option) for option in options):
             raise IntertrainError(

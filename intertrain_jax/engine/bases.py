@@ -14,6 +14,7 @@ from typing import Any
 import jax
 
 from intertrain_jax.base import IntertrainError, cache_root, content_hash, reason_of
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask, TaskKey
@@ -198,8 +199,8 @@ class BaseModels:
         known = content_hash([files_hash(str(directory)), asdict(config), _FORMAT], 24)
         path = self._remembered / f"{known}.json"
         try:
-            return str(json.loads(path.read_text("utf-8"))["fingerprint"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return str(read_json(path)["fingerprint"])
+        except (IntertrainError, KeyError, TypeError):
             fingerprint = load_weights(directory, name, config, hf_config).fingerprint
         with suppress(OSError):  # a cache that cannot be written is no reason to stop
             write_atomic(path, json.dumps({"fingerprint": fingerprint}))

@@ -14,6 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from intertrain_jax.base import StopReason
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.lanes import Lanes
 from intertrain_jax.train.stopping import Progress
@@ -127,7 +128,7 @@ class Checkpoints:
         folder = max(whole, key=lambda f: int(f.name))
         target = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), like)
         state = self._writer.restore(folder / "state", target)
-        host: dict[str, Any] = json.loads((folder / _STATE).read_text())
+        host: dict[str, Any] = read_json(folder / _STATE)
         return jax.tree.map(np.asarray, state), host
 
     def forget_lane(self, run: str) -> None:

@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from intertrain_jax.base import cache_root, content_hash
+from intertrain_jax.base import IntertrainError, cache_root, content_hash
 from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.records.store import write_atomic
@@ -177,8 +178,8 @@ def choose_lanes(
 
 def _remembered(cached: Path) -> int | None:
     try:
-        return int(json.loads(cached.read_text())["lanes"])
-    except (OSError, ValueError, KeyError):
+        return int(read_json(cached)["lanes"])
+    except (IntertrainError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

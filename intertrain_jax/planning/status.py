@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.formats import read_json
+from intertrain_jax.config.strict import build
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.records.runs import Record
 from intertrain_jax.records.store import write_atomic
@@ -54,8 +56,8 @@ def write_heartbeat(out: Path, heartbeat: Heartbeat) -> None:
 def read_heartbeat(out: Path) -> Heartbeat | None:
     """Returns the last word of a grid that is running now, if one is."""
     try:
-        heartbeat = Heartbeat(**json.loads((out / HEARTBEAT_FILE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        heartbeat: Heartbeat = build(Heartbeat, read_json(out / HEARTBEAT_FILE), "", "key")
+    except IntertrainError:
         return None
     return heartbeat if heartbeat.fresh else None
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
 from intertrain_jax.config.files import load, to_yaml
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.config.ranking import RANK_FILE, RankConfig
 from intertrain_jax.config.strict import build, to_plain
 from intertrain_jax.records.probes import PROBES, ProbeRecord
@@ -108,8 +109,8 @@ class ResultsDir:
         if not file.is_file():
             return Resolution()
         try:
-            found: Resolution = build(Resolution, json.loads(file.read_text("utf-8")), "", "key")
-        except (IntertrainError, OSError, ValueError) as error:
+            found: Resolution = build(Resolution, read_json(file), "", "key")
+        except IntertrainError as error:
             raise IntertrainError(
                 f"output directory {str(self.path)!r}: its {RESOLUTION_FILE} cannot be read"
                 f" ({error}). Delete that file; the next grid writes it anew."

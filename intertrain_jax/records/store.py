@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
 from intertrain_jax.base import SCHEMA_VERSION, IntertrainError
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.config.strict import build, to_plain
 
 Status = Literal["done", "failed"]
@@ -159,18 +160,6 @@ class Store(Generic[K, R]):
             if key not in by_key or self._type.wins(record, by_key[key]):
                 by_key[key] = record
         return Stored(by_key, tuple(problems))
-
-
-def read_json(path: Path) -> Any:
-    """Returns the content of a JSON file.
-
-    Raises:
-        IntertrainError: it is truncated, or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise IntertrainError(f"not readable as JSON: {error}") from error
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

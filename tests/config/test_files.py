@@ -137,7 +137,7 @@ def test_unknown_name_lists_the_bundled_ones(tmp_path: Path) -> None:
     [
         (b"- a\n", "must be a mapping of keys, got a list"),
         (b"", "must be a mapping of keys, got nothing"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\x81", "cannot be read"),
         (b"name: x\nmodel: {pretrained: m}\ntargets: [t]\n", "config key 'sources' is missing"),
     ],
 )

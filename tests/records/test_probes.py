@@ -53,7 +53,7 @@ def test_names_that_look_alike_as_files_keep_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda text: text[: len(text) // 2], "not readable as JSON"),
+        (lambda text: text[: len(text) // 2], "not valid JSON"),
         (lambda text: "[]", "not a record"),
         (lambda text: text.replace('"schema": 1', '"schema": 99'), "schema 99 is not 1"),
         (lambda text: text.replace('"heads"', '"haeds"'), "unknown key 'haeds'"),

@@ -118,7 +118,7 @@ def test_truncated_record_is_a_problem_not_a_record(
     records = store.read_all()
     assert records.by_key == {}
     assert [problem.path for problem in records.problems] == [path]
-    assert "not readable as JSON" in records.problems[0].reason
+    assert "not valid JSON" in records.problems[0].reason
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.models.hf.references import CONFIG_FILE
 
 # The activations that `models/layers.py` computes.
@@ -24,16 +24,7 @@ def read_hf_config(directory: Path) -> dict[str, Any]:
         IntertrainError: the file cannot be read or is not a JSON object.
     """
     path = directory / CONFIG_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise IntertrainError(
-            f"Cannot read {path} ({error.strerror}); check the model directory."
-        ) from error
-    except ValueError as error:
-        raise IntertrainError(
-            f"{path} must be JSON, but {error}; copy the file again from where the model came from."
-        ) from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise IntertrainError(
             f"{path} must hold a JSON object, not a {type(content).__name__}; copy the file again "

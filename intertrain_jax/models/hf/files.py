@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.formats import read_json
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -79,9 +79,9 @@ def open_tensors(directory: Path) -> Tensors:
 def _shards(index: Path) -> list[Path]:
     """Returns the files that an index names, which must lie beside it."""
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(read_json(index)["weight_map"].values()))
         strays = [name for name in names if Path(name).name != name]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (IntertrainError, KeyError, TypeError, AttributeError) as error:
         raise IntertrainError(
             f"Weight index {index} must be JSON with a 'weight_map' of file names, but "
             f"{type(error).__name__}: {error}; {_NEXT_STEP}."

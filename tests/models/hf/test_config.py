@@ -69,7 +69,7 @@ def test_an_activation_is_one_that_is_computed(name: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("{", "must be JSON"), ("[1]", "JSON object, not a list")]
+    ("content", "message"), [("{", "not valid JSON"), ("[1]", "JSON object, not a list")]
 )
 def test_a_broken_file_is_an_error(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "config.json").write_text(content)

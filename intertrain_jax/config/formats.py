@@ -1,0 +1,197 @@
+"""The one reader of each text format: bytes to text, JSON and YAML; what is wrong is one line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from intertrain_jax.base import IntertrainError
+
+# What parsers raise besides their own errors: depth, numbers too long or large, odd tags.
+_STRANGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+# YAML's aliases can stand for more than any memory holds.
+_MOST_VALUES = 1_000_000
+# Text shrinks to a tenth; what unfolds to far more is made to.
+_MOST_UNFOLDED, _SMALL = 200, 64 << 20
+_MULTIBYTE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+
+
+def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
+    """Reads a text file of any usual encoding, gzipped where its name ends in .gz.
+
+    UTF-8 with or without a mark, UTF-16, and Windows' cp1252 where no character is one of UTF-8.
+
+    Args:
+        path: the file.
+        name: what errors call it; None is its path.
+
+    Returns:
+        The text, and its encoding where that is not UTF-8.
+
+    Raises:
+        IntertrainError: it cannot be read, or is no text.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError("it is no file")
+        content = _unfolded(path) if path.name.casefold().endswith(".gz") else path.read_bytes()
+        return decode(content)
+    except (OSError, EOFError, zlib.error, ValueError, MemoryError) as error:
+        raise IntertrainError(
+            f"{name or repr(str(path))} cannot be read ({_line(error)}). Mend or replace the file."
+        ) from error
+
+
+def decode(content: bytes) -> tuple[str, str | None]:
+    """Returns a file's text, and its encoding where that is not UTF-8.
+
+    Raises:
+        UnicodeDecodeError: its bytes are no text, or UTF-8 that is damaged.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16"), "UTF-16"
+    head = content[:4096]
+    if head.count(0) > len(head) // 4:  # UTF-16 without its mark: every other byte is zero
+        little = head[1::2].count(0) >= head[::2].count(0)
+        return content.decode("utf-16-le" if little else "utf-16-be"), "UTF-16"
+    try:
+        return content.decode("utf-8-sig"), None
+    except UnicodeDecodeError:
+        if _MULTIBYTE.search(content):
+            raise
+    return content.decode("cp1252"), "cp1252"
+
+
+def _unfolded(path: Path) -> bytes:
+    most = max(_SMALL, _MOST_UNFOLDED * path.stat().st_size)
+    with gzip.open(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(
+            f"it unfolds to more than {_MOST_UNFOLDED} times its size; unpack it first"
+        )
+    return content
+
+
+def parse_json(text: str, origin: str) -> Any:
+    """Parses JSON; `origin` names it in errors.
+
+    Raises:
+        IntertrainError: it is not JSON, or one key has two values.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unambiguous)
+    except IntertrainError as error:
+        raise IntertrainError(f"{origin}: {error}") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise IntertrainError(
+            f"{origin}: not valid JSON ({error.msg} at {place}). Mend it."
+        ) from error
+    except (*_STRANGE, RecursionError, MemoryError) as error:
+        raise IntertrainError(f"{origin}: not valid JSON ({_line(error)}). Mend it.") from error
+
+
+def read_json(path: Path) -> Any:
+    """Returns the content of a JSON file.
+
+    Raises:
+        IntertrainError: it cannot be read, or is not JSON.
+    """
+    return parse_json(read_text(path)[0], repr(str(path)))
+
+
+def _unambiguous(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if repr(found[key]) != repr(value):
+                raise IntertrainError(f"key {key!r} is there twice. Remove one of them.")
+    return found
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML that reads 5e-5 as a number and refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable):
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"key {key!r} is given twice", key_node.start_mark
+                    )
+                seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def parse_yaml(text: str, origin: str) -> Any:
+    """Parses YAML; `origin` names it in errors.
+
+    Raises:
+        IntertrainError: it is not YAML, or its aliases go round in a ring or stand for too much.
+    """
+    try:
+        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+        _check_size(value)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise IntertrainError(
+            f"{origin!r} is not valid YAML{where}: {problem}. Mend it."
+        ) from error
+    except (*_STRANGE, RecursionError, MemoryError) as error:
+        raise IntertrainError(f"{origin!r} is not valid YAML: {_line(error)}. Mend it.") from error
+    return value
+
+
+def _check_size(value: Any) -> None:
+    """Counts what a value would be written out, without doing so."""
+    sizes: dict[int, int] = {}
+    within: set[int] = set()
+
+    def size(item: Any) -> int:
+        if not isinstance(item, dict | list):
+            return 1
+        if id(item) in within:
+            raise ValueError("an alias stands for what it is part of")
+        if id(item) not in sizes:
+            within.add(id(item))
+            below = item.values() if isinstance(item, dict) else item
+            sizes[id(item)] = 1 + sum(map(size, below))
+            within.remove(id(item))
+        return sizes[id(item)]
+
+    if size(value) > _MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {_MOST_VALUES:,} values")
+
+
+def _line(error: BaseException) -> str:
+    """Returns what a library says, in one line and in words where it only names a limit."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    text = " ".join(str(said).split())[:300]
+    if isinstance(error, ValueError | OSError | EOFError) and text:
+        return text
+    return f"{type(error).__name__} {text}".strip()
