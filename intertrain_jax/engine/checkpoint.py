@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections import OrderedDict
+from collections.abc import Container
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from intertrain_jax.base import StopReason
+from intertrain_jax.base import IntertrainError, StopReason, reason_of
 from intertrain_jax.config.formats import read_json
 from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.lanes import Lanes
+from intertrain_jax.records.store import write_atomic
 from intertrain_jax.train.stopping import Progress
 
 Tree = Any
@@ -24,8 +27,21 @@ Tree = Any
 # Source models are kept in host memory up to this many bytes, so that their dependants start at once.
 HOST_CACHE_BYTES = 4 << 30
 _STATE = "host.json"
+# Names and hashes of a folder's files: what is damaged is known before Orbax meets it.
+_SEAL = "sha256.json"
 # What is kept of the host's side of a run in flight, beside its progress and history.
-_COUNTS = ("step", "examples", "tokens", "seconds")
+_COUNTS: dict[str, type[int] | type[float]] = {
+    "step": int,
+    "examples": int,
+    "tokens": int,
+    "seconds": float,
+    "loss": float,
+    "loss_steps": int,
+}
+
+
+class WeightsLostError(Exception):
+    """Weights that should be on disk and cannot be used: they are made again."""
 
 
 def _bytes(tree: Tree) -> int:
@@ -54,6 +70,7 @@ class Checkpoints:
         self._cache: OrderedDict[str, Tree] = OrderedDict()
         self._cache_bytes = host_cache_bytes
         self._owned = False
+        self._unsealed: list[Path] = []
 
     def take_over(self) -> None:
         """Begins to write: for the one process that owns the experiment's directory.
@@ -61,15 +78,29 @@ class Checkpoints:
         What a killed process left half-written has no final name and is of no use: it is deleted.
         """
         self._owned = True
-        for folder in (self._sources, *self._lanes.glob("*")):
-            for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
-                shutil.rmtree(leftover)
+        for leftover in list(self._root.rglob("*.orbax-checkpoint-tmp*")):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def keep_only(self, lanes: Container[str], sources: Container[str] | None) -> None:
+        """Deletes what is of no use to any run: a kill came between a record and its weights' end.
+
+        Args:
+            lanes: ids of the runs that are still to be done.
+            sources: ids of the source runs whose models are wanted; None is all.
+        """
+        self._check_owned()
+        for folder, wanted in ((self._lanes, lanes), (self._sources, sources)):
+            if wanted is None or not folder.is_dir():
+                continue
+            for entry in list(folder.iterdir()):
+                if entry.name not in wanted:
+                    shutil.rmtree(entry, ignore_errors=True)
 
     def save_source(self, run: str, params: Tree) -> None:
         """Begins to write a source run's model (numpy leaves); `flush` waits for it."""
         self._check_owned()
         self._remember(run, params)
-        self._writer.save(self._sources / run, params, force=True)
+        self._write(self._sources / run, params)
 
     def load_source(self, run: str, like: Tree) -> Tree:
         """Returns a source run's model as numpy arrays.
@@ -79,16 +110,14 @@ class Checkpoints:
             like: a tree of the shapes and dtypes to expect.
 
         Raises:
-            FileNotFoundError: if it was never written or has been deleted.
+            WeightsLostError: it is not there, cannot be read, or is of another shape.
         """
         if run in self._cache:
             self._cache.move_to_end(run)
             return self._cache[run]
         if not self.has_source(run):
-            raise FileNotFoundError(str(self._sources / run))
-        target = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), like)
-        params = self._writer.restore(self._sources / run, target)
-        params = jax.tree.map(np.asarray, params)
+            raise WeightsLostError(f"{self._sources / run}: it is not there")
+        params = self._restore(self._sources / run, like)
         self._remember(run, params)
         return params
 
@@ -108,28 +137,34 @@ class Checkpoints:
         """Writes a run in flight and its host state, then drops its older checkpoints."""
         self._check_owned()
         folder = self._lanes / run / str(step)
-        self._writer.save(folder / "state", state, force=True)
+        self._write(folder / "state", state)
         self.flush()
         # The host state is written last: a folder without it is not a checkpoint.
-        temporary = folder / (_STATE + ".tmp")
-        temporary.write_text(json.dumps(host))
-        temporary.replace(folder / _STATE)
+        write_atomic(folder / _STATE, json.dumps(host))
         for other in (self._lanes / run).iterdir():
             if other != folder:
                 shutil.rmtree(other)
 
     def load_lane(self, run: str, like: Tree) -> tuple[Tree, dict[str, Any]] | None:
-        """Returns the newest whole checkpoint of a run in flight, or None."""
+        """Returns the newest whole checkpoint of a run in flight, or None.
+
+        Raises:
+            WeightsLostError: if what is there cannot be read, or is of another shape.
+        """
         if not (self._lanes / run).is_dir():
             return None
-        whole = [f for f in (self._lanes / run).iterdir() if (f / _STATE).is_file()]
+        folders = [f for f in (self._lanes / run).iterdir() if f.name.isdecimal()]
+        whole = [f for f in folders if (f / _STATE).is_file()]
         if not whole:
             return None
         folder = max(whole, key=lambda f: int(f.name))
-        target = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), like)
-        state = self._writer.restore(folder / "state", target)
-        host: dict[str, Any] = read_json(folder / _STATE)
-        return jax.tree.map(np.asarray, state), host
+        try:
+            host = read_json(folder / _STATE)
+        except (IntertrainError, OSError) as error:
+            raise WeightsLostError(reason_of(error, str(folder / _STATE))) from error
+        if not isinstance(host, dict):
+            raise WeightsLostError(f"{folder / _STATE}: it is no object")
+        return self._restore(folder / "state", like), host
 
     def forget_lane(self, run: str) -> None:
         """Deletes the checkpoints of a run that has ended."""
@@ -139,15 +174,41 @@ class Checkpoints:
     def flush(self) -> None:
         """Waits until everything begun is written."""
         self._writer.wait_until_finished()
+        unsealed, self._unsealed = self._unsealed, []
+        for folder in unsealed:
+            if folder.is_dir():
+                write_atomic(folder / _SEAL, json.dumps(_hashes(folder)))
 
     def close(self) -> None:
         """Finishes writing, and removes the folder if it is owned and nothing is kept in it."""
+        self.flush()
         self._writer.close()
         if not self._owned:
             return
         for folder in (self._sources, self._lanes, self._root):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+    def _write(self, folder: Path, tree: Tree) -> None:
+        """Begins to write a tree; it is sealed when it is whole."""
+        self._writer.save(folder, tree, force=True)
+        self._unsealed.append(folder)
+
+    def _restore(self, folder: Path, like: Tree) -> Tree:
+        """Reads a tree of numpy arrays; whatever its files hold, the result is as expected."""
+        _check_seal(folder)
+        target = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), like)
+        try:
+            found = jax.tree.map(np.asarray, self._writer.restore(folder, target))
+        except MemoryError:
+            raise
+        # Orbax and what it stands on have no common error for files that are damaged.
+        except Exception as error:
+            raise WeightsLostError(reason_of(error, str(folder))) from error
+        for expected, array in zip(jax.tree.leaves(target), jax.tree.leaves(found), strict=True):
+            if (array.shape, array.dtype) != (expected.shape, expected.dtype):
+                raise WeightsLostError(f"{folder}: it holds {array.dtype}{list(array.shape)}")
+        return found
 
     def _check_owned(self) -> None:
         if not self._owned:
@@ -158,6 +219,36 @@ class Checkpoints:
         self._cache.move_to_end(run)
         while len(self._cache) > 1 and sum(map(_bytes, self._cache.values())) > self._cache_bytes:
             self._cache.popitem(last=False)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Returns the files of a folder by their path in it, with the hash of each."""
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.name != _SEAL:
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            found[file.relative_to(folder).as_posix()] = digest
+    return found
+
+
+def _check_seal(folder: Path) -> None:
+    """Compares a folder's files with their seal; one that a kill left unsealed is as Orbax finds it.
+
+    Raises:
+        WeightsLostError: a file is missing or is not what it was.
+    """
+    seal = folder / _SEAL
+    if not folder.is_dir():
+        raise WeightsLostError(f"{folder}: it is not there")
+    if not seal.is_file():
+        return
+    try:
+        expected, found = read_json(seal), _hashes(folder)
+    except (IntertrainError, OSError) as error:
+        raise WeightsLostError(reason_of(error, str(seal))) from error
+    if found != expected:
+        raise WeightsLostError(f"{folder}: its files are not what they were when it was written")
 
 
 def save_run(checkpoints: Checkpoints, lane: LaneRun, state: Lanes) -> None:
@@ -192,11 +283,19 @@ def load_run(
         checkpoints: the experiment's.
         run: the run's id.
         shapes: shapes of the lane's parameters.
+
+    Raises:
+        WeightsLostError: what is there cannot be used.
     """
     saved = checkpoints.load_lane(run, dict.fromkeys(("params", "mean", "square", "best"), shapes))
     if saved is None:
         return None
     state, host = saved
-    progress = {**host["progress"], "reason": StopReason(host["progress"]["reason"])}
-    fields = {name: host[name] for name in _COUNTS}
-    return state, {"progress": Progress(**progress), "history": host["history"], **fields}
+    try:
+        progress = {**host["progress"], "reason": StopReason(host["progress"]["reason"])}
+        fields = {name: kind(host[name]) for name, kind in _COUNTS.items()}
+        if fields["step"] < 0:
+            raise ValueError(f"its step is {fields['step']}")
+        return state, {"progress": Progress(**progress), "history": list(host["history"]), **fields}
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsLostError(reason_of(error, f"what was kept of run {run}")) from error

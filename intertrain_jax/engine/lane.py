@@ -55,7 +55,10 @@ class LaneRun:
         examples: training examples dispatched.
         tokens: non-padding tokens dispatched.
         seconds: time in lanes before this process took it up.
+        loss: of the batches since the last validation, added up.
+        loss_steps: how many of them.
         lost: whether a loss was not finite.
+        between_batches: whether every block of the last batch has been dispatched.
         waited: turns in which the group did blocks of another shape.
     """
 
@@ -69,7 +72,10 @@ class LaneRun:
     examples: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    loss: float = 0.0
+    loss_steps: int = 0
     lost: bool = False
+    between_batches: bool = True
     waited: int = 0
 
     def __post_init__(self) -> None:
@@ -83,8 +89,6 @@ class LaneRun:
             self.step,
         )
         self._started = self._saved_at = time.monotonic()
-        self._loss = 0.0
-        self._loss_steps = 0
 
     @property
     def elapsed(self) -> float:
@@ -111,6 +115,7 @@ class LaneRun:
         used = tick.block.examples[tick.block.examples >= 0]
         self.tokens += int(self.train.lengths[used].sum())
         self.step = tick.step
+        self.between_batches = tick.apply
         if tick.apply:
             self.examples = tick.examples
         return tick
@@ -135,14 +140,14 @@ class LaneRun:
 
     def add_loss(self, loss: float, ends_batch: bool) -> None:
         """Takes in the loss of a dispatched tick, a part of its batch's mean."""
-        self._loss += loss
-        self._loss_steps += ends_batch
+        self.loss += loss
+        self.loss_steps += ends_batch
         self.lost = self.lost or not np.isfinite(loss)
 
     def record_validation(self, score: float) -> None:
         """Adds an entry to the history: the mean loss since the last one, and the score in percent."""
-        loss = self._loss / max(self._loss_steps, 1)
-        self._loss, self._loss_steps = 0.0, 0
+        loss = self.loss / max(self.loss_steps, 1)
+        self.loss, self.loss_steps = 0.0, 0
         self.history.append(
             {
                 "step": self.step,

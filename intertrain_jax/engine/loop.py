@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, StopReason
-from intertrain_jax.engine.checkpoint import Checkpoints, load_run, save_run
+from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, save_run
 from intertrain_jax.engine.environment import lane_mesh, prepare_process, replicated
-from intertrain_jax.engine.lane import LaneGroup, LaneRun
+from intertrain_jax.engine.lane import LaneGroup
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.queue import RunQueue
@@ -23,7 +23,6 @@ from intertrain_jax.engine.tasks import Evaluator, GridTasks
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.runs import RunResult
-from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.step import DTYPES
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
@@ -41,7 +40,8 @@ def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -
     Args:
         work: the plan, its tasks and its base models.
         emit: called once for every run that ends, with its result, or with the reason why it failed.
-        watch: called after every turn of the loop with the progress.
+        watch: called after every turn of the loop with the progress. If it raises KeyboardInterrupt, the
+            runs in lanes are saved first, and go on from there next time.
 
     Returns:
         The final progress.
@@ -64,9 +64,9 @@ class GridLoop:
         self._bases, self._options, self._watch = work.bases, options, watch
         self._checkpoints = Checkpoints(work.out / "checkpoints")
         self._protocol = plan.runs[0].protocol
-        self._starts = Starts(work.bases, work.tasks, self._protocol, self._checkpoints)
         self._mesh = lane_mesh(options.devices)
         self.tasks = GridTasks(work, self._mesh)
+        self._starts = Starts(work.bases, self.tasks, self._protocol, self._checkpoints)
         self._evaluator = Evaluator(self.tasks, self._starts.objective.num_outputs)
         self._pretrained: Any = None
         if any(run.protocol.l2_to_base > 0 for run in plan.runs):
@@ -82,33 +82,57 @@ class GridLoop:
         self.progress = GridProgress(total=self._waiting.to_record)
 
     def run(self) -> GridProgress:
-        """Loops until no run waits and no lane is busy."""
+        """Loops until no run waits and no lane is busy.
+
+        Raises:
+            IntertrainError: there is no memory for a single lane.
+        """
         self._checkpoints.take_over()
-        if len(self._waiting):
-            shapes = [shape for task in self.tasks.shapes.values() for shape in task.train]
-            largest = max(shapes, key=lambda shape: shape.tokens)
-            self.open_lanes(
-                choose_lanes(
-                    self._options,
-                    self._starts.objective,
-                    largest,
-                    self._protocol.precision,
-                    self._mesh,
-                    len(self._waiting),
-                )
-            )
+        wanted = {run for run in self._waiting.runs if self._waiting.dependants(run)}
+        self._checkpoints.keep_only(
+            self._waiting.waiting, None if self._options.keep_checkpoints else wanted
+        )
+        counts = self._lane_counts() if len(self._waiting) else None
         while len(self._waiting) or any(group.busy for group in self.groups):
+            assert counts is not None
+            scarce = None
             try:
-                for group in self.groups:
-                    self._turn(group)
+                if not self.groups:
+                    self.open_lanes(counts)
+                self._round()
             except jax.errors.JaxRuntimeError as error:
                 if "RESOURCE_EXHAUSTED" not in str(error):
                     raise
-                self._shrink(error)
+                scarce = str(error).splitlines()[0]
+            # Only out here has the error let go of the arrays that were in use when it came.
+            if scarce is not None:
+                counts = self._shrink(counts, scarce)
         self._write_results()
         self._checkpoints.close()
         self._watch(self.progress)
         return self.progress
+
+    def _lane_counts(self) -> LaneCounts:
+        """Returns how many lanes to open at first."""
+        shapes = [shape for task in self.tasks.shapes.values() for shape in task.train]
+        return choose_lanes(
+            self._options,
+            self._starts.objective,
+            max(shapes, key=lambda shape: shape.tokens),
+            self._protocol.precision,
+            self._mesh,
+            len(self._waiting),
+        )
+
+    def _round(self) -> None:
+        """Gives every group its turn, and the watcher the news."""
+        for group in self.groups:
+            self._turn(group)
+            try:
+                self._watch(self.progress)
+            except KeyboardInterrupt:
+                self._save_in_flight()
+                raise
 
     @property
     def compilations(self) -> int:
@@ -137,28 +161,56 @@ class GridLoop:
             )
         self.refill(group)
         if group.busy:
-            due = self.dispatch(group)
-            self.take_losses(group, keep=0 if due else TICKS)
-            for k, lane in group.busy.items():
-                if lane.lost:
-                    self._end(group, k, diverged(lane.progress))
-                elif k in due:
-                    self._validate(group, k)
+            self._take_in(group, self.dispatch(group), TICKS)
         if self._recorder.due:
             self._write_results()
         self._count(
             active=sum(len(group.busy) for group in self.groups),
             compilations=self.compilations,
+            damaged=self._starts.damaged,
             seconds=time.monotonic() - self._started,
         )
-        self._watch(self.progress)
 
-    def dispatch(self, group: LaneGroup) -> set[int]:
-        """Sends a group on its way until a validation is due; returns the lanes that reach one."""
+    def _take_in(self, group: LaneGroup, due: set[int], keep: int) -> None:
+        """Reads losses that are at hand, and validates the lanes that are due.
+
+        Args:
+            group: of lanes that were sent on their way.
+            due: lanes that have reached a validation.
+            keep: how many turns may stay unread where none has.
+        """
+        self.take_losses(group, keep=0 if due else keep)
+        for k, lane in group.busy.items():
+            if lane.lost:
+                self._end(group, k, diverged(lane.progress))
+            elif k in due:
+                self._validate(group, k)
+
+    def _save_in_flight(self) -> None:
+        """Takes every run in a lane to the end of its batch, and saves it there."""
+        for group in self.groups:
+            self._take_in(group, set(), keep=0)
+            while group.busy:
+                for k, lane in group.busy.items():
+                    if lane.between_batches:
+                        save_run(self._checkpoints, lane, self._programs.read(group.lanes, k))
+                        group.slots[k] = None
+                if group.busy:
+                    self._take_in(group, self.dispatch(group, most=1), keep=0)
+        self._write_results()
+        self._checkpoints.close()
+
+    def dispatch(self, group: LaneGroup, most: int = TICKS) -> set[int]:
+        """Sends a group on its way until a validation is due; returns the lanes that reach one.
+
+        Args:
+            group: with a busy lane at least.
+            most: micro-steps to send off.
+        """
         if group.dispatched_at is None:
             group.dispatched_at = time.monotonic()
         due: set[int] = set()
-        for _ in range(TICKS):
+        for _ in range(most):
             before = sum(lane.tokens for lane in group.busy.values())
             seen = sum(lane.examples for lane in group.busy.values())
             turn = group.next_turn()
@@ -267,46 +319,46 @@ class GridLoop:
                 if upcoming.depends_on is None
             )
             try:
-                group.slots[k] = self._start(group, k, run)
+                group.lanes, group.slots[k] = self._starts.enter(
+                    self._programs, group.lanes, k, run
+                )
+            except WeightsLostError as error:
+                self._repeat_source(run, str(error))
             except (IntertrainError, OSError, ValueError, KeyError) as error:
                 self._finish(run, None, f"It could not start: {error}")
 
-    def _start(self, group: LaneGroup, k: int, run: Run) -> LaneRun:
-        tasks, objective = self.tasks, self._starts.objective
-        schedule, train, blocks = (
-            tasks.schedule_of(run),
-            tasks.train_of(run),
-            tasks.shapes_of(run).train,
-        )
-        config, task = self._starts.config_of(run), tasks.task_of(run)
-        hyper = hyper_of(run.protocol, schedule, config, run.seed, task, objective)
-        saved = load_run(self._checkpoints, run.id, objective.parameter_shapes())
-        if saved is None:
-            params = self._starts.params_of(run)
-            group.lanes = self._programs.start(group.lanes, k, params, hyper)
-            return LaneRun(run, train, schedule, blocks)
-        state, fields = saved
-        group.lanes = self._programs.restore(group.lanes, k, state, fields["step"], hyper)
-        return LaneRun(run, train, schedule, blocks, **fields)
+    def _repeat_source(self, run: Run, why: str) -> None:
+        """Lets a run wait until the model that it starts from has been made again."""
+        assert run.depends_on is not None
+        self._checkpoints.forget_source(run.depends_on)
+        self._starts.damaged += 1
+        if self._waiting.wait_for_source(run):
+            self._count(damaged=self.progress.damaged + 1)
+        else:
+            self._finish(
+                run, None, f"It could not start: its source's model is damaged again: {why}"
+            )
 
-    def _shrink(self, error: Exception) -> None:
-        """Halves the lanes after memory ran out; the runs in them start again."""
+    def _shrink(self, now: LaneCounts, why: str) -> LaneCounts:
+        """Closes the lanes after memory ran out; returns how many to open, half as many if it can be.
+
+        The runs in them start again, or have failed where a single one was too much.
+        """
         interrupted = [lane.run for group in self.groups for lane in group.busy.values()]
-        now = LaneCounts(len(self.groups), len(self.groups[0].slots))
         fewer = now.halved(self._mesh.size)
-        # The old lanes go before the new ones are allocated.
         self.groups = []
+        cure = "lower engine.block_rows or protocol.max_length"
+        if fewer == now and not interrupted:
+            raise IntertrainError(
+                f"a lane on each device must fit into memory, but there is none for it: {cure} ({why})."
+            )
         for run in interrupted:
             if fewer == now:
-                self._finish(
-                    run,
-                    None,
-                    "Memory ran out with one lane per device: lower engine.block_rows or "
-                    f"protocol.max_length ({str(error).splitlines()[0]})",
-                )
+                reason = f"Memory ran out with one lane per device: {cure} ({why})"
+                self._finish(run, None, reason)
             else:
                 self._waiting.put_back(run)
-        self.open_lanes(fewer)
+        return fewer
 
     def _count(self, **changes: Any) -> None:
         self.progress = replace(self.progress, **changes)

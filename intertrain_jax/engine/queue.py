@@ -8,7 +8,7 @@ thousand.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from intertrain_jax.data.packing import BlockShape
@@ -73,6 +73,7 @@ class RunQueue:
                 self.silent.add(source)
                 waiting.append(source)
         self._waiting = set(waiting)
+        self._offered: set[str] = set()
         self._sources = {run.depends_on for run in self.runs.values()}
         # Source run → the waiting runs that start from its model, in the plan's order.
         self._of_source: dict[str, dict[str, None]] = {}
@@ -96,6 +97,11 @@ class RunQueue:
         """Runs still waiting that will leave a record."""
         return len(self._waiting - self.silent)
 
+    @property
+    def waiting(self) -> Set[str]:
+        """Ids of the runs that wait to be started."""
+        return self._waiting
+
     def dependants(self, run: str) -> int:
         """How many waiting runs need the model that this run makes."""
         return len(self._of_source.get(run, ()))
@@ -116,6 +122,7 @@ class RunQueue:
         effort = self._effort(upcoming)
         ready = self._ready[effort.shape]
         heapq.heappop(ready.heap)
+        self._offered.discard(upcoming.id)
         ready.unlocks -= self.dependants(upcoming.id)
         ready.tokens -= effort.tokens
         self._leave(upcoming)
@@ -156,6 +163,25 @@ class RunQueue:
             self._of_source.setdefault(run.depends_on, {})[run.id] = None
         self._offer(run)
 
+    def wait_for_source(self, run: Run) -> bool:
+        """Lets a run that was taken wait until its source run has been done again.
+
+        Returns:
+            Whether it does; False if the source run was repeated before.
+        """
+        source = run.depends_on
+        assert source is not None
+        if source in self.done and source in self.silent:
+            return False
+        self._waiting.add(run.id)
+        self._of_source.setdefault(source, {})[run.id] = None
+        if source in self.done:
+            self.done.discard(source)
+            self.silent.add(source)
+            self._waiting.add(source)
+            self._offer(self.runs[source])
+        return True
+
     def close(self, run: Run, failure: str | None) -> None:
         """Enters the outcome of a run that was taken: its dependants become ready, or orphans."""
         dependants = [self.runs[r] for r in self._of_source.get(run.id, ())]
@@ -167,6 +193,9 @@ class RunQueue:
             self._orphans += [(dependant, failure) for dependant in dependants]
 
     def _offer(self, run: Run) -> None:
+        if run.id in self._offered:
+            return
+        self._offered.add(run.id)
         effort, unlocks = self._effort(run), self.dependants(run.id)
         ready = self._ready.setdefault(effort.shape, _Ready())
         heapq.heappush(ready.heap, (unlocks == 0, -effort.tokens, run.id))

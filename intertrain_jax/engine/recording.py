@@ -40,6 +40,7 @@ class GridProgress:
         lane_ticks: micro-steps × lanes.
         busy_ticks: micro-steps × busy lanes.
         compilations: times that a training program was compiled.
+        damaged: saved weights that could not be used, so that runs were done again.
         train_seconds: time in training dispatches, as seen between synchronisations.
         evaluation_seconds: time in evaluations.
         seconds: since the engine started.
@@ -56,6 +57,7 @@ class GridProgress:
     lane_ticks: int = 0
     busy_ticks: int = 0
     compilations: int = 0
+    damaged: int = 0
     train_seconds: float = 0.0
     evaluation_seconds: float = 0.0
     seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""Where a run starts: the weights of its base model with a head of its own, shaped for the lanes."""
+"""Where a run starts: at the weights of its base model with a head of its own, or where it was saved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import jax
 import numpy as np
 
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.data.encoded import EncodedTask, TaskKey
-from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, load_run
+from intertrain_jax.engine.lane import LaneRun
+from intertrain_jax.engine.lanes import LanePrograms, Lanes
+from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.work import Bases, ref_of
+from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.objectives import Classification, Objective, TextToText
 
 Tree = Any
@@ -48,30 +52,78 @@ class Starts:
 
     Args:
         bases: the grid's base models.
-        tasks: all tasks of the grid, by key.
+        tasks: all tasks of the grid.
         protocol: that all runs share.
-        checkpoints: where source models are.
+        checkpoints: where source models and runs in flight are.
+
+    Attributes:
+        objective: what all runs optimise.
+        damaged: saved weights that could not be used, so far.
     """
 
     def __init__(
         self,
         bases: Bases,
-        tasks: Mapping[TaskKey, EncodedTask],
+        tasks: GridTasks,
         protocol: Protocol,
         checkpoints: Checkpoints,
     ) -> None:
-        self.objective = objective_of(bases.pretrained.config, tasks, protocol)
-        self._bases = bases
+        self.objective = objective_of(bases.pretrained.config, tasks.encoded, protocol)
+        self.damaged = 0
+        self._bases, self._tasks = bases, tasks
         # Whatever its tokens are, a task has the same classes.
-        self._classes = {name: task.num_classes for (_, name), task in tasks.items()}
+        self._classes = {name: task.num_classes for (_, name), task in tasks.encoded.items()}
         self._checkpoints = checkpoints
+
+    def enter(
+        self, programs: LanePrograms, lanes: Lanes, k: int, run: Run
+    ) -> tuple[Lanes, LaneRun]:
+        """Puts a run into a free lane, where it was saved or at its beginning.
+
+        Args:
+            programs: of the lanes.
+            lanes: the device's state; given up.
+            k: the lane.
+            run: to be trained.
+
+        Returns:
+            The lanes, and the host's side of the run.
+
+        Raises:
+            IntertrainError: the base model cannot be loaded any more.
+            WeightsLostError: the source's model cannot be used.
+        """
+        tasks = self._tasks
+        schedule, train = tasks.schedule_of(run), tasks.train_of(run)
+        shapes, config = tasks.shapes_of(run).train, self._bases.look(ref_of(run)).config
+        task = tasks.task_of(run)
+        hyper = hyper_of(run.protocol, schedule, config, run.seed, task, self.objective)
+        saved = self._saved(run, schedule.total_steps)
+        if saved is None:
+            lanes = programs.start(lanes, k, self.params_of(run), hyper)
+            return lanes, LaneRun(run, train, schedule, shapes)
+        state, fields = saved
+        lanes = programs.restore(lanes, k, state, fields["step"], hyper)
+        return lanes, LaneRun(run, train, schedule, shapes, **fields)
+
+    def _saved(self, run: Run, total_steps: int) -> tuple[Tree, dict[str, Any]] | None:
+        """Returns what was saved of a run in flight; what is damaged is deleted, to be trained again."""
+        try:
+            saved = load_run(self._checkpoints, run.id, self.objective.parameter_shapes())
+            if saved is not None and saved[1]["step"] >= total_steps:
+                raise WeightsLostError(f"it stands at step {saved[1]['step']} of {total_steps}")
+        except WeightsLostError:
+            self._checkpoints.forget_lane(run.id)
+            self.damaged += 1
+            return None
+        return saved
 
     def params_of(self, run: Run) -> Tree:
         """Returns the initial parameters of a run as numpy arrays, its head widened for the lanes.
 
         Raises:
             IntertrainError: the base model cannot be loaded any more.
-            FileNotFoundError: the source model is not there.
+            WeightsLostError: the source's model cannot be used.
         """
         if run.base.source_run is None:
             model = self._bases.load(ref_of(run))
@@ -84,10 +136,6 @@ class Starts:
         inherit = run.protocol.head == "inherit"
         classes = self._classes[run.target]
         return {**body, **self.objective.start_head(classes, run.seed, inherit, body, old_head)}
-
-    def config_of(self, run: Run) -> AnyConfig:
-        """Returns the configuration, with its dropout rates, of the base model behind a run."""
-        return self._bases.look(ref_of(run)).config
 
     def source_params(self, run: Run, lane_params: Tree) -> Tree:
         """Returns what to keep of a finished source run: host arrays, the head of its own width."""

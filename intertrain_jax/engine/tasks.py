@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import NDArray
@@ -47,6 +49,11 @@ class GridTasks:
             backend_of(mesh),
         )
         self._efforts: dict[TaskKey, Effort] = {}
+
+    @property
+    def encoded(self) -> Mapping[TaskKey, EncodedTask]:
+        """All tasks, by key."""
+        return self._work.tasks
 
     def key_of(self, run: Run) -> TaskKey:
         """Returns the key of the task that a run reads."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from intertrain_jax.base import StopReason
 from intertrain_jax.data.batches import schedule_of
 from intertrain_jax.data.packing import BlockShape
-from intertrain_jax.engine.checkpoint import Checkpoints, load_run, save_run
+from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, load_run, save_run
 from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.stopping import Progress
@@ -50,7 +52,7 @@ def test_checkpoints_are_whole_or_absent(tmp_path: Path) -> None:
     assert not leftover.exists()
     np.testing.assert_array_equal(fresh.load_source("one", params)["a"]["b"], params["a"]["b"])
     assert not fresh.has_source("three")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(WeightsLostError):
         fresh.load_source("three", params)
     fresh.save_lane("run", 4, params, {"step": 4})
     fresh.save_lane("run", 9, params, {"step": 9})
@@ -125,7 +127,8 @@ def test_models_in_memory_are_bounded_and_the_last_used_stay(tmp_path: Path) -> 
     store.close()
 
 
-def test_a_run_in_flight_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+def in_flight() -> tuple[LaneRun, Any, dict[str, Any]]:
+    """Returns a run that has had six steps, its lane, and the lane's trees by name."""
     run = tiny_plan(["a"]).runs[0]
     zeros = np.zeros(40, np.int32)
     train = SplitView(zeros, zeros + 5, zeros + 1, zeros.astype(np.float32))
@@ -136,7 +139,12 @@ def test_a_run_in_flight_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     lane = LaneRun(run, train, schedule, shapes, progress, history, **fields)
     trees = {name: model(k) for k, name in enumerate(("params", "mean", "square", "best"))}
     runs = SimpleNamespace(**{name: trees[name] for name in ("params", "mean", "square")})
-    state: Any = SimpleNamespace(runs=runs, best=trees["best"])
+    return lane, SimpleNamespace(runs=runs, best=trees["best"]), trees
+
+
+def test_a_run_in_flight_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    lane, state, trees = in_flight()
+    run = lane.run
     store = Checkpoints(tmp_path / "checkpoints")
     store.take_over()
     assert load_run(store, run.id, model(0)) is None
@@ -148,9 +156,92 @@ def test_a_run_in_flight_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert loaded is not None
     for name, tree in trees.items():
         np.testing.assert_array_equal(loaded[0][name]["a"]["b"], tree["a"]["b"])
-    assert loaded[1]["progress"] == progress and loaded[1]["history"] == history
+    assert loaded[1]["progress"] == lane.progress and loaded[1]["history"] == lane.history
     assert loaded[1]["seconds"] >= 3.0
-    again = LaneRun(run, train, schedule, shapes, **loaded[1])
+    again = LaneRun(run, lane.train, lane.schedule, lane.shapes, **loaded[1])
     assert (again.step, again.examples, again.tokens) == (9, 48, 240)
     store.forget_lane(run.id)
+    store.close()
+
+
+def damage(folder: Path, how: str) -> None:
+    """Damages what was saved of one run in flight."""
+    host = next(folder.rglob("host.json"))
+    state = host.parent / "state"
+    largest = max(state.rglob("d/*"), key=lambda f: f.stat().st_size)
+    content = json.loads(host.read_text())
+    if how == "cut":
+        largest.write_bytes(largest.read_bytes()[:-40])
+    elif how == "flipped":
+        largest.write_bytes(bytes(b ^ 255 for b in largest.read_bytes()))
+    elif how == "no file":
+        largest.unlink()
+    elif how == "no state":
+        shutil.rmtree(state)
+    elif how == "nothing in it":
+        for file in state.rglob("*"):
+            if file.is_file():
+                file.write_bytes(b"")
+    elif how == "no metadata":
+        for file in state.rglob("_*"):
+            file.unlink()
+    elif how == "words":
+        host.write_text("what")
+    elif how == "no object":
+        host.write_text("[1, 2]")
+    elif how == "deep":
+        host.write_text("[" * 100_000)
+    elif how == "not UTF-8":
+        host.write_bytes(b"{\xff")
+    elif how == "no step":
+        host.write_text(json.dumps({k: v for k, v in content.items() if k != "step"}))
+    else:
+        changes = {
+            "step in words": {"step": "some"},
+            "step below": {"step": -1},
+            "no reason": {"progress": {}},
+            "reason unknown": {"progress": {**content["progress"], "reason": "bored"}},
+            "no history": {"history": 3},
+        }
+        host.write_text(json.dumps({**content, **changes[how]}))
+
+
+DAMAGES = (
+    *(
+        "cut",
+        "flipped",
+        "no file",
+        "no state",
+        "nothing in it",
+        "no metadata",
+        "words",
+        "no object",
+    ),
+    *("deep", "not UTF-8", "no step", "step in words", "step below", "no reason"),
+    *("reason unknown", "no history"),
+)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_damage_is_known_whatever_it_is(tmp_path: Path, how: str) -> None:
+    lane, state, _ = in_flight()
+    store = Checkpoints(tmp_path / "checkpoints")
+    store.take_over()
+    save_run(store, lane, state)
+    damage(tmp_path / "checkpoints" / "lanes", how)
+    with pytest.raises(WeightsLostError):
+        load_run(store, lane.run.id, model(0))
+    store.forget_lane(lane.run.id)
+    assert load_run(store, lane.run.id, model(0)) is None
+    store.close()
+
+
+def test_weights_of_another_shape_are_lost(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path / "checkpoints", host_cache_bytes=0)
+    store.take_over()
+    store.save_source("one", model(1))
+    store.save_source("two", model(2))
+    store.flush()
+    with pytest.raises(WeightsLostError):
+        store.load_source("one", model(1, size=30_000))
     store.close()

@@ -1,8 +1,7 @@
-"""The engine's rules, on tiny grids: lanes, refill, compilation, checkpoints, failures."""
+"""The engine's rules, on tiny grids: lanes, refill, compilation, sources, divergence."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,45 +19,17 @@ from intertrain_jax.engine.recording import GridProgress
 from tests.engine.tiny_grid import (
     FAMILIES,
     NETWORKS,
-    Outcomes,
+    TASKS,
     TinyBases,
-    answers_in_words,
+    assert_alike,
+    of,
     run_tiny,
+    tasks_of,
     tiny_checkpoint,
     tiny_plan,
     tiny_protocol,
     tiny_task,
 )
-
-TASKS = {
-    "short": tiny_task("short"),
-    "long": tiny_task("long", 3, 20, 30),
-    "graded": tiny_task("graded", regression=True),
-}
-
-
-def tasks_of(family: str) -> list[str]:
-    """Returns the tasks that a family can do: text to text, labels are texts, not numbers."""
-    texts = answers_in_words(family)
-    return [name for name in TASKS if not (texts and TASKS[name].regression)]
-
-
-def of(names: list[str]) -> dict[str, Any]:
-    """Returns tasks by name."""
-    return {name: TASKS[name] for name in names}
-
-
-def assert_alike(one: Outcomes, other: Outcomes, exactly: bool = False) -> None:
-    """Compares scores, counts and curves of two grids."""
-    assert one.results.keys() == other.results.keys() and one.failures == other.failures
-    for name, result in one.results.items():
-        twin = other.results[name]
-        if exactly:
-            assert result == twin, name
-            continue
-        assert replace(result, history=()) == replace(twin, history=()), name
-        for ours, theirs in zip(result.history, twin.history, strict=True):
-            assert ours == pytest.approx(theirs, rel=2e-4, abs=1e-5), name
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -90,6 +61,27 @@ def test_a_lane_is_a_run_alone(alone: Any, layout: dict[str, Any], tmp_path: Pat
     outcomes, progress = run_tiny(tmp_path, plan, tasks, family=family, **layout)
     assert_alike(outcomes, expected)
     assert progress.lanes == layout["lanes"] and progress.done == len(plan.runs)
+
+
+def test_memory_running_out_halves_the_lanes_and_loses_no_run(
+    alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family, plan, expected = alone
+    if family not in NETWORKS:
+        pytest.skip("memory is tried with one of each kind of network")
+    original, calls = LanePrograms.accumulate, []
+
+    def scarce(self: LanePrograms, lanes: Any, *rest: Any) -> Any:
+        calls.append(self.num_lanes)
+        if self.num_lanes > 2 and len(calls) > 3:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return original(self, lanes, *rest)
+
+    monkeypatch.setattr(LanePrograms, "accumulate", scarce)
+    tasks = of(tasks_of(family))
+    outcomes, progress = run_tiny(tmp_path, plan, tasks, family=family, lanes=4, fuse=4)
+    assert progress.lanes == 2
+    assert_alike(outcomes, expected)
 
 
 def test_sources_change_what_their_dependants_start_from(alone: Any) -> None:
@@ -189,77 +181,6 @@ def test_base_models_with_own_tokens_stand_beside_the_others_and_lost_ones_fail(
     assert outcomes.results["same:long:0"] == outcomes.results["PT:long:0"]
     assert outcomes.results["own:long:0"].tokens > outcomes.results["PT:long:0"].tokens
     assert progress.compilations == 1, "one per row length"
-
-
-def test_memory_running_out_halves_the_lanes_and_loses_no_run(
-    alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    family, plan, expected = alone
-    if family not in NETWORKS:
-        pytest.skip("memory is tried with one of each kind of network")
-    original, calls = LanePrograms.accumulate, []
-
-    def scarce(self: LanePrograms, lanes: Any, *rest: Any) -> Any:
-        calls.append(self.num_lanes)
-        if self.num_lanes > 2 and len(calls) > 3:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return original(self, lanes, *rest)
-
-    monkeypatch.setattr(LanePrograms, "accumulate", scarce)
-    tasks = of(tasks_of(family))
-    outcomes, progress = run_tiny(tmp_path, plan, tasks, family=family, lanes=4, fuse=4)
-    assert progress.lanes == 2
-    assert_alike(outcomes, expected)
-
-
-def test_memory_too_small_for_one_lane_is_a_recorded_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def none_left(self: LanePrograms, *rest: Any) -> Any:
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-
-    monkeypatch.setattr(LanePrograms, "accumulate", none_left)
-    outcomes, progress = run_tiny(tmp_path, tiny_plan(["short"]), TASKS)
-    assert "lower engine.block_rows" in outcomes.failures["PT:short:0"]
-    assert progress.failed == 1
-
-
-class KilledError(Exception):
-    """Stands for a killed process."""
-
-
-@pytest.mark.parametrize("family", NETWORKS)
-def test_a_killed_run_goes_on_where_it_was_saved(family: str, tmp_path: Path) -> None:
-    plan, tasks = (
-        tiny_plan(["short", "long"], protocol=tiny_protocol(family, epochs=12)),
-        of(tasks_of(family)),
-    )
-    whole, _ = run_tiny(tmp_path / "whole", plan, tasks, family=family)
-
-    def kill(progress: GridProgress) -> None:
-        if progress.examples > 500:
-            raise KilledError
-
-    out = tmp_path / "killed"
-    with pytest.raises(KilledError):
-        run_tiny(out, plan, tasks, family=family, checkpoint_minutes=1e-9, watch=kill)
-    saved = list((out / "checkpoints" / "lanes").glob("*/*/host.json"))
-    assert len(saved) == 2 and all(json.loads(f.read_text())["step"] > 5 for f in saved)
-    first_steps: list[int] = []
-    original = loop.LaneRun.__post_init__
-
-    def watch_start(self: Any) -> None:
-        first_steps.append(self.step)
-        original(self)
-
-    loop.LaneRun.__post_init__ = watch_start  # type: ignore[method-assign]
-    try:
-        resumed, _ = run_tiny(out, plan, tasks, family=family)
-    finally:
-        loop.LaneRun.__post_init__ = original  # type: ignore[method-assign]
-    assert sorted(first_steps) == sorted(int(f.parent.name) for f in saved)
-    assert_alike(resumed, whole, exactly=True)
-    assert not (out / "checkpoints").exists()
 
 
 def test_source_models_are_deleted_when_nothing_waits_for_them(tmp_path: Path) -> None:

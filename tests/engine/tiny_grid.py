@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, ModelConfig
@@ -215,3 +216,34 @@ def run_tiny(
     work = GridWork(plan, done or set(), made, keyed, engine, out)
     progress = run_grid(work, outcomes, watch)
     return outcomes, progress
+
+
+TASKS = {
+    "short": tiny_task("short"),
+    "long": tiny_task("long", 3, 20, 30),
+    "graded": tiny_task("graded", regression=True),
+}
+
+
+def tasks_of(family: str) -> list[str]:
+    """Returns the tasks that a family can do: text to text, labels are texts, not numbers."""
+    texts = answers_in_words(family)
+    return [name for name in TASKS if not (texts and TASKS[name].regression)]
+
+
+def of(names: list[str]) -> dict[str, Any]:
+    """Returns tasks by name."""
+    return {name: TASKS[name] for name in names}
+
+
+def assert_alike(one: Outcomes, other: Outcomes, exactly: bool = False) -> None:
+    """Compares scores, counts and curves of two grids."""
+    assert one.results.keys() == other.results.keys() and one.failures == other.failures
+    for name, result in one.results.items():
+        twin = other.results[name]
+        if exactly:
+            assert result == twin, name
+            continue
+        assert replace(result, history=()) == replace(twin, history=()), name
+        for ours, theirs in zip(result.history, twin.history, strict=True):
+            assert ours == pytest.approx(theirs, rel=2e-4, abs=1e-5), name
