@@ -79,12 +79,3 @@ def test_a_table_that_is_no_more_loses_its_files_and_only_its_own(tmp_path: Path
     assert not (folder / "source_scores.csv").exists()
     assert not (folder / "source_scores.md").exists()
     assert (folder / "mine.csv").is_file()
-
-
-def test_averages_say_what_they_are_over(tmp_path: Path) -> None:
-    scores = planted_scores()
-    lost = (scores["base"] == "m4") & (scores["target"] == "t0")
-    result = analyse_study(study_of(scores[~lost], tmp_path))
-    models = next(t for t in tables_of(result) if t.name == "table4_models")
-    assert "over 5 targets, missing cells by the additive model" in models.note
-    assert models.rows.set_index("base").loc["m4", "cells"] == 4

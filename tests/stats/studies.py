@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,15 @@ from intertrain_jax.readers.scores import read_scores
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import Expected
 from intertrain_jax.study.files import analyse
-from intertrain_jax.study.inputs import KnownTasks, Study, study_of_results, study_of_scores
+from intertrain_jax.study.inputs import (
+    KnownTasks,
+    Study,
+    single_scores,
+    study_of_results,
+    study_of_scores,
+)
+from intertrain_jax.study.result import Options, Result
+from intertrain_jax.study.statistics.statistic import Context, Statistic
 from tests.runs import make_config, make_plan, make_record
 
 
@@ -44,6 +53,35 @@ def study_of(scores: pd.DataFrame, folder: Path) -> Study:
     path = folder / "scores.csv"
     scores.to_csv(path, index=False)
     return study_of_scores(read_scores(path), KnownTasks(), "PT")
+
+
+def matrix_study(gains: pd.DataFrame, **known: Any) -> Study:
+    """The study of a matrix of gains, of which nothing more is known than what is given."""
+    return replace(
+        Study("matrix", "matrix", "PT", single_scores(gains.rename_axis("base"))), **known
+    )
+
+
+def matrix_of(rows: Mapping[str, list[float]], columns: str = "") -> pd.DataFrame:
+    """A matrix of gains: base model → its gains on targets a, b, c, … or on those of `columns`."""
+    names = list(columns or "abcdefgh"[: len(next(iter(rows.values())))])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=float)
+
+
+def random_gains(models: int, targets: int, seed: int = 0) -> pd.DataFrame:
+    """Gains of base models m0, m1, … on targets t0, t1, … that are noise."""
+    values = np.random.default_rng(seed).standard_normal((models, targets))
+    return pd.DataFrame(
+        values, index=[f"m{k}" for k in range(models)], columns=[f"t{k}" for k in range(targets)]
+    )
+
+
+def computed(statistic: Statistic[Any], study: Study, **options: Any) -> Result:
+    """The result of a study for which nothing is computed but a statistic and what it asks for."""
+    context = Context(study, Options(**options))
+    context.value(statistic)
+    values = {name: value for name, value in context.values.items() if value is not None}
+    return Result(study, values, context.reasons)
 
 
 def study_of_runs(
