@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ _WANTED = re.compile(
 _SENTENCEPIECE_FILES = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
 
-def load_auto(auto: str, directory: Path, **options: Any) -> Any:
+def load_auto(
+    auto: str, directory: Path, *, config: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
     """Returns what one of transformers' Auto classes makes of a model directory.
 
     No code of the directory's is run, nobody is asked whether it may be, and nothing is fetched.
@@ -27,6 +29,7 @@ def load_auto(auto: str, directory: Path, **options: Any) -> Any:
     Args:
         auto: name of the class, such as "AutoTokenizer".
         directory: with the files.
+        config: content to take for that of config.json; None reads the file.
         options: further ones of `from_pretrained`.
 
     Raises:
@@ -43,6 +46,8 @@ def load_auto(auto: str, directory: Path, **options: Any) -> Any:
     logging.disable_progress_bar()
     try:
         with panics_are_errors():
+            if config is not None:
+                options["config"] = transformers.AutoConfig.for_model(**config)
             return getattr(transformers, auto).from_pretrained(
                 str(directory), trust_remote_code=False, local_files_only=True, **options
             )

@@ -106,6 +106,11 @@ class Protocol:
     precision: Precision = "auto"
     text: TextProtocol | None = None
 
+    @property
+    def in_words(self) -> bool:
+        """Whether a text-to-text model answers in words, so that all of it is used."""
+        return self.text is not None and self.text.decision != "classify"
+
     @cached_property
     def identity(self) -> Mapping[str, Any]:
         """What of it decides a run's id.
@@ -151,7 +156,7 @@ class Protocol:
                 "config key 'protocol.epochs' may be null only where 'protocol.max_examples' bounds"
                 " the run, got null for both. Set one of them."
             )
-        answers = self.text is not None and self.text.decision != "classify"
+        answers = self.in_words
         if answers and self.head == "fresh":
             raise IntertrainError(
                 "config key 'protocol.head' must be 'inherit' with protocol.text, as the output of a"

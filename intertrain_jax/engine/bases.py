@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from intertrain_jax.data.load import TaskData
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint
 from intertrain_jax.data.tokens import Tokenisations
 from intertrain_jax.models.families.family import AnyConfig
-from intertrain_jax.models.fits import check_positions, check_shape, check_words
+from intertrain_jax.models.fits import check_positions, check_shape, check_words, with_words
 from intertrain_jax.models.hf.references import files_hash, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.planning.plan import Plan
@@ -88,6 +88,8 @@ class BaseModels:
         held_bytes: int = HELD_BYTES,
     ) -> None:
         self._pretrained, self._protocol, self._held_bytes = pretrained, protocol, held_bytes
+        # Else the encoder alone is used.
+        self._texts = protocol.text is None or protocol.in_words
         self._tokens = Tokenisations(data, protocol, cache_dir)
         self._remembered = cache_root(cache_dir) / "bases"
         self._looked: dict[ModelRef, BaseModel | str] = {}
@@ -180,13 +182,21 @@ class BaseModels:
         tokenizer = directory
         if ref != self._pretrained:
             remedy = "give it an experiment of its own"
-            check_shape(config, ref.label, self.pretrained.config, "the pretrained model", remedy)
+            wanted, words = self.pretrained.config, self._protocol.in_words
+            check_shape(config, ref.label, wanted, "the pretrained model", remedy, words)
             if not has_tokenizer(directory):
                 tokenizer = self.pretrained.directory
         check_positions(config, ref.label, self._protocol)
         fingerprint = self._fingerprint(directory, ref.label, config, hf_config)
         tokens = self._tokens.id_of(tokenizer)
-        check_words(config, ref.label, self._tokens.largest(tokens))
+        largest = self._tokens.largest(tokens)
+        check_words(config, ref.label, largest)
+        if ref != self._pretrained and largest >= self.pretrained.config.vocab_size:
+            raise IntertrainError(
+                f"Model '{ref.label}' must read words that the pretrained model has room for, whose"
+                f" lanes it shares, but it reads token {largest}, and there are"
+                f" {self.pretrained.config.vocab_size} words; give it an experiment of its own."
+            )
         commit = resolved_revision(directory)
         return BaseModel(
             ref, directory, commit, config, fingerprint, tokenizer_fingerprint(tokenizer), tokens
@@ -196,12 +206,13 @@ class BaseModels:
         self, directory: Path, name: str, config: AnyConfig, hf_config: dict[str, Any]
     ) -> str:
         """Returns the fingerprint of weights: as remembered, or else of the weights, now loaded."""
-        known = content_hash([files_hash(str(directory)), asdict(config), _FORMAT], 24)
+        asked = [files_hash(str(directory)), asdict(config), _FORMAT]
+        known = content_hash(asked if self._texts else [*asked, "classify"], 24)
         path = self._remembered / f"{known}.json"
         try:
             return str(read_json(path)["fingerprint"])
         except (IntertrainError, KeyError, TypeError):
-            fingerprint = load_weights(directory, name, config, hf_config).fingerprint
+            fingerprint = load_weights(directory, name, config, hf_config, self._texts).fingerprint
         with suppress(OSError):  # a cache that cannot be written is no reason to stop
             write_atomic(path, json.dumps({"fingerprint": fingerprint}))
         return fingerprint
@@ -209,7 +220,7 @@ class BaseModels:
     def _submit(self, model: BaseModel) -> Future[Checkpoint]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "load")
-        return self._pool.submit(_read, model)
+        return self._pool.submit(_read, model, self.pretrained.config.vocab_size, self._texts)
 
     def _hold(self, ref: ModelRef, checkpoint: Checkpoint) -> None:
         self._held[ref] = checkpoint
@@ -219,12 +230,12 @@ class BaseModels:
             self._held.popitem(last=False)
 
 
-def _read(model: BaseModel) -> Checkpoint:
-    """Loads a model that has been looked at."""
+def _read(model: BaseModel, words: int, texts: bool) -> Checkpoint:
+    """Loads a model that has been looked at, with so many words: it reads no others."""
     name = model.ref.label
     try:
         config, hf_config = read_config(model.directory, name)
-        checkpoint = load_weights(model.directory, name, config, hf_config)
+        checkpoint = load_weights(model.directory, name, config, hf_config, texts)
     except Exception as error:  # as in `look`
         raise IntertrainError(reason_of(error, "It can no longer be loaded")) from error
     if checkpoint.fingerprint != model.fingerprint:
@@ -232,7 +243,9 @@ def _read(model: BaseModel) -> Checkpoint:
             f"Model '{name}' must stay the same while a grid runs, but its files have changed;"
             " restore them, or give the model another directory."
         )
-    return checkpoint
+    if config.vocab_size == words:
+        return checkpoint
+    return replace(checkpoint, params=with_words(checkpoint.params, words))
 
 
 def _size(checkpoint: Checkpoint) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, load_run
@@ -122,12 +123,18 @@ class Starts:
         """Returns the initial parameters of a run as numpy arrays, its head widened for the lanes.
 
         Raises:
-            IntertrainError: the base model cannot be loaded any more.
+            IntertrainError: the base model cannot be loaded any more, or has an output of its own.
             WeightsLostError: the source's model cannot be used.
         """
         if run.base.source_run is None:
             model = self._bases.load(ref_of(run))
             body, old_head = self._body(model.params), model.head
+            objective = self.objective
+            if old_head and isinstance(objective, TextToText) and not objective.own_head:
+                raise IntertrainError(
+                    f"Model '{run.base.label}' must give its output by its words, as the pretrained"
+                    " model does, but its file has another output; set protocol.method=probe."
+                )
         else:
             assert run.base.source_task is not None
             like = self.objective.saved_shapes(self._classes[run.base.source_task])

@@ -18,7 +18,8 @@ from intertrain_jax.models.block import Params, word_embeddings
 from intertrain_jax.models.families.family import AnyConfig, TextConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.heads import inherit_head
-from intertrain_jax.models.hf.weights import LoadReport, load_checkpoint
+from intertrain_jax.models.hf.tensors import LoadReport
+from intertrain_jax.models.hf.weights import load_checkpoint
 from intertrain_jax.models.layers import Array
 from intertrain_jax.models.padded import PaddedBlock, check_range, padded_block
 
@@ -123,9 +124,8 @@ class TextModel:
         Raises:
             IntertrainError: an array has another shape, or an id is out of range.
         """
-        return _encode(
-            self.params, self.config, padded_block(self.config, input_ids, attention_mask)
-        )
+        block = padded_block(self.config, input_ids, attention_mask)
+        return _hidden_states(_body(self.params), self.config, block)
 
     def logits(
         self,
@@ -143,6 +143,7 @@ class TextModel:
         Raises:
             IntertrainError: an array has another shape, or an id is out of range.
         """
+        self._check_answers()
         block = padded_block(self.config, input_ids, attention_mask)
         rows = block.tokens_RxL.shape[0]
         if decoder_input_ids is None:
@@ -169,8 +170,23 @@ class TextModel:
         Raises:
             IntertrainError: an array has another shape, or an id is out of range.
         """
+        self._check_answers()
         block = padded_block(self.config, input_ids, attention_mask)
         return _generate(self.params, self.config, block, max_new_tokens)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can give texts: its file is not one of an encoder alone."""
+        texts = FAMILIES[self.config.family].texts
+        wanted = texts.shapes(self.config, texts.has_own_head(self.config))
+        return wanted.keys() <= self.params.keys()
+
+    def _check_answers(self) -> None:
+        if not self.answers:
+            raise IntertrainError(
+                f"Model '{self.reference}' must have a decoder and an output to give texts, but its file"
+                " is one of an encoder alone; use model.encode, or choose a whole model."
+            )
 
 
 def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
@@ -182,7 +198,7 @@ def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
     """
-    checkpoint = load_checkpoint(ref, revision)
+    checkpoint = load_checkpoint(ref, revision, texts=False)
     head = {} if checkpoint.head is None else {"head": checkpoint.head}
     params = jax.tree.map(jnp.asarray, {**checkpoint.params, **head})
     if FAMILIES[checkpoint.config.family].text_to_text:
@@ -212,12 +228,6 @@ def _logits(params: Params, config: AnyConfig, block: PaddedBlock) -> Array:
     words_RxLxD = word_embeddings(params, block.tokens_RxL)
     with _full_precision():
         return network.classify(params, words_RxLxD, config, block, None)[:, 0]
-
-
-@partial(jax.jit, static_argnums=1)
-def _encode(params: Params, config: TextConfig, block: PaddedBlock) -> Array:
-    with _full_precision():
-        return FAMILIES[config.family].texts.encode(params, config, block)
 
 
 @partial(jax.jit, static_argnums=1)

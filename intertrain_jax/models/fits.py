@@ -1,15 +1,31 @@
-"""Checks that a base model fits the models beside it and the protocol, before its weights are read."""
+"""Whether a base model fits the models beside it and the protocol, and how its words are made to."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
+
+import numpy as np
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.families.family import AnyConfig
 
 
-def check_shape(config: AnyConfig, name: str, wanted: AnyConfig, others: str, remedy: str) -> None:
+def shape_of(config: AnyConfig, words: bool) -> dict[str, Any]:
+    """Returns what models must have in common that share programs.
+
+    Args:
+        config: of a model.
+        words: whether their words count, as where the output is over them; else only the words that
+            are read are in use, and those that are not change nothing.
+    """
+    return {key: x for key, x in asdict(config.shape).items() if words or key != "vocab_size"}
+
+
+def check_shape(
+    config: AnyConfig, name: str, wanted: AnyConfig, others: str, remedy: str, words: bool = False
+) -> None:
     """Checks that a model has the shape of others: only then do they share programs and targets.
 
     Args:
@@ -18,12 +34,13 @@ def check_shape(config: AnyConfig, name: str, wanted: AnyConfig, others: str, re
         wanted: configuration of one of the others.
         others: what messages call those, such as "the ranking's other models".
         remedy: what to do with a model that differs.
+        words: as of `shape_of`.
 
     Raises:
         IntertrainError: it has another shape; names what differs first.
     """
-    ours, theirs = asdict(config.shape), asdict(wanted.shape)
-    if config.shape == wanted.shape:
+    ours, theirs = shape_of(config, words), shape_of(wanted, words)
+    if ours == theirs:
         return
     key = next(key for key in ours if ours[key] != theirs.get(key))
     raise IntertrainError(
@@ -62,3 +79,15 @@ def check_words(config: AnyConfig, name: str, largest: int) -> None:
             f"Model '{name}': its tokenizer gives token {largest}, but it has only"
             f" {config.vocab_size} words; choose a model with its own tokenizer."
         )
+
+
+def with_words(params: dict[str, Any], words: int) -> dict[str, Any]:
+    """Returns parameters with so many word embeddings: the first ones, or zeros after all of them.
+
+    Args:
+        params: of a model that reads none of the words that are added or cut.
+        words: how many to have.
+    """
+    table_VxD = params["embeddings"]["word"][:words]
+    filled = np.pad(table_VxD, ((0, words - len(table_VxD)), (0, 0)))
+    return {**params, "embeddings": {**params["embeddings"], "word": filled}}

@@ -125,7 +125,7 @@ class ModelLoader:
             directory = resolve_reference(ref.reference, ref.at, self._downloads)
             config, hf_config = read_config(directory, ref.label)
             self._check(config, ref.label)
-            checkpoint = load_weights(directory, ref.label, config, hf_config)
+            checkpoint = load_weights(directory, ref.label, config, hf_config, texts=False)
             task, tokenizer = self._tokens_for(directory, config, ref.label)
         except Exception as error:  # whatever a stranger's files make the libraries raise
             return NotLoaded(ref, reason_of(error, "It cannot be loaded"))

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
-from intertrain_jax.models.hf.weights import flatten, load_checkpoint
+from intertrain_jax.models.hf.tensors import flatten
+from intertrain_jax.models.hf.weights import load_checkpoint
 from tests.models.tiny_models import ModelFactory
 
 

@@ -66,7 +66,7 @@ def test_the_identity_is_that_of_weights_and_tokenizer(models: Models) -> None:
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"vocab_size": 14}, "its vocab_size is 14, and theirs"),
+        ({"num_hidden_layers": 1}, "its num_layers is 1, and theirs 2"),
         ({"hidden_size": 8, "num_attention_heads": 2}, "its hidden_size is 8, and theirs"),
         ({"model_type": "gpt2"}, "must be one of"),
     ],
@@ -131,6 +131,31 @@ def test_tokens_without_a_word_are_refused(models: Models) -> None:
         models.bases().look(models.write(words))
 
 
+@pytest.mark.parametrize("words", [11, 13, 20])
+def test_the_number_of_words_may_differ_where_those_in_use_are_there(
+    models: Models, words: int
+) -> None:
+    """As after tokens were added, or padded to a multiple of 64: lanes have the pretrained model's."""
+    ref = models.write(vocab_size=words)
+    bases = models.bases()
+    assert bases.look(ref).tokens == bases.pretrained.tokens
+    plain, held = load_checkpoint(ref.reference), bases.load(ref)
+    assert bases.look(ref).fingerprint == plain.fingerprint
+    ours, theirs = (x.params["embeddings"]["word"] for x in (held, plain))
+    assert ours.shape == (13, 6)
+    np.testing.assert_array_equal(ours[: min(words, 13)], theirs[:13])
+    assert not ours[words:].any()
+
+
+def test_words_that_the_lanes_have_no_room_for_fail_one_model(models: Models) -> None:
+    words = (*OTHER_WORDS[:4], *map(str, range(10)), *OTHER_WORDS[4:])
+    ref = models.write(words, vocab_size=19)
+    bases = models.bases()
+    with pytest.raises(IntertrainError, match="reads token 18, and there are 13 words"):
+        bases.look(ref)
+    assert bases.pretrained.ref == models.pretrained
+
+
 def test_another_process_only_hashes(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     refs = [models.write(), models.write()]
     first = [models.bases().look(ref) for ref in refs]
@@ -155,9 +180,9 @@ def test_few_are_held_and_few_are_loaded_ahead(
     reads: list[ModelRef] = []
     original = bases_module._read
 
-    def counted(model: Any) -> Any:
+    def counted(model: Any, *given: Any) -> Any:
         reads.append(model.ref)
-        return original(model)
+        return original(model, *given)
 
     monkeypatch.setattr(bases_module, "_read", counted)
     size = bases_module._size(load_checkpoint(refs[0].reference))

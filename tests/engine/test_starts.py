@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError
 from intertrain_jax.engine.environment import lane_mesh
@@ -50,6 +52,20 @@ def test_the_protocol_and_the_family_decide_what_is_optimised() -> None:
     assert tied.answers_shape == (4, 3)
     probed = objective_of(tiny_config("t5"), TASKS, tiny_protocol("t5", method="probe"))
     assert isinstance(probed, TextToText) and probed.own_head
+
+
+def test_an_output_of_its_own_is_never_dropped_in_silence(tmp_path: Path) -> None:
+    """A file may have one although its config.json says that words and output are tied."""
+    protocol = tiny_protocol("t5")
+    plan = tiny_plan(["two"], protocol=protocol)
+    base, own = tiny_checkpoint("t5"), tiny_checkpoint("t5-v1.1").head
+    for head in (None, own):
+        starts = starts_of(plan, replace(base, head=head), Checkpoints(tmp_path))
+        if head is None:
+            assert "head" not in starts.params_of(plan.runs[0])
+        else:
+            with pytest.raises(IntertrainError, match="its file has another output"):
+                starts.params_of(plan.runs[0])
 
 
 def test_a_run_starts_from_its_base_model_with_a_head_of_its_seed(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES as MODELS
 from intertrain_jax.models.families.table import family_of
-from intertrain_jax.models.hf.weights import Checkpoint, LoadReport
+from intertrain_jax.models.hf.tensors import LoadReport
+from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.planning.plan import Plan, Run, build_plan
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.records.resolution import Resolution

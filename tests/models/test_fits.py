@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.families.table import FAMILIES, family_of
-from intertrain_jax.models.fits import check_positions, check_shape, check_words
-from tests.models.tiny_models import CONFIGS
+from intertrain_jax.models.fits import check_positions, check_shape, check_words, with_words
+from intertrain_jax.models.hf.weights import load_checkpoint
+from intertrain_jax.models.padded import padded_block
+from tests.models.tiny_models import CONFIGS, ModelFactory
 
 # What may differ between runs that share a program.
 FREE = {"hidden_dropout": 0.3, "attention_dropout": 0.4, "classifier_dropout": 0.2}
@@ -35,9 +39,12 @@ def test_dropout_may_differ_and_every_size_not(kind: str) -> None:
     for name in sizes:
         value = getattr(config, name)
         message = f"Model 'm' must have the shape of the others, but its {name} is {value + 1}, and"
+        other = replace(config, **{name: value + 1})
         with pytest.raises(IntertrainError, match=f"{message} theirs {value}; do this") as caught:
-            check_shape(replace(config, **{name: value + 1}), "m", config, "the others", "do this")
+            check_shape(other, "m", config, "the others", "do this", words=True)
         assert "\n" not in str(caught.value)
+        if name == "vocab_size":  # whose number counts only where the output is over words
+            check_shape(other, "m", config, "the others", "do this")
 
 
 def test_another_family_is_named_first() -> None:
@@ -70,3 +77,19 @@ def test_the_largest_token_is_a_word() -> None:
         IntertrainError, match=r"'m': its tokenizer gives token 13, .* only 13 words"
     ):
         check_words(config, "m", config.vocab_size)
+
+
+@pytest.mark.parametrize("words", [8, 13, 40])
+@pytest.mark.parametrize("kind", ["bert", "t5"])
+def test_words_that_are_cut_or_added_change_no_state(tmp_path: Path, kind: str, words: int) -> None:
+    checkpoint = load_checkpoint(str(ModelFactory(tmp_path)(kind)))
+    block = padded_block(checkpoint.config, [[2, 5, 7, 3], [4, 6, 1, 0]], [[1] * 4, [1, 1, 1, 0]])
+    network = FAMILIES[kind].network
+    resized = with_words(checkpoint.params, words)
+    assert resized["embeddings"]["word"].shape == (words, checkpoint.config.hidden_size)
+    assert checkpoint.params["embeddings"]["word"].shape[0] == 13
+    first, second = (
+        network.hidden_states(params, checkpoint.config, block)
+        for params in (checkpoint.params, resized)
+    )
+    np.testing.assert_array_equal(first, second)

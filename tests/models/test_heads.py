@@ -10,7 +10,7 @@ from intertrain_jax.models.families.bert import fresh_pooler
 from intertrain_jax.models.families.encoder_config import EncoderConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.heads import inherit_head, init_head
-from intertrain_jax.models.hf.weights import flatten
+from intertrain_jax.models.hf.tensors import flatten
 
 
 def _config(family: str, **options: float) -> EncoderConfig:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from intertrain_jax.models.families.table import family_of
-from intertrain_jax.models.hf.weights import tensors_from_params
+from intertrain_jax.models.hf.tensors import tensors_from_params
 
 Tensors = dict[str, NDArray[Any]]
 

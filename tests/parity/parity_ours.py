@@ -15,7 +15,7 @@ from parity_cases import BATCH_LENGTHS, Case
 from intertrain_jax.models.block import Params, TokenBlock, word_embeddings
 from intertrain_jax.models.families.encoder_config import EncoderConfig
 from intertrain_jax.models.families.table import FAMILIES, family_of
-from intertrain_jax.models.hf.weights import params_from_tensors, tensors_from_params
+from intertrain_jax.models.hf.tensors import params_from_tensors, tensors_from_params
 
 LAYER_TOLERANCE = 1e-5
 MODEL_TOLERANCE = 1e-4

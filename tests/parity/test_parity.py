@@ -13,7 +13,7 @@ from parity_ours import PACKED, PADDED, Loaded, compute, differences, load, part
 from t5_cases import CASES as T5_CASES
 
 from intertrain_jax.models.families.table import FAMILIES
-from intertrain_jax.models.hf.weights import flatten
+from intertrain_jax.models.hf.tensors import flatten
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -28,7 +28,7 @@ from intertrain_jax.models.families import t5_texts
 from intertrain_jax.models.families.t5 import T5Config
 from intertrain_jax.models.families.t5_network import relative_buckets
 from intertrain_jax.models.families.table import family_of
-from intertrain_jax.models.hf.weights import flatten, params_from_tensors, tensors_from_params
+from intertrain_jax.models.hf.tensors import flatten, params_from_tensors, tensors_from_params
 from intertrain_jax.models.padded import padded_block
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import blank_hyper

@@ -144,7 +144,7 @@ def test_what_strange_files_make_libraries_raise_is_a_reason(
     assert isinstance(found, NotLoaded)
     assert "\n" not in found.reason and "okenizer" in found.reason
 
-    def strange(*given: Any) -> None:
+    def strange(*given: Any, **options: Any) -> None:
         raise RuntimeError("strange\nfile")
 
     monkeypatch.setattr(loading, "load_weights", strange)

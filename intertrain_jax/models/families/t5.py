@@ -25,7 +25,8 @@ _DEFAULTS: dict[str, Any] = {
 class T5Config:
     """The shape of a T5 model: what decides its computation, read from a checkpoint's config.json.
 
-    `tied` is v1.0: the output is the transposed word embedding, on hidden states scaled by D^-0.5.
+    `tied` is v1.0: the output reads hidden states scaled by D^-0.5, and is the transposed word embedding
+    unless the file has another one.
     """
 
     family: str
@@ -74,7 +75,8 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
 
     Files of v1.0 say nothing of `feed_forward_proj` (it is "relu") and nothing, or true, of
     `tie_word_embeddings`; those of v1.1 and flan say "gated-gelu" and false. Resaved by transformers 5,
-    every file says true there, and those of v1.1 and flan that `scale_decoder_outputs` is false.
+    every file says true there, and those of v1.1 and flan that `scale_decoder_outputs` is false. Which
+    output there is, the tensors say.
 
     Args:
         hf_config: the content of config.json.
@@ -103,7 +105,9 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
         )
     num_layers, vocab_size = fields.size("num_layers"), fields.size("vocab_size")
     own_decoder = hf_config.get("num_decoder_layers") is not None
-    untied = False in (hf_config.get("tie_word_embeddings"), hf_config.get("scale_decoder_outputs"))
+    scaled = hf_config.get("scale_decoder_outputs")
+    if scaled is None:
+        scaled = hf_config.get("tie_word_embeddings") is not False
     pad = fields.token("pad_token_id", 0, vocab_size)
     rate = fields.number("dropout_rate", below=1)
     return T5Config(
@@ -120,7 +124,7 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
         layer_norm_eps=fields.number("layer_norm_epsilon", below=1),
         hidden_act=activation,
         gated=gated,
-        tied=not untied,
+        tied=scaled is not False,
         hidden_dropout=rate,
         attention_dropout=rate,
         classifier_dropout=0.0,
@@ -164,27 +168,27 @@ def _stack(stack: str, layer: str, gated: bool) -> tuple[Key, ...]:
 
 def t5_keys(config: T5Config) -> KeyTable:
     """Returns the names of a T5 model, which depend on its version."""
-    gated, tied = config.gated, config.tied
-    copies = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
-    if tied:
-        copies.append("lm_head.weight")
+    gated, words = config.gated, "shared.weight"
     return KeyTable(
         prefix="",
         roots=("shared.", "encoder.", "decoder."),
         body=(
-            Key("shared.weight", "embeddings/word"),
+            Key(words, "embeddings/word"),
             *_stack("encoder", LAYER, gated),
             *_stack("decoder", DECODER_LAYER, gated),
         ),
-        head=() if tied else (matrix("lm_head", "out"),),
+        head=(matrix("lm_head", "out"),),
         ignored=(
             (
                 "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
                 "a leftover of old files: cross-attention has no position bias",
             ),
         ),
-        head_because="" if tied else "as config.json says that the output has weights of its own",
-        copies=tuple((name, "shared.weight") for name in copies),
+        own_head=not config.tied,
+        head_repeats=words,
+        answers=("decoder.",),
+        copies=tuple((f"{stack}.embed_tokens.weight", words) for stack in ("encoder", "decoder")),
+        prefixes=("transformer.",),
     )
 
 

@@ -16,7 +16,7 @@ from intertrain_jax.models.block import Params
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.references import CONFIG_FILE, TOKENIZER_FILES
-from intertrain_jax.models.hf.weights import tensors_from_params
+from intertrain_jax.models.hf.tensors import tensors_from_params
 
 
 def export_checkpoint(

@@ -35,8 +35,12 @@ class KeyTable:
         head: the head, which a file may have; under no prefix.
         ignored: (beginning of a name, why its tensor is not used).
         optional: tensors that a file may lack all together, to be initialised then.
-        head_because: why a file must have the head, if it must.
-        copies: (name, name of the tensor that it must equal) where a file may hold one twice.
+        own_head: whether the head is one of its own even where it repeats `head_repeats`.
+        head_repeats: the body's tensor that the head is where the file has none, or has it twice.
+        answers: beginnings of those of the body's names that only answers in words need.
+        copies: (name, name of the tensor that it must equal) where a file may hold one twice. The first
+            that is there stands for that tensor where the file lacks it.
+        prefixes: further beginnings, which other classes of the architecture give to all names.
     """
 
     prefix: str
@@ -45,8 +49,11 @@ class KeyTable:
     head: tuple[Key, ...]
     ignored: tuple[tuple[str, str], ...]
     optional: tuple[Key, ...] = ()
-    head_because: str = ""
+    own_head: bool = False
+    head_repeats: str = ""
+    answers: tuple[str, ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
+    prefixes: tuple[str, ...] = ()
 
 
 def expand(keys: tuple[Key, ...], num_layers: int, num_decoder_layers: int = 0) -> list[Key]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -14,7 +15,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.api import TextModel, load_model
 from intertrain_jax.models.hf.check import check_model
 from intertrain_jax.models.hf.export import export_checkpoint
-from intertrain_jax.models.hf.weights import load_checkpoint, tensors_from_params
+from intertrain_jax.models.hf.tensors import tensors_from_params
+from intertrain_jax.models.hf.weights import load_checkpoint
 
 IDS = np.array([[2, 5, 7, 3, 1], [4, 6, 1, 0, 0]])
 MASK = (IDS > 0).astype(np.int64)
@@ -101,8 +103,8 @@ def test_copies_of_the_word_embedding_are_checked(models: ModelFactory) -> None:
         leftover,
     }
     assert checkpoint.head is None
-    whole["lm_head.weight"] = words + 1
-    with pytest.raises(IntertrainError, match=r"'lm_head.weight' must equal 'shared.weight'"):
+    whole["encoder.embed_tokens.weight"] = words + 1
+    with pytest.raises(IntertrainError, match=r"'encoder.embed_tokens.weight' must equal"):
         load_checkpoint(str(models.write(CONFIGS["t5"], whole)))
 
 
@@ -120,14 +122,97 @@ def test_what_transformers_5_saves_again_is_the_same_model(
     assert check_model(str(tmp_path / "again")).ok
 
 
-def test_an_output_of_its_own_is_what_either_option_says(models: ModelFactory) -> None:
-    tensors = tensors_of(models, "t5")
-    for options in ({"scale_decoder_outputs": False}, {"tie_word_embeddings": False}):
-        directory = models.write({**CONFIGS["t5"], **options}, tensors)
+@pytest.mark.parametrize("output", ["absent", "the words", "its own"])
+@pytest.mark.parametrize("scaled", [None, True, False])
+@pytest.mark.parametrize("tied", [None, True, False])
+def test_logits_are_those_of_transformers_whatever_is_written_of_the_output(
+    models: ModelFactory, tmp_path: Path, tied: bool | None, scaled: bool | None, output: str
+) -> None:
+    """Old files say of an unscaled output that it is not tied, new ones that it is not scaled."""
+    tensors = models.tensors(CONFIGS["t5"])
+    words = tensors["shared.weight"]
+    if output != "absent":
+        tensors["lm_head.weight"] = words + (output == "its own")
+    options = {"tie_word_embeddings": tied, "scale_decoder_outputs": scaled}
+    config = {name: x for name, x in CONFIGS["t5"].items() if name not in options}
+    config |= {name: x for name, x in options.items() if x is not None}
+    directory = str(models.write(config, tensors))
+    unscaled = scaled is False or (scaled is None and tied is False)
+    if output == "absent" and tied is False and unscaled:  # what it is, nobody knows
         with pytest.raises(IntertrainError, match=r"'lm_head\.weight', as config\.json says"):
-            load_checkpoint(str(directory))
-    plain = {**CONFIGS["t5"], "scale_decoder_outputs": True}
-    assert load_checkpoint(str(models.write(plain, tensors))).head is None
+            load_checkpoint(directory)
+        return
+    checkpoint = load_checkpoint(directory)
+    assert (checkpoint.head is not None) == (unscaled or output == "its own")
+    export_checkpoint(
+        tmp_path / "o", checkpoint.config, checkpoint.params, checkpoint.head, checkpoint.hf_config
+    )
+    assert load_checkpoint(str(tmp_path / "o")).fingerprint == checkpoint.fingerprint
+    if tied is not True and (scaled is False or output != "its own"):
+        return  # the same model as one of the others
+    pytest.importorskip("torch", reason="compares with torch")
+    report = check_model(directory)
+    assert report.ok and report.parity.keys() == {"hidden states", "logits"}, report.lines()
+
+
+@each_version
+@pytest.mark.parametrize("kept", ["encoder", "decoder", "both"])
+def test_embedded_tokens_stand_for_the_words_that_a_file_lacks(
+    models: ModelFactory, version: str, kept: str
+) -> None:
+    tensors = tensors_of(models, version)
+    plain = load_checkpoint(str(models.write(CONFIGS[version], tensors)))
+    words = tensors.pop("shared.weight")
+    for stack in ("encoder", "decoder") if kept == "both" else (kept,):
+        tensors[f"{stack}.embed_tokens.weight"] = words.copy()
+    again = load_checkpoint(str(models.write(CONFIGS[version], tensors)))
+    assert again.fingerprint == plain.fingerprint
+
+
+@each_version
+@pytest.mark.parametrize("prefix", ["", "transformer."])
+def test_an_encoder_alone_does_where_no_text_is_asked_for(
+    models: ModelFactory, tmp_path: Path, version: str, prefix: str
+) -> None:
+    """Sentence encoders and token classifiers are saved so."""
+    whole = load_checkpoint(str(models.write(CONFIGS[version], tensors_of(models, version))))
+    tensors = {
+        prefix + name: tensor
+        for name, tensor in tensors_of(models, version).items()
+        if not name.startswith(("decoder.", "lm_head."))
+    }
+    directory = str(models.write(CONFIGS[version], tensors))
+    with pytest.raises(IntertrainError, match=r"must have the tensor 'decoder\.block\.0"):
+        load_checkpoint(directory)
+    checkpoint = load_checkpoint(directory, texts=False)
+    assert [part for part, _ in checkpoint.report.absent] == ["decoder"]
+    for name in ("embeddings", "encoder"):
+        for ours, theirs in zip(
+            jax.tree.leaves(checkpoint.params[name]),
+            jax.tree.leaves(whole.params[name]),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    model = load_model(directory)
+    assert isinstance(model, TextModel)
+    with pytest.raises(IntertrainError, match="is one of an encoder alone"):
+        model.generate(IDS, MASK)
+    export_checkpoint(
+        tmp_path / "o", checkpoint.config, checkpoint.params, None, checkpoint.hf_config
+    )
+    again = load_checkpoint(str(tmp_path / "o"), texts=False)
+    assert again.fingerprint == checkpoint.fingerprint
+    if not prefix:
+        pytest.importorskip("torch", reason="compares with torch")
+        report = check_model(directory)
+        assert report.ok and report.parity.keys() == {"hidden states"}, report.lines()
+
+
+def test_half_a_decoder_is_an_error_whatever_is_asked_for(models: ModelFactory) -> None:
+    tensors = tensors_of(models, "t5")
+    del tensors["decoder.final_layer_norm.weight"]
+    with pytest.raises(IntertrainError, match=r"decoder\.final_layer_norm\.weight"):
+        load_checkpoint(str(models.write(CONFIGS["t5"], tensors)), texts=False)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +280,3 @@ def test_an_output_is_no_part_of_a_tied_export(make: Callable[[str], Path]) -> N
     assert tensors_from_params(checkpoint.config, checkpoint.params, None).keys() == {
         used.name for used in checkpoint.report.used
     }
-    head = {"out": {"kernel": checkpoint.params["embeddings"]["word"].T}}
-    with pytest.raises(IntertrainError, match="tied to its words has no head of its own"):
-        tensors_from_params(checkpoint.config, checkpoint.params, head)

@@ -13,7 +13,8 @@ from tiny_models import ENCODERS, ModelFactory
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.hf import export
 from intertrain_jax.models.hf.export import export_checkpoint
-from intertrain_jax.models.hf.weights import Checkpoint, load_checkpoint, tensors_from_params
+from intertrain_jax.models.hf.tensors import tensors_from_params
+from intertrain_jax.models.hf.weights import Checkpoint, load_checkpoint
 
 MODEL_TYPES = [*ENCODERS, "xlm-roberta", "camembert"]
 

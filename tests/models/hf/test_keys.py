@@ -9,7 +9,7 @@ from tiny_models import CONFIGS
 
 from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.keys import Key, expand
-from intertrain_jax.models.hf.weights import flatten
+from intertrain_jax.models.hf.tensors import flatten
 
 
 @pytest.mark.parametrize("hf_config", CONFIGS.values(), ids=CONFIGS)

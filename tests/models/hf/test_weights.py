@@ -16,14 +16,8 @@ from tiny_models import ENCODERS, ModelFactory, Tensors
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.families.table import FAMILIES
-from intertrain_jax.models.hf.weights import (
-    Checkpoint,
-    fingerprint_of,
-    flatten,
-    load_checkpoint,
-    params_from_tensors,
-    tensors_from_params,
-)
+from intertrain_jax.models.hf.tensors import flatten, params_from_tensors, tensors_from_params
+from intertrain_jax.models.hf.weights import Checkpoint, fingerprint_of, load_checkpoint
 
 WORD = "bert.embeddings.word_embeddings.weight"
 Changed = Callable[..., Path]
@@ -73,6 +67,14 @@ def _without_prefix(tensors: Tensors) -> None:
         tensors[name.removeprefix("bert.")] = tensors.pop(name)
 
 
+def _wrapped(*wrappers: str) -> Callable[[Tensors], None]:
+    def change(tensors: Tensors) -> None:
+        for name in list(tensors):
+            tensors["".join(wrappers) + name] = tensors.pop(name)
+
+    return change
+
+
 def _old_norm_names(tensors: Tensors) -> None:
     for name in [name for name in tensors if "LayerNorm" in name]:
         old = name.replace("weight", "gamma").replace("LayerNorm.bias", "LayerNorm.beta")
@@ -90,7 +92,17 @@ def _nothing(_: Tensors) -> None:
     pass
 
 
-@pytest.mark.parametrize("change", [_without_prefix, _old_norm_names, _to(np.float64)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        _without_prefix,
+        _old_norm_names,
+        _to(np.float64),
+        _wrapped("module."),
+        _wrapped("module.", "_orig_mod."),
+        _wrapped("model."),
+    ],
+)
 def test_other_spellings_are_the_same_model(changed: Changed, change: Any) -> None:
     ours, plain = load_checkpoint(str(changed(change))), load_checkpoint(str(changed(_nothing)))
     _equal(ours, plain)
