@@ -28,6 +28,18 @@ class IntertrainError(Exception):
     exit_code = 2
 
 
+class InterruptedBySignal(KeyboardInterrupt):
+    """The user, or the system, asked the process to end.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
 class StopReason(StrEnum):
     """Why a run is no longer training."""
 

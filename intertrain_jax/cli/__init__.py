@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import shlex
+import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from intertrain_jax import __version__
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.workflows.interrupts import ended_when_told
 
-INTERRUPTED = 130
+# Exit codes of processes that a signal ended, as shells give them.
+_SIGNALLED = 128
 _COMMANDS = ("grid", "rank", "analyze", "doctor", "plan", "status", "tasks", "models")
 
 
@@ -31,16 +35,20 @@ class CommandGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command: exit code 2 for bad input, 130 for an interruption."""
+        """Runs a command: exit code 2 for bad input, 130 for an interruption, 143 if told to end."""
         try:
-            return super().invoke(ctx)
+            with ended_when_told():
+                return super().invoke(ctx)
         except IntertrainError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            # From here on an impatient user ends the process without a word.
+            with suppress(ValueError):
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
             again = shlex.join(["intertrain-jax", *sys.argv[1:]])
             click.echo(f"\ninterrupted. Finished runs are kept; to go on: {again}", err=True)
-            ctx.exit(INTERRUPTED)
+            ctx.exit(_SIGNALLED + getattr(error, "number", signal.SIGINT))
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,5 +56,6 @@ class CommandGroup(click.Group):
 def main() -> None:
     """Measure which finetuned model is worth starting from.
 
-    Exit codes: 0 done, 1 something failed and is recorded, 2 bad input, 130 interrupted.
+    Exit codes: 0 done, 1 something failed and is recorded, 2 bad input, 130 interrupted,
+    143 told to end.
     """

@@ -77,6 +77,8 @@ class GridLoop:
             plan.runs, work.done, self._checkpoints.has_source, self.tasks.effort_of
         )
         self._recorder = Recorder(emit, self._checkpoints, self._waiting, options.keep_checkpoints)
+        # Tokens of the runs that ended: trained on, and of their whole schedules.
+        self._stopped_at = self._stopped_of = 0
         self._started = time.monotonic()
         self.groups: list[LaneGroup] = []
         self.progress = GridProgress(total=self._waiting.to_record)
@@ -168,8 +170,18 @@ class GridLoop:
             active=sum(len(group.busy) for group in self.groups),
             compilations=self.compilations,
             damaged=self._starts.damaged,
+            tokens_left=self._tokens_left(),
             seconds=time.monotonic() - self._started,
         )
+
+    def _tokens_left(self) -> float:
+        """Returns the tokens still to be trained on, if runs stop as early as those that ended."""
+        stopped = self._stopped_at / self._stopped_of if self._stopped_of else 1.0
+        left = self._waiting.tokens * stopped
+        for group in self.groups:
+            for lane in group.busy.values():
+                left += max(self.tasks.effort_of(lane.run).tokens * stopped - lane.tokens, 0.0)
+        return left
 
     def _take_in(self, group: LaneGroup, due: set[int], keep: int) -> None:
         """Reads losses that are at hand, and validates the lanes that are due.
@@ -214,9 +226,13 @@ class GridLoop:
             before = sum(lane.tokens for lane in group.busy.values())
             seen = sum(lane.examples for lane in group.busy.values())
             turn = group.next_turn()
+            compiled, began = self.compilations, time.monotonic()
             group.lanes, losses_K = self._programs.accumulate(
                 group.lanes, turn.segments, turn.share_K, self.tasks.arena.tokens, turn.shape
             )
+            if self.compilations > compiled:
+                spent = self.progress.compile_seconds + time.monotonic() - began
+                self._count(compile_seconds=spent)
             if turn.apply_K.any():
                 group.lanes = self._programs.step(group.lanes, turn.apply_K, self._pretrained)
             group.losses.append((turn, losses_K))
@@ -288,6 +304,8 @@ class GridLoop:
                 self._write_results()
                 self._checkpoints.save_source(run.id, self._starts.source_params(run, best))
         group.slots[k] = None
+        self._stopped_at += lane.tokens
+        self._stopped_of += self.tasks.effort_of(run).tokens
         self._finish(run, result, failure)
 
     def _finish(self, run: Run, result: RunResult | None, reason: str | None) -> None:

@@ -51,6 +51,9 @@ class RunQueue:
         done: ids of those that have a score.
         has_weights: whether the model of a done source run is at hand.
         effort: what a run will take; the same for the same run each time.
+
+    Attributes:
+        tokens: that all waiting runs would train on, as far as is known before they start.
     """
 
     def __init__(
@@ -72,7 +75,10 @@ class RunQueue:
                 self.done.discard(source)
                 self.silent.add(source)
                 waiting.append(source)
-        self._waiting = set(waiting)
+        self._waiting: set[str] = set()
+        self.tokens = 0
+        for r in waiting:
+            self._wait(self.runs[r])
         self._offered: set[str] = set()
         self._sources = {run.depends_on for run in self.runs.values()}
         # Source run → the waiting runs that start from its model, in the plan's order.
@@ -158,7 +164,7 @@ class RunQueue:
 
     def put_back(self, run: Run) -> None:
         """Lets a run that was taken wait again."""
-        self._waiting.add(run.id)
+        self._wait(run)
         if run.depends_on is not None:
             self._of_source.setdefault(run.depends_on, {})[run.id] = None
         self._offer(run)
@@ -173,12 +179,12 @@ class RunQueue:
         assert source is not None
         if source in self.done and source in self.silent:
             return False
-        self._waiting.add(run.id)
+        self._wait(run)
         self._of_source.setdefault(source, {})[run.id] = None
         if source in self.done:
             self.done.discard(source)
             self.silent.add(source)
-            self._waiting.add(source)
+            self._wait(self.runs[source])
             self._offer(self.runs[source])
         return True
 
@@ -202,8 +208,15 @@ class RunQueue:
         ready.unlocks += unlocks
         ready.tokens += effort.tokens
 
+    def _wait(self, run: Run) -> None:
+        if run.id not in self._waiting:
+            self._waiting.add(run.id)
+            self.tokens += self._effort(run).tokens
+
     def _leave(self, run: Run) -> None:
-        self._waiting.discard(run.id)
+        if run.id in self._waiting:
+            self._waiting.discard(run.id)
+            self.tokens -= self._effort(run).tokens
         if run.depends_on is not None:
             self._of_source[run.depends_on].pop(run.id, None)
 

@@ -36,6 +36,7 @@ class GridProgress:
         lanes: K.
         examples: training examples done.
         tokens: non-padding tokens trained on.
+        tokens_left: that are still to be trained on, if runs stop as early as those that ended.
         slots: token slots of the blocks of busy lanes, padding included.
         lane_ticks: micro-steps × lanes.
         busy_ticks: micro-steps × busy lanes.
@@ -43,6 +44,7 @@ class GridProgress:
         damaged: saved weights that could not be used, so that runs were done again.
         train_seconds: time in training dispatches, as seen between synchronisations.
         evaluation_seconds: time in evaluations.
+        compile_seconds: time in which training programs were compiled.
         seconds: since the engine started.
     """
 
@@ -53,6 +55,7 @@ class GridProgress:
     lanes: int = 0
     examples: int = 0
     tokens: int = 0
+    tokens_left: float = 0.0
     slots: int = 0
     lane_ticks: int = 0
     busy_ticks: int = 0
@@ -60,6 +63,7 @@ class GridProgress:
     damaged: int = 0
     train_seconds: float = 0.0
     evaluation_seconds: float = 0.0
+    compile_seconds: float = 0.0
     seconds: float = 0.0
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -19,7 +21,56 @@ from intertrain_jax.records.store import write_atomic
 
 State = Literal["done", "failed", "ready", "waiting", "blocked"]
 HEARTBEAT_FILE = "heartbeat.json"
+# What a process of another host said is believed for so long.
 _HEARTBEAT_SECONDS = 60.0
+# Of /proc/N/stat, counted behind the process's name.
+_START_FIELD = 19
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of one host, which its number alone does not tell from later ones.
+
+    Attributes:
+        host: name of the host.
+        number: its id there.
+        started: when it began, as the system counts; "" where that cannot be had.
+    """
+
+    host: str
+    number: int
+    started: str
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether it is running; None if that cannot be known here."""
+        if self.host != platform.node():
+            return None
+        try:
+            # Number 0 asks, and sends nothing.
+            os.kill(self.number, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # it is somebody else's
+        except (OverflowError, ValueError):
+            return False
+        return _started(self.number) == self.started
+
+
+def this_process() -> Process:
+    """Returns the process that asks."""
+    return Process(platform.node(), os.getpid(), _started(os.getpid()))
+
+
+def _started(number: int) -> str:
+    """Returns when a process began, since the system did, where there is a /proc to read it from."""
+    try:
+        # The name before it is in parentheses and may hold anything.
+        fields = Path(f"/proc/{number}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return fields[_START_FIELD]
+    except (OSError, ValueError, IndexError):
+        return ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +78,7 @@ class Heartbeat:
     """What a grid that is being run last said of itself.
 
     Attributes:
+        process: that runs it.
         time: seconds since 1970.
         done, failed, total: runs of this call.
         active: runs in lanes.
@@ -34,6 +86,7 @@ class Heartbeat:
         seconds_left: estimate; None while there is none.
     """
 
+    process: Process
     time: float
     done: int
     failed: int
@@ -43,9 +96,10 @@ class Heartbeat:
     seconds_left: float | None
 
     @property
-    def fresh(self) -> bool:
-        """Whether it is recent enough for the grid to be running still."""
-        return time.time() - self.time < _HEARTBEAT_SECONDS
+    def current(self) -> bool:
+        """Whether its process is running still, or said so lately on another host."""
+        alive = self.process.alive
+        return time.time() - self.time < _HEARTBEAT_SECONDS if alive is None else alive
 
 
 def write_heartbeat(out: Path, heartbeat: Heartbeat) -> None:
@@ -56,10 +110,10 @@ def write_heartbeat(out: Path, heartbeat: Heartbeat) -> None:
 def read_heartbeat(out: Path) -> Heartbeat | None:
     """Returns the last word of a grid that is running now, if one is."""
     try:
-        heartbeat: Heartbeat = build(Heartbeat, read_json(out / HEARTBEAT_FILE), "", "key")
-    except IntertrainError:
+        found: Heartbeat = build(Heartbeat, read_json(out / HEARTBEAT_FILE), "", "key")
+    except (OSError, IntertrainError):
         return None
-    return heartbeat if heartbeat.fresh else None
+    return found if found.current else None
 
 
 def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from intertrain_jax.planning.status import HEARTBEAT_FILE, Heartbeat, write_heartbeat
+from intertrain_jax.planning.status import HEARTBEAT_FILE, Heartbeat, this_process, write_heartbeat
 from intertrain_jax.report.terminal import make_console
+from intertrain_jax.workflows.interrupts import orderly
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.recording import GridProgress
@@ -143,7 +144,10 @@ class _Lines:
 
 @contextmanager
 def grid_display(watcher: Watcher, out: Path) -> Iterator[Callable[[GridProgress], None]]:
-    """Shows what the engine reports, and leaves a heartbeat for `status` in the results directory."""
+    """Shows what the engine reports, and leaves a heartbeat for `status` in the results directory.
+
+    Interruptions are raised from the function that takes reports, where the engine is ready for them.
+    """
     last_beat = float("-inf")
 
     def take(progress: GridProgress) -> None:
@@ -154,9 +158,10 @@ def grid_display(watcher: Watcher, out: Path) -> Iterator[Callable[[GridProgress
             write_heartbeat(out, _heartbeat(progress))
         ended = progress.done + progress.failed
         display.show(now, ended, progress.total, lambda: describe(progress))
+        stop_if_asked()
 
     try:
-        with watcher.display("runs") as display:
+        with orderly(watcher.say) as stop_if_asked, watcher.display("runs") as display:
             yield take
     finally:
         (out / HEARTBEAT_FILE).unlink(missing_ok=True)
@@ -180,11 +185,15 @@ def examples_per_second(progress: GridProgress) -> float:
 
 
 def seconds_left(progress: GridProgress) -> float | None:
-    """Returns an estimate from the runs that have ended; None before the first."""
-    ended = progress.done + progress.failed
-    if not ended:
+    """Returns an estimate from the tokens that are left and the speed so far; None before there is one.
+
+    Early stopping is expected to save what it has saved of the runs that ended; compilation is not
+    expected to be needed again.
+    """
+    computing = progress.seconds - progress.compile_seconds
+    if not progress.tokens or computing <= 0.0:
         return None
-    return progress.seconds / ended * (progress.total - ended)
+    return progress.tokens_left * computing / progress.tokens
 
 
 def duration(seconds: float) -> str:
@@ -200,6 +209,7 @@ def duration(seconds: float) -> str:
 
 def _heartbeat(progress: GridProgress) -> Heartbeat:
     return Heartbeat(
+        process=this_process(),
         time=time.time(),
         done=progress.done,
         failed=progress.failed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import InterruptedBySignal, IntertrainError
 from intertrain_jax.cli import main, options
 
 
@@ -43,14 +44,27 @@ def test_a_users_error_is_one_line_and_two(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.stdout == ""
 
 
-def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(KeyboardInterrupt(), 130), (InterruptedBySignal(2), 130), (InterruptedBySignal(15), 143)],
+    ids=["Ctrl-C", "SIGINT", "SIGTERM"],
+)
+def test_an_interruption_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
     def interrupt(*args: object, **options: object) -> None:
-        raise KeyboardInterrupt
+        raise error
 
     monkeypatch.setattr(options, "load_config", interrupt)
     monkeypatch.setattr(sys, "argv", ["/bin/intertrain-jax", "grid", "--out", "my results"])
-    result = CliRunner().invoke(main, ["grid", "--out", "my results"])
-    assert result.exit_code == 130
+    # The command leaves an impatient user the way out that needs no program.
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        result = CliRunner().invoke(main, ["grid", "--out", "my results"])
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == code
     assert "to go on: intertrain-jax grid --out 'my results'" in result.stderr
 
 

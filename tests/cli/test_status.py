@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from intertrain_jax.cli import main
-from intertrain_jax.planning.status import Heartbeat, write_heartbeat
+from intertrain_jax.planning.status import Heartbeat, this_process, write_heartbeat
 from intertrain_jax.workflows.grid import grid
 from tests.experiments import FakeEngine, write_experiment
 
@@ -26,7 +26,7 @@ def test_status_of_a_grid(tmp_path: Path) -> None:
         grid(config, runner=FakeEngine(interrupt_after=5))
     out = config.out_dir
     assert "12 runs, 5 done, 0 failed, 0 running, 7 pending" in status(out)
-    write_heartbeat(out, Heartbeat(time.time(), 1, 0, 7, 3, 42.0, 90.0))
+    write_heartbeat(out, Heartbeat(this_process(), time.time(), 1, 0, 7, 3, 42.0, 90.0))
     text = status(out)
     assert "5 done, 0 failed, 3 running, 4 pending" in text
     assert "running now: 42 examples/s, time left 1 min 30 s" in text

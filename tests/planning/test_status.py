@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +16,13 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.planning.status import (
     HEARTBEAT_FILE,
     Heartbeat,
+    Process,
     counts,
     explain,
     find_runs,
     read_heartbeat,
     states,
+    this_process,
     write_heartbeat,
 )
 from tests.runs import make_config, make_plan, make_records
@@ -104,12 +109,44 @@ def test_base_models_with_colons_are_found() -> None:
     assert len(find_runs(plan, f"{reference}:beta")) == 2
 
 
-def test_heartbeat_is_believed_while_it_is_fresh(tmp_path: Path) -> None:
-    beat = Heartbeat(time.time(), 1, 0, 10, 4, 50.0, 90.0)
+def beat_of(process: Process, age: float = 0.0) -> Heartbeat:
+    return Heartbeat(process, time.time() - age, 1, 0, 10, 4, 50.0, 90.0)
+
+
+def test_a_heartbeat_is_believed_while_its_process_lives(tmp_path: Path) -> None:
+    here = this_process()
+    assert here.alive and read_heartbeat(tmp_path) is None
+    # However long ago it spoke: it may be compiling.
+    for age in (0.0, 3600.0):
+        beat = beat_of(here, age)
+        write_heartbeat(tmp_path, beat)
+        assert read_heartbeat(tmp_path) == beat
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    write_heartbeat(tmp_path, beat_of(Process(here.host, ended.pid, "")))
     assert read_heartbeat(tmp_path) is None
-    write_heartbeat(tmp_path, beat)
-    assert read_heartbeat(tmp_path) == beat
-    write_heartbeat(tmp_path, replace(beat, time=time.time() - 3600))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="no /proc to read times from")
+def test_a_later_process_of_the_same_number_is_another(tmp_path: Path) -> None:
+    here = this_process()
+    assert here.started.isdecimal()
+    later = replace(here, started=str(int(here.started) + 1))
+    assert later.alive is False
+    write_heartbeat(tmp_path, beat_of(later))
     assert read_heartbeat(tmp_path) is None
-    (tmp_path / HEARTBEAT_FILE).write_text("{", "utf-8")
+
+
+def test_another_host_is_believed_while_its_word_is_fresh(tmp_path: Path) -> None:
+    there = Process("another-host", os.getpid(), "1")
+    assert there.alive is None
+    write_heartbeat(tmp_path, beat_of(there, 10.0))
+    assert read_heartbeat(tmp_path) is not None
+    write_heartbeat(tmp_path, beat_of(there, 3600.0))
+    assert read_heartbeat(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "null", '{"time": "now"}', "[" * 9999, "\ufeff"])
+def test_a_heartbeat_that_is_none_is_not_believed(tmp_path: Path, content: str) -> None:
+    (tmp_path / HEARTBEAT_FILE).write_text(content, "utf-8")
     assert read_heartbeat(tmp_path) is None

@@ -19,7 +19,10 @@ from intertrain_jax.workflows.watch import (
     seconds_left,
 )
 
-HALF = GridProgress(done=4, failed=1, total=10, active=3, lanes=4, examples=5000, seconds=50.0)
+HALF = GridProgress(
+    **{"done": 4, "failed": 1, "total": 10, "active": 3, "lanes": 4, "examples": 5000},
+    **{"tokens": 8000, "tokens_left": 10000.0, "compile_seconds": 10.0, "seconds": 50.0},
+)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +33,11 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_time_left_follows_from_the_runs_that_ended() -> None:
+def test_time_left_follows_from_the_tokens_that_are_left() -> None:
     assert seconds_left(HALF) == 50.0
+    assert seconds_left(replace(HALF, compile_seconds=0.0)) == 62.5
     assert seconds_left(GridProgress(total=10, seconds=5.0)) is None
+    assert seconds_left(GridProgress(tokens=9, seconds=5.0, compile_seconds=5.0)) is None
 
 
 def test_description() -> None:
