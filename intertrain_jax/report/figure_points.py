@@ -74,8 +74,9 @@ def draw_probe(
     axes.set_xlabel(axis_names[0])
     axes.set_ylabel(axis_names[1])
     axes.margins(x=0.08, y=0.06)
-    from_line = np.abs(y - line.slope * x - line.intercept)
-    _label(axes, labels, x, y, np.nan_to_num(from_line) + 0.3 * np.abs(y - y.mean()))
+    if len(x):
+        from_line = np.abs(y - line.slope * x - line.intercept)
+        _label(axes, labels, x, y, np.nan_to_num(from_line) + 0.3 * np.abs(y - y.mean()))
     headline(figure, title, below)
     return figure
 
