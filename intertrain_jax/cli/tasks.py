@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
@@ -17,13 +18,35 @@ def command() -> None:
     """List tasks, show one, check its data."""
 
 
+config_option = click.option(
+    "--config", metavar="FILE|NAME", help="Experiment or ranking with tasks of your own."
+)
+
+
+def _own_tasks(config: str | None) -> tuple[dict[str, Any], ...]:
+    """Returns the tasks that a configuration defines, whatever it is a configuration of."""
+    from intertrain_jax.config.files import find_config, read_mapping
+
+    if config is None:
+        return ()
+    own = read_mapping(find_config(config)).get("tasks", [])
+    if not isinstance(own, list) or not all(isinstance(entry, dict) for entry in own):
+        raise IntertrainError(
+            f"config key 'tasks' of {config!r} must be a list of mappings, got {own!r}."
+            " Begin each task with '- name:'."
+        )
+    return tuple(own)
+
+
 @command.command("list")
 @click.argument("names", nargs=-1)
-def list_all(names: tuple[str, ...]) -> None:
+@config_option
+def list_all(names: tuple[str, ...], config: str | None) -> None:
     """Print tasks, or those that NAMES (tasks, groups, patterns) stand for."""
     from intertrain_jax.data.tasks import expand, groups_of, list_tasks
 
-    tasks = expand(names) if names else list_tasks()
+    own = _own_tasks(config)
+    tasks = expand(names, own) if names else list_tasks(own)
     width = max(len(task.name) for task in tasks)
     for task in tasks:
         click.echo(f"{task.name:<{width}}  {task.title}  [{', '.join(task.groups)}]")
@@ -33,11 +56,12 @@ def list_all(names: tuple[str, ...]) -> None:
 
 @command.command()
 @click.argument("name")
-def show(name: str) -> None:
+@config_option
+def show(name: str, config: str | None) -> None:
     """Print what a task is: texts, labels, splits, metric, where its data are."""
     from intertrain_jax.data.tasks import get_task
 
-    task = get_task(name)
+    task = get_task(name, _own_tasks(config))
     splits, hub = task.splits, task.hub
     click.echo(f"{task.name}: {task.title}")
     click.echo(f"  texts:  {' | '.join(task.texts)}")
@@ -45,17 +69,23 @@ def show(name: str) -> None:
         click.echo(f"  label:  {task.label}, a number")
     else:
         names = ", ".join(f"{i} {label}" for i, label in enumerate(task.labels))
+        names = names or "those that occur, sorted"
         click.echo(f"  label:  {task.label}: {names}")
     click.echo(f"  metric: {task.metric}")
     cut = "cut from train"
-    click.echo(
-        f"  splits: train = {splits.train}, validation = {splits.validation or cut},"
-        f" test = {splits.test or cut}"
-    )
+    if splits is None:
+        click.echo("  splits: those that are there; a missing validation or test is cut from train")
+    else:
+        click.echo(
+            f"  splits: train = {splits.train}, validation = {splits.validation or cut},"
+            f" test = {splits.test or cut}"
+        )
     click.echo(f"  groups: {', '.join(task.groups) or 'none'}")
+    if task.file is not None:
+        click.echo(f"  file:   {task.file}")
     if hub is not None:
-        config = f", {hub.config}" if hub.config else ""
-        click.echo(f"  hub:    {hub.path}{config} ({hub.revision or 'revision not pinned'})")
+        part = f", {hub.config}" if hub.config else ""
+        click.echo(f"  hub:    {hub.path}{part} ({hub.revision or 'revision not pinned'})")
     if task.site_column:
         click.echo(f"  column of the public site: {task.site_column}")
     if task.note:
@@ -76,8 +106,12 @@ def check(options: ExperimentOptions, names: tuple[str, ...]) -> None:
 
 
 def _print(report: TaskReport) -> None:
-    origin = ", ".join(f"{key} {value}" for key, value in report.origin.items() if key != "rows")
+    origin = ", ".join(
+        f"{key} {value}" for key, value in report.origin.items() if key not in ("rows", "notes")
+    )
     click.echo(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
+    for note in report.origin.get("notes", ()):
+        click.echo(f"  note: {note}")
     for split in report.splits:
         line = (
             f"  {split.name}: {split.rows:,} rows, {split.mean_words:.0f} words on average,"

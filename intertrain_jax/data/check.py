@@ -65,10 +65,10 @@ def check_task(task: Task, data: DataConfig) -> TaskReport:
             SplitReport(
                 name,
                 len(rows),
-                {label: counts[i] for i, label in enumerate(task.labels)},
+                {label: counts[i] for i, label in enumerate(loaded.task.labels)},
                 sum(words) / len(words),
                 max(words),
                 0 if name == "train" else sum(texts in train for texts in rows.texts),
             )
         )
-    return TaskReport(task, loaded.origin, loaded.fingerprint, tuple(reports))
+    return TaskReport(loaded.task, loaded.origin, loaded.fingerprint, tuple(reports))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from intertrain_jax.base import IntertrainError, cache_root, nearest
+from intertrain_jax.base import IntertrainError, cache_root
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.config.protocol import TextProtocol
 from intertrain_jax.data.encoded import EncodedTask
-from intertrain_jax.data.rows import RawSplit, at_hand, read_splits
-from intertrain_jax.data.splits import cut_ends, shuffled
-from intertrain_jax.data.task import Task, render, slots
+from intertrain_jax.data.examples import Example, Found, check_columns, read_examples
+from intertrain_jax.data.labels import with_labels
+from intertrain_jax.data.rows import at_hand, read_splits, splits_at_hand
+from intertrain_jax.data.splits import cut_ends, cut_stratified, shuffled
+from intertrain_jax.data.task import Splits, Task, render, slots
 from intertrain_jax.data.text import encode_rows, encode_texts
-
-Example = tuple[tuple[str, ...], float]
 
 
 @dataclass(frozen=True)
@@ -66,24 +66,22 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
         task: what to load.
         data: data directory, and limits of rows per split.
 
+    Returns:
+        The examples; the task has its names of labels, and what was found out about the data is in the
+        origin's "notes".
+
     Raises:
         IntertrainError: a split, column or label is not as the task says.
     """
-    policy = task.splits
+    policy, made = _policy(task, data.data_dir)
     names = [name for name in (policy.train, policy.validation, policy.test) if name]
     raw, origin = read_splits(task, names, data.data_dir)
-    read = {name: _examples(task, raw[name]) for name in names}
-    train: list[Example] = read[policy.train]
-    # The test rows go first: what validates is cut from what is left to train on.
-    if policy.test is None:
-        train, test = cut_ends(_mixed(train))
-    else:
-        test = read[policy.test]
-    if policy.validation is None:
-        train, validation = _cut_validation(train)
-    else:
-        validation = read[policy.validation]
-    parts = {"train": train, "validation": validation, "test": test}
+    for split in raw.values():
+        check_columns(task, split)
+    task, note = with_labels(task, list(raw.values()))
+    found = Found()
+    read = {name: read_examples(task, raw[name], found) for name in names}
+    parts = _split(task, policy, made, read)
     for name, part in parts.items():
         if not part:
             raise IntertrainError(
@@ -98,8 +96,49 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
         name: Rows([texts for texts, _ in part], [label for _, label in part])
         for name, part in parts.items()
     }
+    if found.unlabelled or origin["kind"] == "hub":
+        origin["unlabelled_rows"] = found.unlabelled
+    notes = [said for split in raw.values() for said in split.notes] + found.notes()
+    notes += [note] if note else []
+    notes += [f"{' and '.join(made)} made of train, with its shares of classes"] if made else []
+    if notes:
+        origin["notes"] = list(dict.fromkeys(notes))
     counts = {name: len(rows) for name, rows in splits.items()}
     return TaskData(task, splits, _fingerprint(task, splits), {**origin, "rows": counts})
+
+
+def _policy(task: Task, data_dir: str | None) -> tuple[Splits, tuple[str, ...]]:
+    """Returns which splits a task reads, and which of validation and test are made by class."""
+    if task.splits is not None:
+        return task.splits, ()
+    there = splits_at_hand(task, data_dir)
+    if there is None or ("validation" in there and "test" not in there):
+        return Splits(), ()
+    missing = tuple(name for name in ("validation", "test") if name not in there)
+    return Splits("train", *(None if n in missing else n for n in ("validation", "test"))), missing
+
+
+def _split(
+    task: Task, policy: Splits, made: Sequence[str], read: Mapping[str, list[Example]]
+) -> dict[str, list[Example]]:
+    """Returns train, validation and test; what is not read is cut from train."""
+    train = read[policy.train]
+
+    def cut(train: list[Example]) -> tuple[list[Example], list[Example]]:
+        labels = None if task.regression else [label for _, label in train]
+        rest, held_out = cut_stratified(labels, len(train))
+        return [train[i] for i in rest], [train[i] for i in held_out]
+
+    # The test rows go first: what validates is cut from what is left to train on.
+    if policy.test is not None:
+        test = read[policy.test]
+    else:
+        train, test = cut(train) if "test" in made else cut_ends(_mixed(train))
+    if policy.validation is not None:
+        validation = read[policy.validation]
+    else:
+        train, validation = cut(train) if "validation" in made else _cut_validation(train)
+    return {"train": train, "validation": validation, "test": test}
 
 
 def encode_task(
@@ -202,57 +241,6 @@ def _cut_validation(train: list[Example]) -> tuple[list[Example], list[Example]]
 def _mixed(examples: Sequence[Example]) -> list[Example]:
     """Returns examples in one fixed shuffled order: files are often ordered by class."""
     return [examples[i] for i in shuffled(len(examples))]
-
-
-def _examples(task: Task, raw: RawSplit) -> list[Example]:
-    if not raw.rows:
-        raise IntertrainError(
-            f"task {task.name!r}: {raw.origin!r} has no rows, and must have at least one."
-            " Add rows, or leave the task out."
-        )
-    missing = [column for column in task.columns if column not in raw.rows[0]]
-    if missing:
-        have = list(raw.rows[0])
-        raise IntertrainError(
-            f"task {task.name!r}: {raw.origin!r} has no column {missing[0]!r}, it has"
-            f" {', '.join(map(repr, have))}.{nearest(missing[0], have)} Rename the column, or name"
-            " it in the task."
-        )
-    known = {name: i for i, name in enumerate(task.labels)}
-    examples = []
-    for number, row in enumerate(raw.rows, 1):
-        absent = [column for column in task.columns if row.get(column) is None]
-        if absent:
-            raise IntertrainError(
-                f"task {task.name!r}: {raw.origin!r}, row {number} has no value in column"
-                f" {absent[0]!r}. Mend that row."
-            )
-        texts = tuple(render(template, row) for template in task.texts)
-        examples.append((texts, _label(task, row[task.label], known, raw.origin, number)))
-    return examples
-
-
-def _label(task: Task, value: Any, known: dict[str, int], origin: str, number: int) -> float:
-    """Reads a label: a number for a regression, else a class id or a label name."""
-    if isinstance(value, str) and value in known:
-        return known[value]
-    try:
-        label = float(value)
-    except (TypeError, ValueError):
-        label = float("nan")
-    if task.regression and label == label:
-        return label
-    if label.is_integer() and 0 <= label < len(task.labels):
-        return int(label)
-    if task.regression:
-        rule = "labels are numbers"
-    else:
-        names = ", ".join(f"{i} {name}" for i, name in enumerate(task.labels[:30]))
-        rule = f"labels are {names}"
-    raise IntertrainError(
-        f"task {task.name!r}: {origin!r}, row {number} has label {value!r}, but its {rule}."
-        " Mend that row, or the task's labels."
-    )
 
 
 def _fingerprint(task: Task, splits: dict[str, Rows]) -> str:

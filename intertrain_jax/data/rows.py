@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.data.row_files import RawSplit, Row, read_rows
+from intertrain_jax.data.split_files import read_split, splits_in
 from intertrain_jax.data.task import Task
-
-Row = dict[str, Any]
-SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
-
-
-@dataclass(frozen=True)
-class RawSplit:
-    """The rows of one official split, and where they were read.
-
-    Attributes:
-        rows: columns by name.
-        origin: a file or a hub split, for error messages.
-    """
-
-    rows: list[Row]
-    origin: str
 
 
 def at_hand(task: Task, data_dir: str | None) -> bool:
@@ -35,7 +17,7 @@ def at_hand(task: Task, data_dir: str | None) -> bool:
     return (
         task.file is not None
         or "quickstart" in task.groups
-        or (data_dir is not None and (Path(data_dir) / task.name).is_dir())
+        or (data_dir is not None and Path(data_dir).is_dir() and bool(_folder(task, data_dir)))
     )
 
 
@@ -64,17 +46,18 @@ def read_splits(
             raise IntertrainError(
                 f"task {task.name!r}: its file {task.file!r} does not exist. Correct the path."
             )
-        return {"train": RawSplit(read_rows(path), str(path))}, {"kind": "file", "name": path.name}
-    if data_dir is not None:
-        if not Path(data_dir).is_dir():
+        further = [name for name in names if name != "train"]
+        if further:
             raise IntertrainError(
-                f"data directory {data_dir!r} does not exist. Correct --data-dir, or leave it out"
-                " to use the hub."
+                f"task {task.name!r}: its one file is its split 'train', and there is no"
+                f" {further[0]!r}. Leave out 'splits', or give a folder: --data-dir."
             )
-        folder = Path(data_dir) / task.name
-        if folder.is_dir():
-            found = {name: _from_folder(task, folder, name) for name in names}
-            return found, {"kind": "data_dir", "name": task.name}
+        return {"train": read_rows(path)}, {"kind": "file", "name": path.name}
+    folder = _folder(task, data_dir)
+    if folder is not None:
+        stems = tuple(name.casefold() for name in names)
+        found = {name: read_split(task.name, folder, name, stems) for name in names}
+        return found, {"kind": "data_dir", "name": folder.name}
     if "quickstart" in task.groups:
         from intertrain_jax.data.quickstart.tasks import generate
 
@@ -86,66 +69,39 @@ def read_splits(
     return _from_hub(task, names, data_dir)
 
 
-def _from_folder(task: Task, folder: Path, split: str) -> RawSplit:
-    files = [folder / f"{split}{suffix}" for suffix in SUFFIXES]
-    present = [file for file in files if file.is_file()]
-    if not present:
-        have = sorted({f.name.split(".")[0] for f in folder.iterdir() if f.is_file()})
+def _folder(task: Task, data_dir: str | None) -> Path | None:
+    """Returns a task's folder in the data directory, None where there is none."""
+    if data_dir is None:
+        return None
+    if not Path(data_dir).is_dir():
         raise IntertrainError(
-            f"task {task.name!r}: {str(folder)!r} has no split {split!r}, it has"
-            f" {', '.join(have) or 'none'}. Add {split}.jsonl, or leave the task out."
+            f"data directory {data_dir!r} does not exist. Correct --data-dir, or leave it out"
+            " to use the hub."
         )
-    return RawSplit(read_rows(present[0]), str(present[0]))
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Reads a file of rows: JSON lines, CSV (both also gzipped) or Parquet.
-
-    Raises:
-        IntertrainError: naming file and line, if it is not what its name says.
-    """
-    try:
-        if path.name.endswith(".parquet"):
-            import pandas as pd
-
-            records: Any = pd.read_parquet(path).to_dict("records")
-            return list(records)
-        with _open(path) as file:
-            if ".jsonl" in path.name:
-                return list(_json_rows(path, file))
-            if ".csv" in path.name:
-                return list(csv.DictReader(file))
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error) as error:
+    folder = Path(data_dir) / task.name
+    if folder.is_dir():
+        return folder
+    alike = [place for place in sorted(Path(data_dir).iterdir()) if place.is_dir()]
+    alike = [place for place in alike if _bare(place.name) == _bare(task.name)]
+    if len(alike) > 1:
         raise IntertrainError(
-            f"{str(path)!r} cannot be read ({str(error).splitlines()[0]}). Mend or replace the file."
-        ) from error
-    raise IntertrainError(
-        f"{str(path)!r} has an unknown format; known are {', '.join(SUFFIXES)}. Convert it."
-    )
+            f"task {task.name!r}: data directory {data_dir!r} has {alike[0].name} and {alike[1].name}."
+            f" Name one of them {task.name}."
+        )
+    return alike[0] if alike else None
 
 
-def _open(path: Path) -> IO[str]:
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+def _bare(name: str) -> str:
+    """Returns a name without what people write in different ways, as "SST-2" is sst2."""
+    return "".join(c for c in name.casefold() if c.isalnum())
 
 
-def _json_rows(path: Path, lines: Iterable[str]) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise IntertrainError(
-                f"{str(path)!r}, line {number}: not valid JSON ({error.msg}). Mend that line."
-            ) from error
-        if not isinstance(row, dict):
-            raise IntertrainError(
-                f"{str(path)!r}, line {number}: must be a JSON object with one key per column, is a"
-                f" {type(row).__name__}. Mend that line."
-            )
-        yield row
+def splits_at_hand(task: Task, data_dir: str | None) -> frozenset[str] | None:
+    """Returns which splits a task's file or folder has; None where its rows are elsewhere."""
+    if task.file is not None:
+        return frozenset({"train"})
+    folder = _folder(task, data_dir)
+    return None if folder is None else frozenset(splits_in(folder))
 
 
 def _as_rows(columns: dict[str, list[Any]]) -> list[Row]:
@@ -165,7 +121,7 @@ def _from_hub(
         )
     import datasets
 
-    hub, found, unlabelled = task.hub, {}, 0
+    hub, found = task.hub, {}
     for name in names:
         split = hub.splits.get(name, name)
         try:
@@ -178,9 +134,18 @@ def _from_hub(
                 " --data-dir."
             ) from error
         rows = [{hub.renames.get(key, key): value for key, value in row.items()} for row in table]
-        # On the hub, -1 says that the annotators agreed on no label.
-        labelled = [row for row in rows if task.regression or row.get(task.label) != -1]
-        unlabelled += len(rows) - len(labelled)
-        found[name] = RawSplit(labelled, f"{hub.path}/{split}")
+        found[name] = RawSplit(
+            rows, f"{hub.path}/{split}", class_names=_class_names(table, hub.renames)
+        )
     kind = {"kind": "hub", "path": hub.path, "config": hub.config, "revision": hub.revision}
-    return found, {**kind, "unlabelled_rows": unlabelled}
+    return found, kind
+
+
+def _class_names(table: Any, renames: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Returns column → names of its ids, of those that have names."""
+    features = getattr(table, "features", None) or {}
+    return {
+        renames.get(column, column): tuple(feature.names)
+        for column, feature in features.items()
+        if getattr(feature, "names", None)
+    }

@@ -30,6 +30,34 @@ def cut_ends(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     return list(rows[front:back]), [*rows[:front], *rows[back:]]
 
 
+def cut_stratified(labels: Sequence[float] | None, rows: int) -> tuple[list[int], list[int]]:
+    """Chooses rows to hold out, of every class its share, by one fixed shuffle per number of rows.
+
+    A class of one row stays in train, and of every other at least one row does.
+
+    Args:
+        labels: class of each row; None for numbers, which have no classes.
+        rows: how many there are.
+
+    Returns:
+        Indices of what is left and of what is held out, each in the order of the rows.
+    """
+    count = held_out_size(rows)
+    order = stream(rows, "strata").permutation(rows).tolist()
+    classes: dict[float, list[int]] = {}
+    for row in order:
+        classes.setdefault(0.0 if labels is None else labels[row], []).append(row)
+    shares = {label: count * len(members) / rows for label, members in classes.items()}
+    quota = {label: min(int(share), len(classes[label]) - 1) for label, share in shares.items()}
+    # What rounding down leaves goes to the largest remainders, and to the lowest label of equal ones.
+    for label in sorted(shares, key=lambda label: (int(shares[label]) - shares[label], label)):
+        if sum(quota.values()) < count and quota[label] < len(classes[label]) - 1:
+            quota[label] += 1
+    held = sorted(row for label, members in classes.items() for row in members[: quota[label]])
+    within = set(held)
+    return [row for row in range(rows) if row not in within], held
+
+
 def shuffled(rows: int) -> NDArray[np.int64]:
     """Returns one fixed permutation per number of rows, the same for every seed of a run."""
     return stream(rows, "sizes").permutation(rows)

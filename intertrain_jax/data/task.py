@@ -54,9 +54,9 @@ class Task:
         title: for people.
         texts: one or two templates such as "{premise}"; slots name columns.
         label: label column.
-        labels: label names by id; empty for a regression.
+        labels: label names by id; empty for a regression, and where they are those that occur, sorted.
         metric: "accuracy" or "spearman".
-        splits: official splits in use.
+        splits: official splits in use; None takes those that are there, and makes the others of train.
         groups: groups that it belongs to.
         hub: where it is on the hub; None if nowhere.
         file: one file that holds all rows (a user's own task).
@@ -70,7 +70,7 @@ class Task:
     label: str = "label"
     labels: tuple[str, ...] = ()
     metric: Metric = "accuracy"
-    splits: Splits = Splits()
+    splits: Splits | None = Splits()
     groups: tuple[str, ...] = ()
     hub: HubDataset | None = None
     file: str | None = None

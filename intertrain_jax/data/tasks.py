@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from fnmatch import fnmatchcase
@@ -10,10 +11,12 @@ from typing import Any
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.strict import build
 from intertrain_jax.data.registry import TASKS
-from intertrain_jax.data.task import Task
+from intertrain_jax.data.task import Task, slots
 
 UserTasks = Sequence[Mapping[str, Any]]
 _WILD = frozenset("*?[")
+# A task's name is a folder's in the data directory and among the records.
+_NAME = re.compile(r"(?![.\s])[^/\\:*?\[\x00-\x1f\x7f\ud800-\udfff]{1,100}(?<!\s)")
 
 
 def list_tasks(user_tasks: UserTasks = ()) -> tuple[Task, ...]:
@@ -100,16 +103,45 @@ def _parse(entry: Mapping[str, Any]) -> Task:
             f"config key 'tasks': an entry lacks {missing[0]!r}; entries have"
             f" {', '.join(field.name for field in fields(Task))}. Add it."
         )
-    # A title is for people; a user's own task need not have one.
-    task: Task = build(Task, {"title": str(entry["name"]), **entry}, "tasks", "config key")
-    if task.metric == "accuracy" and len(task.labels) < 2:
+    where = f"config key 'tasks.{entry['name']}"
+    labels = entry.get("labels")
+    if isinstance(labels, list) and not all(isinstance(name, str) for name in labels):
         raise IntertrainError(
-            f"config key 'tasks.{task.name}.labels': a classification must have at least two label"
-            f" names, has {len(task.labels)}. Name the labels in the order of their ids."
+            f"{where}.labels' must be texts, got {labels}. Put numbers and words such as yes and no,"
+            " which YAML reads as truth values, in quotes."
+        )
+    # A title is for people; a user's own task need not have one, nor say which splits there are.
+    defaults = {"title": str(entry["name"]), "splits": None}
+    task: Task = build(Task, {**defaults, **entry}, "tasks", "config key")
+    _check_name(task.name)
+    if len(task.labels) == 1 or len(set(task.labels)) < len(task.labels):
+        raise IntertrainError(
+            f"{where}.labels' must be at least two label names that differ, got {list(task.labels)}."
+            " Name the labels in the order of their ids, or leave them out to have them sorted."
+        )
+    if task.regression and task.labels:
+        raise IntertrainError(
+            f"{where}.labels' must be left out where the metric is {task.metric}, as labels are numbers"
+            f" then, got {list(task.labels)}. Leave out one of the two."
         )
     if not 1 <= len(task.texts) <= 2:
         raise IntertrainError(
-            f"config key 'tasks.{task.name}.texts': must be one or two templates, has"
+            f"{where}.texts' must be one or two templates, has"
             f" {len(task.texts)}. Join what belongs together in one template."
         )
+    for template in task.texts:
+        if not slots(template):
+            raise IntertrainError(
+                f"{where}.texts' must have a column in braces in each template, got {template!r}, which"
+                f" is the same for every row. Write '{{{template}}}' for a column of that name."
+            )
     return task
+
+
+def _check_name(name: str) -> None:
+    """Checks that a name can be a folder's and is none that tables use."""
+    if not _NAME.fullmatch(name) or name == "PT":
+        raise IntertrainError(
+            "config key 'tasks': a name must be up to 100 characters without '/', ':' and control"
+            f" characters, begin with no dot, and not be 'PT', got {name!r}. Rename the task."
+        )

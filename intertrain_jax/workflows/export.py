@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.data.load import load_task
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.workflows.inputs import find_tasks
 from intertrain_jax.workflows.results import read_grid
@@ -69,5 +70,9 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
     grid = read_grid(Path(out))
     ref = ResultsDir(grid.out).resolution().pinned(grid.config.model.ref)
     pretrained = load_checkpoint(ref.reference, ref.at)
-    tasks = find_tasks(grid.config).by_name
+    tasks = {
+        # Names of labels that a task does not declare are those that its data have.
+        name: task if task.labels or task.regression else load_task(task, grid.config.data).task
+        for name, task in find_tasks(grid.config).by_name.items()
+    }
     yield from write_sources(grid.plan, pretrained, tasks, Path(out), Path(directory), seed)

@@ -145,6 +145,9 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     kept = directory.resolution()
     watcher.say(f"reading {len(named.by_name)} tasks")
     data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
+    for name, loaded in data.items():
+        for note in loaded.origin.get("notes", ()):
+            watcher.say(f"{name}: {note}")
     ref = config.model.ref
     watcher.say(f"loading {ref.label}")
     bases = runner.bases(kept.pinned(ref), data, config.protocol, config.data.cache_dir)

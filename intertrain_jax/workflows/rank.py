@@ -97,6 +97,8 @@ def rank(
         gain_table = read_gains(file, required=gains is not None)
     watcher.say(f"reading {config.task}")
     data = load_task(task, config.data)
+    for note in data.origin.get("notes", ()):
+        watcher.say(f"{task.name}: {note}")
     precision = runner.resolve_precision(config.protocol.precision)
     protocol = replace(config.protocol, precision=precision)
     ids = _ids(config.refs, data, protocol)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
@@ -59,3 +61,70 @@ def test_check_of_real_data(shared_data: Path) -> None:
     result = invoke("check", "rte", "--data-dir", str(shared_data))
     assert result.exit_code == 0
     assert "test: 277 rows" in result.output
+
+
+OWN = {"name": "mine", "texts": ["{title}: {text}"], "label": "mood"}
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A spreadsheet, and an experiment and a ranking that define a task by it."""
+    monkeypatch.chdir(tmp_path)
+    lines = [f'"t{k}";"bread; no {k} soup";{("sad", "merry")[k % 2]}' for k in range(40)]
+    (tmp_path / "mine.csv").write_bytes(
+        "\r\n".join(["title;text;mood", *lines]).encode("utf-8-sig")
+    )
+    tasks = [{**OWN, "file": "mine.csv"}]
+    whole = {"name": "x", "model": {"pretrained": "quickstart"}, "sources": [], "targets": ["mine"]}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({**whole, "tasks": tasks}), "utf-8")
+    ranking = {"models": ["quickstart"], "task": "mine", "tasks": tasks}
+    (tmp_path / "rank.yaml").write_text(yaml.safe_dump(ranking), "utf-16")
+    return tmp_path
+
+
+@pytest.mark.parametrize("config", ["my.yaml", "rank.yaml"])
+def test_tasks_of_a_configuration_are_shown_and_listed(own: Path, config: str) -> None:
+    output = invoke("show", "mine", "--config", config).output
+    assert "label:  mood: those that occur, sorted" in output
+    assert "a missing validation or test is cut from train" in output
+    assert "file:   mine.csv" in output
+    lines = invoke("list", "--config", config).output.splitlines()
+    assert lines[0].split()[0] == "mine" and lines[-1].startswith(f"{len(list_tasks()) + 1} tasks")
+    assert invoke("list", "mine", "--config", config).output.startswith("mine  mine")
+    assert invoke("show", "mine").exit_code == 2
+
+
+def test_check_says_what_was_found_out_of_a_spreadsheet(own: Path) -> None:
+    result = invoke("check", "mine", "--config", "my.yaml")
+    assert result.exit_code == 0
+    for said in (
+        "note: mine.csv: columns are separated by semicolons",
+        "note: labels are in sorted order: 0 merry, 1 sad",
+        "note: validation and test made of train, with its shares of classes",
+        "train: 33 rows",
+        "merry 16, sad 17",
+        "validation: 3 rows",
+        "test: 4 rows",
+        "    merry 2, sad 2",
+    ):
+        assert said in result.output
+
+
+def test_check_finds_half_a_character(own: Path) -> None:
+    lines = [f'{{"title": "t", "text": "soup {k}", "mood": "sad"}}' for k in range(5)]
+    lines.insert(3, '{"title": "t", "text": "a \\ud83d b", "mood": "merry"}')
+    (own / "mine.jsonl").write_text("\n\n".join(lines), "utf-8")
+    overrides = ("--set", "tasks=[{name: mine, texts: ['{text}'], label: mood, file: mine.jsonl}]")
+    result = invoke("check", "mine", "--config", "my.yaml", *overrides)
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "mine.jsonl', row 4 has half a character" in result.stderr
+    assert "Mend that row (line 7)" in result.stderr
+
+
+@pytest.mark.parametrize("tasks", ["mine", ["mine"], [None], {"mine": {"texts": ["{t}"]}}])
+def test_tasks_that_are_none_are_one_line(own: Path, tasks: object) -> None:
+    (own / "bad.yaml").write_text(yaml.safe_dump({"tasks": tasks}), "utf-8")
+    for command in (("list",), ("show", "mine")):
+        result = invoke(*command, "--config", "bad.yaml")
+        assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+        assert "must be a list of mappings" in result.stderr

@@ -12,7 +12,9 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.data.load import load_task
+from intertrain_jax.data.row_files import SUFFIXES
 from intertrain_jax.data.task import Splits, Task
+from tests.row_files import write as write_rows
 
 TASK = Task("toy", "a toy", ("{text}",), labels=("no", "yes"))
 ROWS = [{"text": f"text {i}", "label": i % 2} for i in range(30)]
@@ -75,6 +77,74 @@ def test_a_limit_takes_rows_of_every_class(data_dir: Path) -> None:
     write(data_dir / "toy", "train", sorted(ROWS, key=lambda row: row["label"]))
     data = load_task(TASK, config(data_dir, limit=12))
     assert len(data.splits["train"]) == 12 and set(data.splits["train"].labels) == {0, 1}
+
+
+def test_without_a_word_on_splits_those_that_are_there_are_used(tmp_path: Path) -> None:
+    own = replace(TASK, splits=None)
+    folder = tmp_path / "toy"
+    write(folder, "train", ROWS)
+    write(folder, "test", ROWS[:4])
+    data = load_task(own, config(tmp_path))
+    assert data.origin["rows"] == {"train": 27, "validation": 3, "test": 4}
+    assert data.origin["notes"] == ["validation made of train, with its shares of classes"]
+    write(folder, "dev", ROWS[:5])
+    data = load_task(own, config(tmp_path))
+    assert data.origin["rows"] == {"train": 30, "validation": 5, "test": 4}
+    assert "notes" not in data.origin
+    # Without a test split the validation split tests, as everywhere else.
+    (folder / "test.jsonl").unlink()
+    assert load_task(own, config(tmp_path)).fingerprint == (
+        load_task(replace(TASK, splits=Splits()), config(tmp_path)).fingerprint
+    )
+
+
+def test_validation_and_test_are_made_of_one_file(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": int(i >= 80)} for i in range(100)]
+    path = write(tmp_path, "all", rows)
+    own = replace(TASK, splits=None, file=str(path))
+    data = load_task(own, DataConfig())
+    assert data.origin["rows"] == {"train": 81, "validation": 9, "test": 10}
+    assert data.origin["notes"] == ["validation and test made of train, with its shares of classes"]
+    assert [sum(data.splits[s].labels) for s in ("train", "validation", "test")] == [16, 2, 2]
+    texts = [text for split in data.splits.values() for text in split.texts]
+    assert len(set(texts)) == 100
+    assert load_task(own, DataConfig()).fingerprint == data.fingerprint
+    with pytest.raises(IntertrainError, match="'train', and there is no 'validation'"):
+        load_task(replace(own, splits=Splits()), DataConfig())
+
+
+def test_labels_that_a_task_does_not_declare_are_those_of_all_its_splits(data_dir: Path) -> None:
+    words = [{"text": f"text {i}", "label": "zebra" if i % 2 else "ant"} for i in range(30)]
+    write(data_dir / "toy", "train", words)
+    write(data_dir / "toy", "validation", [{"text": "x", "label": "monkey"}])
+    data = load_task(replace(TASK, labels=()), config(data_dir))
+    assert data.task.labels == ("ant", "monkey", "zebra")
+    assert data.splits["test"].labels == [1] and set(data.splits["train"].labels) == {0, 2}
+    assert data.origin["notes"] == ["labels are in sorted order: 0 ant, 1 monkey, 2 zebra"]
+
+
+def test_rows_without_a_label_are_left_out_and_counted(data_dir: Path) -> None:
+    expected = load_task(TASK, config(data_dir))
+    without = [*ROWS[:9], {"text": None, "label": -1}, *ROWS[9:], {"text": "x", "label": -1}]
+    write(data_dir / "toy", "train", without)
+    data = load_task(TASK, config(data_dir))
+    assert data.fingerprint == expected.fingerprint and "unlabelled_rows" not in expected.origin
+    assert data.origin["unlabelled_rows"] == 2
+    assert data.origin["notes"] == ["2 rows without a label (-1) left out"]
+    write(data_dir / "toy", "validation", [{"text": "x", "label": -1}] * 3)
+    with pytest.raises(
+        IntertrainError, match=r"has no row with a label, all 3 are -1\. Take another"
+    ):
+        load_task(TASK, config(data_dir))
+
+
+def test_every_format_gives_one_fingerprint(data_dir: Path) -> None:
+    expected = load_task(TASK, config(data_dir)).fingerprint
+    (data_dir / "toy" / "train.jsonl").unlink()
+    for suffix in SUFFIXES:
+        path = write_rows(data_dir / "toy" / f"train{suffix}", ROWS)
+        assert load_task(TASK, config(data_dir)).fingerprint == expected, suffix
+        path.unlink()
 
 
 BROKEN = {

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.registry import TASKS
+from intertrain_jax.data.task import Splits
 from intertrain_jax.data.tasks import expand, groups_of, list_tasks
+
+
+def own(**changes: Any) -> dict[str, Any]:
+    """Returns the entry of a user's own task."""
+    return {"name": "a", "texts": ["{t}"], **changes}
 
 
 def test_names_are_unique_and_groups_have_the_papers_sizes() -> None:
@@ -37,6 +44,7 @@ def test_every_column_of_the_public_site_has_its_task(shared_data: Path) -> None
 
 def test_labels_texts_and_splits_are_complete() -> None:
     for task in TASKS:
+        assert task.splits is not None
         assert 1 <= len(task.texts) <= 2 and task.splits.train == "train"
         assert task.regression == (not task.labels) and len(set(task.labels)) == len(task.labels)
         assert task.hub is not None or task.note, f"{task.name}: no repository and no reason"
@@ -45,13 +53,16 @@ def test_labels_texts_and_splits_are_complete() -> None:
 def test_names_expand() -> None:
     assert [t.name for t in expand(["rte", "nli", "rte"])][:2] == ["rte", "mnli"]
     assert len(expand(["tweet_*"])) == 11
-    own = [{"name": "mine", "texts": ["{text}"], "labels": ["a", "b"]}]
-    assert expand(["mine"], own)[0].title == "mine"
+    mine = [{"name": "mine", "texts": ["{text}"], "labels": ["a", "b"]}]
+    (found,) = expand(["mine"], mine)
+    assert found.title == "mine" and found.splits is None, "splits are those that are there"
+    (bare,) = expand(["😀 ü"], [{"name": "😀 ü", "texts": ["{text}"], "splits": {"test": None}}])
+    assert bare.labels == () and bare.splits == Splits(test=None)
     assert {"quickstart"} <= {group for task in list_tasks() for group in task.groups}
 
 
 @pytest.mark.parametrize(
-    ("names", "own", "message"),
+    ("names", "tasks", "message"),
     [
         (["mnlli"], [], r"task or group 'mnlli' does not exist\. Did you mean 'mnli'"),
         (["zzz*"], [], r"'zzz\*' does not exist"),
@@ -61,11 +72,28 @@ def test_names_expand() -> None:
             [{"name": "a", "texts": ["{t}"], "lables": []}],
             r"unknown config key 'tasks.lables'",
         ),
-        (["a"], [{"name": "a", "texts": ["{t}"]}], r"at least two label names"),
+        (["a"], [{"texts": ["{t}"]}], r"lacks 'name'"),
+        (["a"], [own(labels=["x"])], r"'tasks.a.labels' must be at least two label names"),
+        (["a"], [own(labels=["x", "x"])], r"at least two label names that differ"),
+        (["a"], [own(labels=[False, True])], r"reads as truth values, in quotes"),
+        (["a"], [own(labels=[1, 2])], r"'tasks.a.labels' must be texts, got \[1, 2\]"),
+        (["a"], [own(labels="ab")], r"'tasks.labels' must be a list of texts"),
+        (["a"], [own(labels=["x", "y"], metric="spearman")], r"must be left out where the metric"),
+        (["a"], [own(texts=["t"])], r"'t', which is the same for every row\. Write '\{t\}'"),
+        (["a"], [own(texts=["{t}", "u"])], r"a column in braces in each template, got 'u'"),
+        (["a"], [own(texts="{t}")], r"'tasks.texts' must be a list of texts"),
+        (["a"], [own(texts=[])], r"must be one or two templates, has 0"),
+        (["a"], [own(label=["label"])], r"'tasks.label' must be text, got \['label'\]"),
+        (["a"], [own(splits={"train": None})], r"'tasks.splits.train' must be text, got None"),
+        (["a"], [own(hub="org/x")], r"'tasks.hub' must be a mapping"),
+        (["a"], [own(name="PT")], r"not be 'PT', got 'PT'"),
+        (["a"], [own(name="../a")], r"without '/'.*got '../a'"),
+        (["a"], [own(name="")], r"got ''"),
+        (["a"], [own(name=None)], r"'tasks.name' must be text, got None"),
         (["a"], [{"name": "rte", "texts": ["{t}"], "labels": ["x", "y"]}], r"'rte' is taken"),
     ],
 )
-def test_mistakes_are_named(names: list[str], own: list[dict[str, object]], message: str) -> None:
+def test_mistakes_are_named(names: list[str], tasks: list[dict[str, object]], message: str) -> None:
     with pytest.raises(IntertrainError, match=message) as caught:
-        expand(names, own)
+        expand(names, tasks)
     assert "\n" not in str(caught.value)
