@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,13 @@ from intertrain_jax.config.files import load, to_yaml
 from intertrain_jax.config.formats import read_json
 from intertrain_jax.config.ranking import RANK_FILE, RankConfig
 from intertrain_jax.config.strict import build, to_plain
+from intertrain_jax.records.hold import LOCK_FILE, Hold, hold, unwritable
 from intertrain_jax.records.probes import PROBES, ProbeRecord
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.runs import RUNS, Record
 from intertrain_jax.records.store import Store, write_atomic
 
 RESOLUTION_FILE = "resolution.json"
-_LOCK_FILE = ".lock"
 
 
 C = TypeVar("C", ExperimentConfig, RankConfig)
@@ -146,7 +146,7 @@ class ResultsDir:
         while not place.exists():
             place = place.parent
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-            raise self._unwritable(f"{str(place)!r} cannot be written to")
+            raise unwritable(self.path, f"{str(place)!r} cannot be written to")
 
     def write(
         self, config: ExperimentConfig | RankConfig, resolution: Resolution | None = None
@@ -170,38 +170,16 @@ class ResultsDir:
             if resolution is not None:
                 self.note(resolution)
         except OSError as error:
-            raise self._unwritable(str(error)) from error
+            raise unwritable(self.path, str(error)) from error
 
     def note(self, resolution: Resolution) -> None:
         """Writes down what more is known."""
         known = self.resolution().with_(resolution)
         write_atomic(self.path / RESOLUTION_FILE, json.dumps(asdict(known), indent=1) + "\n")
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Makes the directory and holds it for this process; the system lets go when that ends.
-
-        Raises:
-            IntertrainError: another process holds it, or it cannot be made.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unwritable(str(error)) from error
-        try:
-            import fcntl
-        except ImportError:  # not a POSIX system: nothing to lock with
-            yield
-            return
-        with (self.path / _LOCK_FILE).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise IntertrainError(
-                    f"output directory {str(self.path)!r} is in use by another process."
-                    " Wait for it, or choose another --out."
-                ) from error
-            yield
+    def exclusive(self) -> AbstractContextManager[Hold]:
+        """Makes the directory and holds it for this process: see `hold`."""
+        return hold(self.path)
 
     def _owned(self) -> bool:
         return any((self.path / name).is_file() for name in (EXPERIMENT_FILE, RANK_FILE))
@@ -230,7 +208,7 @@ class ResultsDir:
             return
         # A lock or half-written file is what a kill in the first moment leaves; it is nobody's.
         names = [entry.name for entry in self.path.iterdir()]
-        if any(name != _LOCK_FILE and not name.endswith(".tmp") for name in names):
+        if any(name != LOCK_FILE and not name.endswith(".tmp") for name in names):
             raise IntertrainError(
                 f"output directory {str(self.path)!r} must be empty or hold an experiment or a"
                 f" ranking, but it has neither {EXPERIMENT_FILE} nor {RANK_FILE}."
@@ -251,8 +229,3 @@ class ResultsDir:
                     f" {key!r} is {old[key]!r}, here it is {value!r}. Choose another --out, or make"
                     " them equal."
                 )
-
-    def _unwritable(self, why: str) -> IntertrainError:
-        return IntertrainError(
-            f"output directory {str(self.path)!r} must be writable, but {why}. Choose another --out."
-        )

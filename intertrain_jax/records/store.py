@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
@@ -166,11 +167,17 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes a file beside its place, then renames it there: readers never see half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        # On a full disk half a file would take the room that is missing.
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def safe_name(name: str) -> str:

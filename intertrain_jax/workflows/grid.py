@@ -79,7 +79,7 @@ def grid(
     prepared = prepare(config, runner, watcher)
     directory, plan = ResultsDir(config.out_dir), prepared.plan
     out, store = directory.path, directory.runs
-    with directory.exclusive():
+    with directory.exclusive() as held:
         directory.write(config, prepared.resolution)
         before = _read(store, watcher)
         done, failed = done_and_failed(plan, before.by_key)
@@ -89,6 +89,7 @@ def grid(
 
         def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
             origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
+            held.check()
             store.write(record_of(run, result, reason, origin, environment))
 
         for run in plan.runs:
@@ -112,6 +113,7 @@ def grid(
             work = GridWork(rest, done, bases, bases.tasks(plan), config.engine, out)
             with grid_display(watcher, out) as show:
                 final = runner.run_grid(work, emit, show)
+        held.check()
         result = GridResult(config, plan, _read(store, watcher), out, final)
         write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_key)
         watcher.say("analysing")

@@ -117,7 +117,7 @@ def rank(
         if config.pretrained is not None and pending[0] == config.refs[0]:
             run.require(pending[0])
     done = None
-    with directory.exclusive():
+    with directory.exclusive() as held:
         directory.write(config)
         watcher.say(
             f"{len(config.refs):,} models, {len(config.refs) - len(pending):,} done before,"
@@ -131,6 +131,7 @@ def rank(
                 nonlocal renewed
                 for outcome in outcomes:
                     record = record_of(outcome, ids[outcome.ref.label], probe)
+                    held.check()
                     store.write(record)
                     records[outcome.ref.label] = record
                 directory.note(Resolution(revisions=_revisions(outcomes)))

@@ -155,7 +155,9 @@ def grid_display(watcher: Watcher, out: Path) -> Iterator[Callable[[GridProgress
         now = time.monotonic()
         if now - last_beat >= _BEAT_SECONDS:
             last_beat = now
-            write_heartbeat(out, _heartbeat(progress))
+            # The directory, if it was removed, is not to be made again by a word about it.
+            if out.is_dir():
+                write_heartbeat(out, _heartbeat(progress))
         ended = progress.done + progress.failed
         display.show(now, ended, progress.total, lambda: describe(progress))
         stop_if_asked()

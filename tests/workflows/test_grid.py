@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -309,3 +311,60 @@ def test_runs_that_leave_no_record_are_an_error(
     monkeypatch.setattr(engine, "run_grid", lambda *arguments: GridProgress())
     with pytest.raises(IntertrainError, match=f"{RUNS} runs of 'tiny' left no record"):
         grid(config, runner=engine)
+
+
+@pytest.mark.parametrize("after", [0, 3, 7])
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    config, written = write_experiment(tmp_path), 0
+
+    def full(descriptor: int) -> None:
+        nonlocal written
+        written += 1
+        if written > after + 2:  # the experiment and its resolution come first
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("intertrain_jax.records.store.os.fsync", full)
+        with pytest.raises(IntertrainError, match=r"No space left on device.*same command again"):
+            grid(config, runner=FakeEngine())
+    assert not list(config.out_dir.rglob("*.tmp"))
+    kept = len(ResultsDir(config.out_dir).runs.read_all().by_key)
+    assert (kept > 0) == (after > 0) and kept <= after
+    again = FakeEngine()
+    assert grid(config, runner=again).counts == (RUNS, 0)
+    assert len(again.calls) == RUNS - kept
+
+
+def test_a_full_disk_in_the_words_of_a_library_is_one_line(tmp_path: Path) -> None:
+    class Engine(FakeEngine):
+        def run_grid(self, *arguments: object) -> GridProgress:
+            raise ValueError("RESOURCE_EXHAUSTED: writing: [OS error 28: ENOSPC No space left ...]")
+
+    with pytest.raises(IntertrainError, match="must stay writable, but it failed: No space left"):
+        grid(write_experiment(tmp_path), runner=Engine())
+
+    class Broken(FakeEngine):
+        def run_grid(self, *arguments: object) -> GridProgress:
+            raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        grid(write_experiment(tmp_path), runner=Broken())
+
+
+def test_a_directory_that_was_removed_ends_in_one_line(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+
+    class Remover(FakeEngine):
+        def run_grid(self, work: Any, emit: Any, watch: Any) -> GridProgress:
+            def remove(progress: GridProgress) -> None:
+                shutil.rmtree(config.out_dir, ignore_errors=True)
+                watch(progress)
+
+            return super().run_grid(work, emit, remove)
+
+    with pytest.raises(IntertrainError, match=r"was removed or replaced .*same command again"):
+        grid(config, runner=Remover())
+    assert not config.out_dir.exists()
+    assert grid(config, runner=FakeEngine()).counts == (RUNS, 0)
