@@ -126,11 +126,22 @@ def test_a_subset_is_the_first_of_the_shuffle_and_of_training_alone() -> None:
 
 
 def test_many_dispatches_are_collected_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
+    jit = jax.jit
+
+    def noted(function: Any) -> Any:
+        compiled.append(function)
+        return jit(function)
+
     monkeypatch.setattr(features_module, "EVALUATION_TOKENS", {"cpu": 64})
     monkeypatch.setattr(arena_module, "CHUNK_BLOCKS", 2)
     packed = pack_task(TASK, None, lane_mesh(1))
     assert len(packed.chunks) > 5
-    found = program()(PARAMS, packed).by_split
+    objective: Any = BagOfWords()
+    fresh = FeatureProgram(objective, jnp.float32, lane_mesh(1))
+    monkeypatch.setattr(jax, "jit", noted)
+    found = fresh(PARAMS, packed).by_split
+    assert len(compiled) == fresh.compilations == 2, "one for each length of rows"
     for split in SPLITS:
         np.testing.assert_allclose(found[split], expected(TASK, split), rtol=1e-4, atol=1e-4)
 
