@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig, RankOptions, load_rank_config, rank_keys
-from intertrain_jax.config.refs import ModelRef, read_model_list
+from intertrain_jax.config.refs import ModelRef, is_hub_id, read_model_list
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.tasks import get_task
@@ -102,7 +102,11 @@ def rank(
     precision = runner.resolve_precision(config.protocol.precision)
     protocol = replace(config.protocol, precision=precision)
     ids = _ids(config.refs, data, protocol)
-    records = _matching(store, ids, watcher)
+    records, earlier = _matching(store, ids, data, protocol, watcher)
+    for ref in config.refs:
+        if ref.label in earlier and not is_hub_id(ref.reference):
+            watcher.say(f"{ref.label} is not there any more: what was measured of it is kept")
+            records[ref.label] = earlier[ref.label]
     kept = directory.resolution()
     pending = [
         kept.pinned(ref)
@@ -131,9 +135,18 @@ def rank(
                 nonlocal renewed
                 for outcome in outcomes:
                     record = record_of(outcome, ids[outcome.ref.label], probe)
+                    label = outcome.ref.label
+                    before = records.get(label, earlier.get(label))
+                    if record.status == "failed" and before and before.status == "done":
+                        records[label] = before
+                        watcher.warn(
+                            f"{label} cannot be probed now, and what was measured before is kept:"
+                            f" {record.reason}"
+                        )
+                        continue
                     held.check()
                     store.write(record)
-                    records[outcome.ref.label] = record
+                    records[label] = record
                 directory.note(Resolution(revisions=_revisions(outcomes)))
                 if time.monotonic() - renewed > _RENEW_SECONDS:
                     renewed = time.monotonic()
@@ -295,13 +308,29 @@ def _revisions(outcomes: Sequence[Outcome]) -> dict[str, str]:
 
 
 def _matching(
-    store: Store[tuple[str, str], ProbeRecord], ids: Mapping[str, str], watcher: Watcher
-) -> dict[str, ProbeRecord]:
-    """Returns label → record of this ranking's models."""
+    store: Store[tuple[str, str], ProbeRecord],
+    ids: Mapping[str, str],
+    data: TaskData,
+    protocol: Protocol,
+    watcher: Watcher,
+) -> tuple[dict[str, ProbeRecord], dict[str, ProbeRecord]]:
+    """Returns label → record of this ranking's models, and, of those without one, what was earlier.
+
+    A model whose files are gone has another id than it had: what was measured of it, on the same data
+    and by the same protocol, is still true.
+    """
     found = store.read_all()
     for problem in found.problems:
         watcher.warn(f"{problem.path} is no record and does not count: {problem.reason}")
-    return {key[0]: found.by_key[key] for key in ids.items() if key in found.by_key}
+    records = {key[0]: found.by_key[key] for key in ids.items() if key in found.by_key}
+    earlier: dict[str, ProbeRecord] = {}
+    for (label, _), record in found.by_key.items():
+        failed_now = label in ids and (label not in records or records[label].status == "failed")
+        same = record.data.fingerprint == data.fingerprint and record.protocol == protocol
+        if failed_now and same and record.status == "done":
+            earlier[label] = max(earlier.get(label, record), record, key=lambda r: r.seeds)
+    gone = {label for label in earlier if files_hash(ModelRef.parse(label).reference) is None}
+    return records, {label: record for label, record in earlier.items() if label in gone}
 
 
 def _is_done(record: ProbeRecord | None, config: RankConfig, retry_failed: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +78,38 @@ def test_failed_models_are_tried_again_when_asked_to(config: RankConfig) -> None
     engine, made = fake(config)
     assert not len(rank(config, runner=engine, retry_failed=True).failed)
     assert made[0].calls == ["org/b"]
+
+
+def test_what_was_measured_is_not_lost_to_a_later_failure(config: RankConfig) -> None:
+    engine, _ = fake(config)
+    before = rank(config, runner=engine).table.set_index("model")["score"]
+    engine, made = fake(config, failures={"org/b": "It is gated."})
+    with pytest.warns(UserWarning, match=r"org/b cannot be probed now, .* It is gated"):
+        again = rank(replace(config, learning_rates=(1e-2,)), runner=engine)
+    assert "org/b" in made[0].calls and not len(again.failed)
+    assert again.table.set_index("model")["score"]["org/b"] == before["org/b"]
+
+
+def test_models_that_are_gone_keep_what_was_measured_of_them(
+    config: RankConfig, tmp_path: Path
+) -> None:
+    names = ["models/one/final", "models/two/final"]
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text(f'"{name}"')
+    models = tuple(str(tmp_path / name) for name in names)
+    config = replace(config, models=models)
+    engine, _ = fake(config)
+    before = rank(config, runner=engine).table
+    shutil.rmtree(tmp_path / names[0])
+    engine, made = fake(config, failures={models[0]: "There is no such model."})
+    pd.testing.assert_frame_equal(rank(config, runner=engine).table, before)
+    assert not made
+    # Another model in the same place is another model.
+    (tmp_path / names[1] / "config.json").write_text('"changed"')
+    engine, made = fake(config)
+    rank(config, runner=engine)
+    assert made[0].calls == [models[1]]
 
 
 def test_without_its_pretrained_model_a_ranking_does_not_begin(config: RankConfig) -> None:
