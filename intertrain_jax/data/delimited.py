@@ -28,12 +28,14 @@ class Table:
         rows: as many fields each as the header has; lines without any value are no rows.
         lines: where each row begins in the file, from 1.
         notes: what was found out about the file rather than said by its name, a sentence each.
+        encoding: of the file, where it is not UTF-8.
     """
 
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
     notes: tuple[str, ...] = ()
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ def read_delimited(path: Path) -> Table:
     row has as many fields as the header; the one of the file's name where several are.
 
     Raises:
-        IntertrainError: naming file and line, if it cannot be read, a row has more or fewer fields than
-            the header, or two columns have one name.
+        IntertrainError: naming file and line, if it cannot be read, or a row has more or fewer fields
+            than the header.
     """
     text, encoding = read_text(path)
     usual = "\t" if ".tsv" in path.name.casefold() else ","
@@ -75,12 +77,8 @@ def read_delimited(path: Path) -> Table:
     notes = [] if encoding is None else [f"{path.name} is not UTF-8 and is read as {encoding}"]
     if separator != usual:
         notes.append(f"{path.name}: columns are separated by {_SEPARATORS[separator]}")
-    _check_names(path, table)
-    return Table(table.header, table.rows, table.lines, (*notes, *_named(path, table.notes)))
-
-
-def _named(path: Path, notes: Sequence[str]) -> list[str]:
-    return [f"{path.name}: {note}" for note in notes]
+    notes += [f"{path.name}: {note}" for note in table.notes]
+    return Table(table.header, table.rows, table.lines, tuple(notes), encoding)
 
 
 def _first_line(text: str) -> str:
@@ -153,8 +151,12 @@ def _checked(found: Sequence[tuple[int, list[str]]], separator: str) -> _Reading
     return _Reading(table)
 
 
-def _check_names(path: Path, table: Table) -> None:
-    """Checks that no two columns have one name, empty ones without a name aside."""
+def check_names(path: Path, table: Table) -> None:
+    """Checks that no two columns have one name, empty ones without a name aside.
+
+    Raises:
+        IntertrainError: two have.
+    """
     seen: set[str] = set()
     for k, name in enumerate(table.header):
         if name in seen and (name or any(row[k].strip() for row in table.rows)):

@@ -11,7 +11,7 @@ from typing import Any
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.formats import parse_json, read_json, read_text
-from intertrain_jax.data.delimited import read_delimited
+from intertrain_jax.data.delimited import check_names, read_delimited
 
 Row = dict[str, Any]
 DISK_STATE = "state.json"  # of a folder that `save_to_disk` wrote
@@ -88,6 +88,7 @@ def joined(parts: Sequence[RawSplit], origin: str) -> RawSplit:
 
 def _read_fields(path: Path) -> RawSplit:
     table = read_delimited(path)
+    check_names(path, table)
     rows = [dict(zip(table.header, fields, strict=True)) for fields in table.rows]
     return RawSplit(rows, str(path), table.lines, True, notes=table.notes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.data.delimited import read_delimited
 
 # Below this there is nothing to rank or to correlate.
 FEWEST_MODELS = 3
+# Scores and gains are in points; beyond this, sums of squares would be no numbers.
+_LARGEST = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,9 @@ Source = Path | Frame
 
 
 def read_csv(path: Source) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and the rows of a comma-separated file, blanks around cells taken off.
+    """Returns the header and the rows of a CSV file, blanks around cells taken off.
+
+    Commas, semicolons or tabs separate its columns, whichever its content says.
 
     Raises:
         IntertrainError: it cannot be read, or is no table of at least two columns and one row.
@@ -69,33 +73,37 @@ def read_csv(path: Source) -> tuple[list[str], list[list[str]]]:
                 f" {len(header)} columns and {len(rows)} rows. Give the whole of it."
             )
         return header, rows
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    table = read_delimited(path)
+    if table.encoding == "cp1252":  # a guess, and what it is decided by are names
+        raise IntertrainError(f"file {str(path)!r} must be UTF-8, and is not. Save it as UTF-8.")
+    if not table.rows or len(table.header) < 2:
         raise IntertrainError(
-            f"file {str(path)!r} must be a CSV table, but cannot be read: {error}"
-        ) from error
-    if len(lines) < 2 or len(lines[0]) < 2:
-        raise IntertrainError(
-            f"file {str(path)!r} must be a comma-separated table with a header, two columns and a row"
-            f" at least, but has {len(lines)} lines and {len(lines[0]) if lines else 0} columns."
-            " Export it as CSV."
+            f"file {str(path)!r} must be a table with a header, two columns and a row at least, but has"
+            f" {len(table.rows)} rows and {len(table.header)} columns. Export it as CSV."
         )
-    for number, row in enumerate(lines[1:], 2):
-        if len(row) != len(lines[0]):
-            raise IntertrainError(
-                f"file {str(path)!r}: every line must have {len(lines[0])} cells as the header has,"
-                f" line {number} has {len(row)}. Mend or remove it."
-            )
-    return lines[0], lines[1:]
+    return table.header, [[cell.strip() for cell in row] for row in table.rows]
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Returns a table that a command wrote, with the types that it has.
+
+    Raises:
+        IntertrainError: it cannot be read, or is no table.
+    """
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError, ArithmeticError, MemoryError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise IntertrainError(
+            f"file {str(path)!r} cannot be read ({said}). Delete it; its command writes it anew."
+        ) from error
 
 
 def number(path: Source, text: str, row: str, column: str) -> float:
     """Returns a cell's number, NaN where it is empty.
 
     Raises:
-        IntertrainError: it is text, or infinite.
+        IntertrainError: it is text, or larger than any score.
     """
     if text.casefold() in ("", "nan", "na", "null", "none"):
         return math.nan
@@ -103,7 +111,7 @@ def number(path: Source, text: str, row: str, column: str) -> float:
         value = float(text)
     except ValueError:
         value = math.inf
-    if math.isinf(value):
+    if abs(value) > _LARGEST:
         raise IntertrainError(
             f"file {str(path)!r}: row {row!r}, column {column!r} must be a number or empty, but is"
             f" {text[:40]!r}. Correct it."

@@ -18,6 +18,7 @@ def read_probe(path: Source) -> pd.Series[float]:
     header, rows = read_csv(path)
     ranked = {"model", "score"} <= set(header)
     name, score = (header.index("model"), header.index("score")) if ranked else (0, 1)
+    check_unique(path, "column", [header[name], header[score]] if not ranked else header)
     check_unique(path, "row", [row[name] for row in rows])
     return pd.Series(
         {row[name]: number(path, row[score], row[name], header[score]) for row in rows}, dtype=float

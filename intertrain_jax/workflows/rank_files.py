@@ -9,6 +9,7 @@ import pandas as pd
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.ranking import RANKING_FILE, RankConfig
+from intertrain_jax.readers.matrix import read_matrix
 from intertrain_jax.records.probes import ProbeRecord
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.store import write_atomic
@@ -26,20 +27,13 @@ def read_gains(path: Path, required: bool) -> pd.DataFrame | None:
     if not required and not path.is_file():
         return None
     try:
-        table = pd.read_csv(path, index_col=0)
-        gains = table.astype(float)
-    except (OSError, ValueError) as error:
+        table = read_matrix(path)
+    except IntertrainError as error:
         raise IntertrainError(
             f"gains {str(path)!r} must be a CSV table with a base model in the first column and a"
-            f" number per target in the others ({str(error).splitlines()[0]}). Correct --gains."
+            f" number per target in the others: {error} Correct --gains."
         ) from error
-    if not len(gains.columns) or gains.index.duplicated().any():
-        raise IntertrainError(
-            f"gains {str(path)!r} must have targets as columns and every base model once."
-            " Correct --gains."
-        )
-    gains.index = gains.index.map(str)
-    return gains
+    return table.values.set_axis(table.names.to_list(), axis=0)
 
 
 def write_table(out: Path, ranking: Ranking) -> None:

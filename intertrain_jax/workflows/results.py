@@ -16,6 +16,7 @@ from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
 from intertrain_jax.config.ranking import RANK_FILE, RankConfig, load_rank_config
 from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.planning.status import done_and_failed
+from intertrain_jax.readers.csv import read_frame
 from intertrain_jax.records.probes import ProbeRecord
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Runs
@@ -189,7 +190,7 @@ def results(path: str | Path) -> GridResult | RankResult:
         config = load_rank_config(out / RANK_FILE)
         ranking, records = latest_ranking(config, out)
         file = out / CORRELATIONS_FILE
-        correlations = pd.read_csv(file) if file.is_file() else None
+        correlations = read_frame(file) if file.is_file() else None
         return RankResult(config, ranking, records, correlations, out)
     raise IntertrainError(
         f"results directory {str(out)!r} must hold an experiment or a ranking, but there is none."

@@ -70,7 +70,7 @@ def test_names_cannot_steer_the_terminal(matrix: Path) -> None:
         ("base,a,b\nx,50,2\ny,1,3\n", "at least 3 models, has 2"),
         ("base,a,b\nx,,\ny,,\nz,,\n", "all 6 are missing"),
         ("base,a,a\nx,50,2\ny,1,3\nz,1,3\n", "column 'a' must be there once"),
-        ("not a table", "comma-separated table"),
+        ("not a table", "must be a table with a header"),
         ("base,target,seed,score\nx,t,0,50\nx,t,0,51\n", "one row per run"),
         (
             ",model_name,avg,mnli_lp,a\n0,x,5,5,5\n1,y,5,5,5\n2,z,5,5,5\n",

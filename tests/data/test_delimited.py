@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.data.delimited import Table, read_delimited
+from intertrain_jax.data.delimited import Table, check_names, read_delimited
 
 ROWS = [["good soup, warm; rolls", "1"], ['say "no"', "0"], ["", "2"]]
 
@@ -72,14 +72,22 @@ def test_one_column_is_a_table(tmp_path: Path) -> None:
         ),
         ('text,label\n"a" b,1\n', r"line 2: its quotes do not pair"),
         ('text,label\na,1\n"b,0\nc,1\n', r"line 3: its quotes do not pair"),
-        ("text,label,text\na,1,b\n", r"two columns 'text'\. Rename or remove one"),
-        ("text,label,,\na,1,x,y\n", r"two columns ''"),
     ],
 )
 def test_a_row_that_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(IntertrainError, match=message) as caught:
         read(tmp_path, text)
     assert "a.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["text", ""])
+def test_two_columns_of_one_name_are_a_question(tmp_path: Path, name: str) -> None:
+    found = read(tmp_path, f"{name},label,{name}\na,1,b\n")
+    with pytest.raises(
+        IntertrainError, match=rf"a.csv' has two columns '{name}'\. Rename or remove"
+    ):
+        check_names(tmp_path / "a.csv", found)
+    check_names(tmp_path / "a.csv", read(tmp_path, "text,label,,\na,1,,\n"))
 
 
 def test_what_spreadsheets_leave_is_no_data(tmp_path: Path) -> None:

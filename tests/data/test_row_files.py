@@ -95,6 +95,7 @@ def test_a_row_knows_its_line(tmp_path: Path) -> None:
         ("a.csv", "text,label\nü,1\n".encode() + b"\xff,1\n", "cannot be read .*can't decode"),
         ("a.jsonl", '{"text": "ü'.encode() + b'\xff"}\n', "cannot be read .*can't decode"),
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
+        ("a.csv", b"a,b,a\n1,2,3\n", r"two columns 'a'\. Rename or remove one"),
         ("a.xlsx", b"PK", r"unknown format; known are \.jsonl, .*\.parquet\. Convert it"),
         ("a.json", b"[1, 2]", r"must hold a list of objects"),
         ("a.json", b'{"a": [1], "b": [1, 2]}', r"must hold a list of objects"),

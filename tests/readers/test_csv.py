@@ -45,11 +45,11 @@ def test_blanks_and_marks_around_a_file_s_cells_are_taken_off(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has 0 lines and 0 columns"),
-        ("base,rte\n", "has 1 lines and 2 columns"),
-        ("base;rte\na;1\n", "has 2 lines and 1 columns"),
-        ("base,rte\na,1\nb,1,2\n", "must have 2 cells as the header has, line 3 has 3"),
-        ('base,rte\n"a,1\n', "cannot be read"),
+        ("", "has 0 rows and 0 columns"),
+        ("base,rte\n", "has 0 rows and 2 columns"),
+        ("base\na\n", "has 1 rows and 1 columns"),
+        ("base,rte\na,1\nb,1,2\n", "line 3: has 3 fields, but the header has 2"),
+        ('base,rte\n"a,1\n', "line 2: its quotes do not pair"),
     ],
 )
 def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -58,18 +58,43 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str, message: st
     assert "table.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_what_spreadsheets_write_is_read(tmp_path: Path, separator: str) -> None:
+    text = separator.join(["base", "rte"]) + "\r\n" + separator.join(["a, b", "1.5"]) + "\r\n"
+    for encoding in ("utf-8-sig", "utf-16"):
+        assert csv.read_csv(write(tmp_path, text, encoding)) == (["base", "rte"], [["a, b", "1.5"]])
+
+
+def test_an_encoding_that_is_a_guess_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match=r"table.csv' must be UTF-8, and is not\. Save it"):
+        csv.read_csv(write(tmp_path, "base,rte\nnaïve,1\n", "cp1252"))
+
+
 def test_a_missing_file_and_an_empty_frame_are_named(tmp_path: Path) -> None:
-    with pytest.raises(IntertrainError, match=r"gone.csv' must be a CSV table, but cannot be read"):
+    with pytest.raises(IntertrainError, match=r"gone.csv' cannot be read"):
         csv.read_csv(tmp_path / "gone.csv")
     with pytest.raises(IntertrainError, match=r"mine must be .* but has 3 columns and 0 rows"):
         csv.read_csv(csv.Frame(SCORES.iloc[:0], "mine"))
+
+
+def test_a_table_that_a_command_wrote_is_read_whole_or_named(tmp_path: Path) -> None:
+    table = pd.DataFrame({"estimator": ["lp", "knn"], "n": [3, 4], "p": [0.5, float("nan")]})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    pd.testing.assert_frame_equal(csv.read_frame(tmp_path / "a.csv"), table)
+    for damage in (b"", b'a,b\n"1,2\n', b"a\n1,2\n3,4,5\n", b"a\n\xff\n"):
+        (tmp_path / "a.csv").write_bytes(damage)
+        with pytest.raises(
+            IntertrainError, match=r"a\.csv' cannot be read \(.*Delete it"
+        ) as caught:
+            csv.read_frame(tmp_path / "a.csv")
+        assert "\n" not in str(caught.value)
 
 
 def test_cells_are_numbers_or_missing() -> None:
     frame = csv.Frame(SCORES)
     assert csv.number(frame, "-1.5e1", "a", "rte") == -15.0
     assert all(math.isnan(csv.number(frame, text, "a", "b")) for text in ("", "NaN", "null", "NA"))
-    for text in ("inf", "-inf", "1,5", "high"):
+    for text in ("inf", "-inf", "1,5", "high", "-1e308", "1e10"):
         with pytest.raises(IntertrainError, match=rf"row 'a', column 'rte' must be .* '{text}'"):
             csv.number(frame, text, "a", "rte")
 

@@ -56,7 +56,7 @@ def test_the_pretrained_row_can_be_named_by_the_option_or_by_the_file(tmp_path: 
         ("2,x/y,,51,,\n3,z,66,52,62,70\n", "", "at least 3 models, has 2"),
         ("60,,50", "60,49,50", "no base model 'other'"),
         ("60,,50,70", "60,,,", "no base model 'other'"),
-        ("3,z,66,52,62,70", "3,z,66", "line 5 has 3"),
+        ("3,z,66,52,62,70", "3,z,66", "line 5: has 3 fields"),
     ],
 )
 def test_bad_tables_get_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
