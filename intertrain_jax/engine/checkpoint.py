@@ -270,6 +270,7 @@ def save_run(checkpoints: Checkpoints, lane: LaneRun, state: Lanes) -> None:
         "history": lane.history,
         **{name: getattr(lane, name) for name in _COUNTS},
         "seconds": lane.elapsed,
+        "notes": list(lane.notes),
     }
     checkpoints.save_lane(lane.run.id, lane.step, jax.tree.map(np.asarray, tree), host)
 
@@ -296,6 +297,7 @@ def load_run(
         fields = {name: kind(host[name]) for name, kind in _COUNTS.items()}
         if fields["step"] < 0:
             raise ValueError(f"its step is {fields['step']}")
-        return state, {"progress": Progress(**progress), "history": list(host["history"]), **fields}
+        lists = {"history": list(host["history"]), "notes": tuple(map(str, host.get("notes", ())))}
+        return state, {"progress": Progress(**progress), **lists, **fields}
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsLostError(reason_of(error, f"what was kept of run {run}")) from error

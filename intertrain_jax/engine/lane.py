@@ -60,6 +60,7 @@ class LaneRun:
         lost: whether a loss was not finite.
         between_batches: whether every block of the last batch has been dispatched.
         waited: turns in which the group did blocks of another shape.
+        notes: what there is to say of its start.
     """
 
     run: Run
@@ -77,6 +78,7 @@ class LaneRun:
     lost: bool = False
     between_batches: bool = True
     waited: int = 0
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._queue: deque[Tick] = deque()

@@ -105,6 +105,7 @@ def result_of(
         seconds=lane.elapsed,
         tokens=lane.tokens,
         unanswered=unanswered,
+        notes=lane.notes,
     )
 
 

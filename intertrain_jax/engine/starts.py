@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,6 +17,8 @@ from intertrain_jax.engine.lanes import LanePrograms, Lanes
 from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
+from intertrain_jax.models.heads import arranged_head, classes_of
+from intertrain_jax.models.labels import class_names
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.work import Bases, ref_of
 from intertrain_jax.train.hyper import hyper_of
@@ -74,6 +76,10 @@ class Starts:
         self._bases, self._tasks = bases, tasks
         # Whatever its tokens are, a task has the same classes.
         self._classes = {name: task.num_classes for (_, name), task in tasks.encoded.items()}
+        self._labels = {
+            name: () if task.regression else task.label_names
+            for (_, name), task in tasks.encoded.items()
+        }
         self._checkpoints = checkpoints
 
     def enter(
@@ -101,8 +107,9 @@ class Starts:
         hyper = hyper_of(run.protocol, schedule, config, run.seed, task, self.objective)
         saved = self._saved(run, schedule.total_steps)
         if saved is None:
-            lanes = programs.start(lanes, k, self.params_of(run), hyper)
-            return lanes, LaneRun(run, train, schedule, shapes)
+            params, notes = self.start_of(run)
+            lanes = programs.start(lanes, k, params, hyper)
+            return lanes, LaneRun(run, train, schedule, shapes, notes=notes)
         state, fields = saved
         lanes = programs.restore(lanes, k, state, fields["step"], hyper)
         return lanes, LaneRun(run, train, schedule, shapes, **fields)
@@ -119,17 +126,21 @@ class Starts:
             return None
         return saved
 
-    def params_of(self, run: Run) -> Tree:
+    def start_of(self, run: Run) -> tuple[Tree, tuple[str, ...]]:
         """Returns the initial parameters of a run as numpy arrays, its head widened for the lanes.
+
+        And what there is to say of the head that it inherits.
 
         Raises:
             IntertrainError: the base model cannot be loaded any more, or has an output of its own.
             WeightsLostError: the source's model cannot be used.
         """
+        objective = self.objective
+        names: Sequence[str] | None
         if run.base.source_run is None:
             model = self._bases.load(ref_of(run))
             body, old_head = self._body(model.params), model.head
-            objective = self.objective
+            names = class_names(model.hf_config, classes_of(old_head))
             if old_head and isinstance(objective, TextToText) and not objective.own_head:
                 raise IntertrainError(
                     f"Model '{run.base.label}' must give its output by its words, as the pretrained"
@@ -140,9 +151,14 @@ class Starts:
             like = self.objective.saved_shapes(self._classes[run.base.source_task])
             saved = self._checkpoints.load_source(run.base.source_run, like)
             body, old_head = self._body(saved), saved.get("head")
+            names = self._labels[run.base.source_task]
         inherit = run.protocol.head == "inherit"
+        notes: tuple[str, ...] = ()
+        if inherit and isinstance(objective, Classification):
+            old_head, notes = arranged_head(old_head, names, self._labels[run.target])
         classes = self._classes[run.target]
-        return {**body, **self.objective.start_head(classes, run.seed, inherit, body, old_head)}
+        head = self.objective.start_head(classes, run.seed, inherit, body, old_head)
+        return {**body, **head}, notes
 
     def source_params(self, run: Run, lane_params: Tree) -> Tree:
         """Returns what to keep of a finished source run: host arrays, the head of its own width."""

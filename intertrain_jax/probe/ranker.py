@@ -20,6 +20,8 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.models.families.table import architecture_hash
+from intertrain_jax.models.heads import arranged_head, classes_of
+from intertrain_jax.models.labels import class_names
 from intertrain_jax.probe.estimates import estimate
 from intertrain_jax.probe.features import FeatureProgram, Features
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
@@ -44,7 +46,7 @@ class Outcome:
         architecture: hash of its shape.
         heads: by seed and learning rate.
         estimates: by estimator beside "lp"; None where it is not defined.
-        notes: why an estimate is missing.
+        notes: what there is to say of an inherited head, and why an estimate is missing.
         seconds: of loading, features, heads and estimators, each the model's share.
     """
 
@@ -95,6 +97,7 @@ class _Waiting:
     probed: Probed
     estimates: Future[tuple[dict[str, float | None], tuple[str, ...], float]]
     seconds: float
+    notes: tuple[str, ...]
 
 
 class Ranker:
@@ -206,8 +209,12 @@ class Ranker:
             objective,
             checkpoint.head,
         )
-        probed = Probed(checkpoint.config, checkpoint.head, features)
-        return _Waiting(light, probed, estimates, spent)
+        head, said = checkpoint.head, tuple[str, ...]()
+        if self._protocol.head == "inherit":
+            names = class_names(checkpoint.hf_config, classes_of(head))
+            head, said = arranged_head(head, names, () if task.regression else task.label_names)
+        probed = Probed(checkpoint.config, head, features)
+        return _Waiting(light, probed, estimates, spent, said)
 
     def _group(self, features: Features) -> int:
         """Returns how many models' heads are trained together, the same whatever is left to do."""
@@ -237,7 +244,7 @@ class Ranker:
                     architecture_hash(model.probed.config),
                     tuple(map(tuple, heads)),
                     estimates,
-                    notes,
+                    (*model.notes, *notes),
                     {
                         "load": model.loaded.seconds,
                         "features": model.seconds,

@@ -79,6 +79,7 @@ class RunResult:
         seconds: the run's share of wall time.
         tokens: tokens trained on, padding not counted.
         unanswered: test examples for which a text-to-text model gave no label's text; they are wrong.
+        notes: further things to know, one line each.
     """
 
     metric: str
@@ -94,6 +95,7 @@ class RunResult:
     seconds: float = 0.0
     tokens: int = 0
     unanswered: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

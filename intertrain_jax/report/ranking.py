@@ -37,6 +37,12 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
             Text(f"{row['status']}: {row['model']}: {row['reason']}", style="yellow"),
             soft_wrap=True,
         )
+    noted: dict[str, list[str]] = {}
+    for row in ranking.ranked.dropna(subset="notes").to_dict("records"):
+        noted.setdefault(str(row["notes"]), []).append(str(row["model"]))
+    for note, models in noted.items():
+        more = f" and {len(models) - 1} more" if len(models) > 1 else ""
+        console.print(Text(f"note: {models[0]}{more}: {note}"), soft_wrap=True)
     console.print(_legend(ranking), soft_wrap=True, markup=False)
 
 

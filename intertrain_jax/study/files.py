@@ -96,6 +96,7 @@ def flat_record(record: Record) -> dict[str, Any]:
     """Returns a record as one row: its history and its data's source are left out."""
     result = {} if record.result is None else asdict(record.result)
     result.pop("history", None)
+    result["notes"] = "; ".join(result.get("notes", ())) or None
     protocol = asdict(record.protocol)
     text = protocol.pop("text") or {}
     return {

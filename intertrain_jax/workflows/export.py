@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
+from intertrain_jax.models.labels import class_names
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.workflows.inputs import find_tasks
 from intertrain_jax.workflows.results import read_grid
@@ -37,13 +38,13 @@ def export(ref: str, directory: str | Path, revision: str | None = None) -> Path
         directory: must not be there, or be empty.
         revision: of a model off the hub, where it is not part of the name.
     """
+    from intertrain_jax.models.heads import classes_of
     from intertrain_jax.models.hf.export import export_checkpoint
     from intertrain_jax.models.hf.weights import load_checkpoint
 
     found = ModelRef.of(ref, revision)
-    checkpoint = load_checkpoint(found.reference, found.revision)
-    names = checkpoint.hf_config.get("id2label") or {}
-    labels = [names[key] for key in sorted(names, key=int)] if checkpoint.head else None
+    checkpoint = load_checkpoint(found.reference, found.revision, texts=False)
+    labels = class_names(checkpoint.hf_config, classes_of(checkpoint.head))
     export_checkpoint(
         Path(directory),
         checkpoint.config,

@@ -116,6 +116,12 @@ def grid(
         held.check()
         result = GridResult(config, plan, _read(store, watcher), out, final)
         write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_key)
+        for label, note in dict.fromkeys(
+            (record.base.label, note)
+            for record in result.stored.by_key.values()
+            for note in (record.result.notes if record.result is not None else ())
+        ):
+            watcher.say(f"{label}: {note}")
         watcher.say("analysing")
         write_result(out / ANALYSIS_FOLDER, result.result)
     done_now, failed_now = result.counts

@@ -16,6 +16,7 @@ from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError
 from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.starts import Starts, objective_of
 from intertrain_jax.engine.tasks import GridTasks
+from intertrain_jax.models.heads import init_head
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.train.objectives import Classification, TextToText
@@ -62,17 +63,17 @@ def test_an_output_of_its_own_is_never_dropped_in_silence(tmp_path: Path) -> Non
     for head in (None, own):
         starts = starts_of(plan, replace(base, head=head), Checkpoints(tmp_path))
         if head is None:
-            assert "head" not in starts.params_of(plan.runs[0])
+            assert "head" not in starts.start_of(plan.runs[0])[0]
         else:
             with pytest.raises(IntertrainError, match="its file has another output"):
-                starts.params_of(plan.runs[0])
+                starts.start_of(plan.runs[0])[0]
 
 
 def test_a_run_starts_from_its_base_model_with_a_head_of_its_seed(tmp_path: Path) -> None:
     plan = tiny_plan(["two", "four"], seeds=2, bases=["other"])
     pretrained = tiny_checkpoint()
     starts = starts_of(plan, pretrained, Checkpoints(tmp_path))
-    of = {run.name: starts.params_of(run) for run in plan.runs}
+    of = {run.name: starts.start_of(run)[0] for run in plan.runs}
     body = {name: part for name, part in of["PT:two:0"].items() if name != "head"}
     assert_same(body, {name: pretrained.params[name] for name in body})
     other = tiny_checkpoint(seed=7)
@@ -99,14 +100,14 @@ def test_a_dependant_starts_from_what_its_source_run_left(tmp_path: Path, inheri
     source = plan.by_id[alike.depends_on or ""]
     assert unlike.depends_on == source.id
     with pytest.raises(WeightsLostError):
-        starts.params_of(alike)
-    trained = jax.tree.map(lambda x: x + 1.0, starts.params_of(source))
+        starts.start_of(alike)[0]
+    trained = jax.tree.map(lambda x: x + 1.0, starts.start_of(source)[0])
     saved = starts.source_params(source, trained)
     assert saved["head"]["out"]["kernel"].shape[1] == 2
     store.save_source(source.id, saved)
     for run in (alike, unlike):
-        found = starts.params_of(run)
-        fresh = starts.params_of(by_name[f"PT:{run.target}:0"])
+        found = starts.start_of(run)[0]
+        fresh = starts.start_of(by_name[f"PT:{run.target}:0"])[0]
         assert_same(found["embeddings"], trained["embeddings"])
         # An output of other classes cannot be taken over.
         kept = inherit and run is alike
@@ -114,6 +115,26 @@ def test_a_dependant_starts_from_what_its_source_run_left(tmp_path: Path, inheri
         width = expected.shape[1]
         np.testing.assert_array_equal(found["head"]["out"]["kernel"][:, :width], expected)
     store.close()
+
+
+@pytest.mark.parametrize("names", [("1", "0"), ("LABEL_0", "LABEL_1"), ("up", "down"), None])
+def test_an_inherited_head_has_the_tasks_order(tmp_path: Path, names: Any) -> None:
+    """By the names of its classes, which the task of these tests calls 0 and 1."""
+    plan = tiny_plan(["two"], protocol=tiny_protocol(head="inherit"))
+    config = tiny_config("bert")
+    head = init_head(config, 2, 5)
+    base = replace(tiny_checkpoint(), head=head)
+    if names is not None:
+        base = replace(base, hf_config={"id2label": dict(enumerate(names))})
+    starts = starts_of(plan, base, Checkpoints(tmp_path))
+    params, notes = starts.start_of(plan.runs[0])
+    order = [1, 0] if names == ("1", "0") else [0, 1]
+    np.testing.assert_array_equal(
+        params["head"]["out"]["kernel"][:, :2], head["out"]["kernel"][:, order]
+    )
+    assert len(notes) == 1
+    fresh = tiny_plan(["two"]).runs[0]
+    assert starts.start_of(fresh)[1] == (), "a fresh head has nothing to say"
 
 
 def test_the_penalty_pulls_towards_the_pretrained_body(tmp_path: Path) -> None:

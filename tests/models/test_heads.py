@@ -9,7 +9,7 @@ from tiny_models import CONFIGS, ENCODERS
 from intertrain_jax.models.families.bert import fresh_pooler
 from intertrain_jax.models.families.encoder_config import EncoderConfig
 from intertrain_jax.models.families.table import FAMILIES
-from intertrain_jax.models.heads import inherit_head, init_head
+from intertrain_jax.models.heads import arranged_head, classes_of, inherit_head, init_head
 from intertrain_jax.models.hf.tensors import flatten
 
 
@@ -81,3 +81,31 @@ def test_inheriting_from_nothing_is_fresh() -> None:
     config = _config("bert")
     for path, array in flatten(inherit_head(config, 3, 4, None)):
         np.testing.assert_array_equal(array, dict(flatten(init_head(config, 3, 4)))[path])
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_rows_and_their_names_swapped_are_the_same_head(family: str) -> None:
+    """Models of one task on the hub differ in the order of its classes."""
+    config, names = _config(family), ("no", "maybe", "yes")
+    head = init_head(config, 3, 1)
+    bias = np.arange(3, dtype=np.float32)
+    head["out"]["bias"] = bias
+    order = [2, 0, 1]
+    swapped = {**head, "out": {"kernel": head["out"]["kernel"][:, order], "bias": bias[order]}}
+    found, notes = arranged_head(swapped, [names[i] for i in order], names)
+    for path, array in flatten(found):
+        np.testing.assert_array_equal(array, dict(flatten(head))[path])
+    assert len(notes) == 1 and "put into the task's" in notes[0]
+    assert arranged_head(head, names, names)[1] == ()
+
+
+def test_what_a_head_is_not_for_is_said() -> None:
+    head = init_head(_config("roberta"), 3, 1)
+    _, (note,) = arranged_head(head, ("a", "b", "c"), ("a", "b"))
+    assert note == "its head has 3 classes, and the task 2: its output is fresh"
+    # A regression has no classes, and an output over words is no head of a classifier.
+    assert arranged_head(head, None, ())[1] == ()
+    words = {"out": {"kernel": np.zeros((6, 13), np.float32)}}
+    assert classes_of(words) == classes_of(None) == 0 and classes_of(head) == 3
+    assert arranged_head(words, None, ("a", "b")) == (words, ())
+    assert arranged_head(None, None, ("a", "b")) == (None, ())
