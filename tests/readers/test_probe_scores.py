@@ -20,6 +20,6 @@ def test_a_ranking_s_columns_or_else_the_first_two() -> None:
 def test_a_model_has_one_row() -> None:
     with pytest.raises(IntertrainError, match="row 'a' must be there once"):
         read_probe(Frame(pd.DataFrame({"base": ["a", "a"], "lp": [1.0, 2.0]})))
+    table = pd.DataFrame([["a", 1.0, 2.0]], columns=["model", "score", "score"])
     with pytest.raises(IntertrainError, match="column 'score' must be there once"):
-        columns = ["model", "score", "score"]
-        read_probe(Frame(pd.DataFrame([["a", 1.0, 2.0]], columns=columns)))
+        read_probe(Frame(table))
