@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from intertrain_jax.probe.features import PackedTask, pack_task
 
 # Models that are loaded while one is computed.
 _AHEAD = 2
+# Files of configurations that are fetched at once.
+_GLANCES = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class ModelLoader:
         cache_dir: of tokenised data.
         downloads: where models off the hub go, to be deleted after use; None keeps them in the hub
             client's cache.
-        architecture: hash of the shape that models must have; None takes the first model's.
+        architectures: hashes of the shape that models must have, with and without their words; none
+            takes the pretrained model's, or else that of most models of the list.
         fallback: model whose tokenizer those read that have none.
     """
 
@@ -83,11 +86,11 @@ class ModelLoader:
         mesh: Mesh,
         cache_dir: str | None,
         downloads: Path | None,
-        architecture: str | None,
+        architectures: Collection[str],
         fallback: ModelRef | None,
     ) -> None:
         self._protocol, self._mesh, self._downloads = protocol, mesh, downloads
-        self._architecture, self._fallback = architecture, fallback
+        self._architectures, self._fallback = architectures, fallback
         self._shape: AnyConfig | None = None
         self._task = data.task.name
         self._tokens = Tokenisations({self._task: data}, protocol, cache_dir)
@@ -96,6 +99,8 @@ class ModelLoader:
 
     def stream(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
         """Yields every model in the order given, the next ones being loaded in the background."""
+        if self._shape is None and not self._architectures:
+            self._shape = self._commonest(refs)
         with ThreadPoolExecutor(1, "load") as pool:
             waiting: list[Future[Loaded | NotLoaded]] = []
             for ref in refs:
@@ -141,6 +146,33 @@ class ModelLoader:
             folder = "models--" + ref.reference.replace("/", "--")
             shutil.rmtree(self._downloads / folder, ignore_errors=True)
 
+    def _commonest(self, refs: Sequence[ModelRef]) -> AnyConfig | None:
+        """Returns the shape of most models, of equals that of the first; None where none is known.
+
+        Only their config.json is read, and of no more models than decide it.
+        """
+        votes: dict[str, int] = {}
+        shapes: dict[str, AnyConfig] = {}
+        with ThreadPoolExecutor(_GLANCES, "glance") as pool:
+            for seen in range(0, len(refs), _GLANCES):
+                first, *others = [*sorted(votes.values(), reverse=True), 0, 0]
+                if first > others[0] + len(refs) - seen:
+                    break
+                for config in pool.map(self._glance, refs[seen : seen + _GLANCES]):
+                    if config is not None:
+                        key = architecture_hash(config, words=False)
+                        shapes.setdefault(key, config.shape)
+                        votes[key] = votes.get(key, 0) + 1
+        return shapes[max(votes, key=votes.__getitem__)] if votes else None
+
+    def _glance(self, ref: ModelRef) -> AnyConfig | None:
+        """Returns a model's shape; None where it cannot be read, as will be said when it is loaded."""
+        try:
+            at = resolve_reference(ref.reference, ref.at, self._downloads, only_config=True)
+            return read_config(at, ref.label)[0]
+        except Exception:  # as in `load`
+            return None
+
     def _check(self, config: AnyConfig, name: str) -> None:
         """Checks that a model has the ranking's architecture, and that the protocol fits it."""
         text = self._protocol.text
@@ -160,7 +192,8 @@ class ModelLoader:
         if self._shape is not None:
             remedy = "rank it among its own kind"
             check_shape(config, name, self._shape, "the ranking's other models", remedy)
-        if self._architecture not in (None, architecture_hash(config)):
+        known = {architecture_hash(config), architecture_hash(config, words=False)}
+        if self._architectures and known.isdisjoint(self._architectures):
             raise IntertrainError(
                 f"Model '{name}' must have the shape of the models that were ranked before in this"
                 " directory, but has another one; rank it among its own kind."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -186,7 +186,7 @@ class Ranker:
                     "Its features are not all numbers: a weight is infinite or not a number, or"
                     " overflows in this precision.",
                     light,
-                    architecture_hash(checkpoint.config),
+                    architecture_hash(checkpoint.config, words=False),
                 )
             )
             return None
@@ -241,7 +241,7 @@ class Ranker:
                     model.loaded.ref,
                     "The loss of every one of its heads diverged." if all_diverged else None,
                     model.loaded,
-                    architecture_hash(model.probed.config),
+                    architecture_hash(model.probed.config, words=False),
                     tuple(map(tuple, heads)),
                     estimates,
                     (*model.notes, *notes),
@@ -282,7 +282,7 @@ def prepare(
     data: TaskData,
     mesh: Mesh,
     downloads: Path | None,
-    architecture: str | None,
+    architectures: Collection[str],
 ) -> Ranker:
     """Returns a ranking that is ready to run.
 
@@ -293,11 +293,11 @@ def prepare(
         mesh: devices.
         downloads: where models off the hub go that are deleted after use; None keeps them in the
             hub client's cache.
-        architecture: hash of the shape that models must have; None takes the first one's.
+        architectures: as of `ModelLoader`.
     """
     cache = config.data.cache_dir
     fallback = config.refs[0] if config.pretrained is not None else None
-    loader = ModelLoader(data, protocol, mesh, cache, downloads, architecture, fallback)
+    loader = ModelLoader(data, protocol, mesh, cache, downloads, architectures, fallback)
     return Ranker(config, protocol, loader, mesh)
 
 

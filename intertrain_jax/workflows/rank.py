@@ -117,7 +117,7 @@ def rank(
     run = None
     if pending:
         watcher.say(f"loading {pending[0].label}")
-        run = runner.ranking(config, protocol, data, out, next(iter(known), None))
+        run = runner.ranking(config, protocol, data, out, known)
         if config.pretrained is not None and pending[0] == config.refs[0]:
             run.require(pending[0])
     done = None

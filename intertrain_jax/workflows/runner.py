@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,7 +83,7 @@ class Runner(Protocol):
         protocol: RunProtocol,
         data: TaskData,
         out: Path,
-        architecture: str | None,
+        architectures: Collection[str],
     ) -> RankingRun:
         """Returns a ranking that can be run.
 
@@ -92,7 +92,7 @@ class Runner(Protocol):
             protocol: of the probe, precision resolved.
             data: of the task.
             out: the results directory.
-            architecture: of the models that were ranked there before.
+            architectures: hashes, of the models that were ranked there before.
         """
 
     def head_result(self, head: Any, task: EncodedTask, train: int) -> RunResult | None:
@@ -151,7 +151,7 @@ class Devices:
         protocol: RunProtocol,
         data: TaskData,
         out: Path,
-        architecture: str | None,
+        architectures: Collection[str],
     ) -> RankingRun:
         """Returns a ranking on the devices of the configuration."""
         from intertrain_jax.engine.environment import lane_mesh
@@ -159,7 +159,7 @@ class Devices:
 
         downloads = out / "downloads" if config.delete_downloads else None
         mesh = lane_mesh(config.devices)
-        return prepare(config, protocol, data, mesh, downloads, architecture)
+        return prepare(config, protocol, data, mesh, downloads, architectures)
 
     def head_result(self, head: Any, task: EncodedTask, train: int) -> RunResult | None:
         """Returns a head's scores."""

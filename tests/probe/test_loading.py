@@ -39,7 +39,7 @@ def loader(tmp_path: Path, **changes: Any) -> ModelLoader:
     """Returns a loader of the task."""
     data = load_task(TASK, DataConfig(str(tmp_path / "data")))
     values = {"max_length": 12, **changes.pop("protocol", {})}
-    given = {"downloads": None, "architecture": None, "fallback": None, **changes}
+    given = {"downloads": None, "architectures": (), "fallback": None, **changes}
     cache = str(tmp_path / "cache")
     return ModelLoader(data, Protocol(method="probe", **values), lane_mesh(1), cache, **given)
 
@@ -110,10 +110,79 @@ def test_a_ranking_goes_on_with_the_architecture_that_it_began_with(
 ) -> None:
     first = model(factory)
     known = architecture_hash(load_checkpoint(first).config)
-    other = loader(tmp_path, architecture=known).load(ModelRef(model(factory, vocab_size=14)))
+    other = loader(tmp_path, architectures={known}).load(
+        ModelRef(model(factory, num_hidden_layers=1))
+    )
     assert isinstance(other, NotLoaded)
     assert "ranked before in this directory" in other.reason
-    assert isinstance(loader(tmp_path, architecture=known).load(ModelRef(first)), Loaded)
+    assert isinstance(loader(tmp_path, architectures={known}).load(ModelRef(first)), Loaded)
+
+
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_most_models_decide_the_shape_wherever_the_odd_ones_are(
+    tmp_path: Path, factory: ModelFactory, place: int
+) -> None:
+    refs = [ModelRef(model(factory)) for _ in range(3)]
+    odd = [ModelRef(model(factory, num_hidden_layers=1)), ModelRef("/nowhere")]
+    refs[place:place] = odd
+    for found in loader(tmp_path).stream(refs):
+        assert isinstance(found, NotLoaded) == (found.ref in odd)
+
+
+def test_of_as_many_models_of_two_shapes_the_first_decides(
+    tmp_path: Path, factory: ModelFactory
+) -> None:
+    refs = [ModelRef(model(factory, "roberta")), ModelRef(model(factory))]
+    made = loader(tmp_path, protocol={"max_length": 10})
+    assert [type(one) for one in made.stream(refs)] == [Loaded, NotLoaded]
+
+
+def test_the_pretrained_model_decides_whatever_most_are(
+    tmp_path: Path, factory: ModelFactory
+) -> None:
+    pretrained, *others = [ModelRef(model(factory, "roberta"))] + [
+        ModelRef(model(factory)) for _ in range(3)
+    ]
+    made = loader(tmp_path, fallback=pretrained, protocol={"max_length": 10})
+    made.require(pretrained)
+    found = list(made.stream([pretrained, *others]))
+    assert [type(one) for one in found] == [Loaded, *[NotLoaded] * 3]
+
+
+def test_of_a_model_on_the_hub_no_more_than_its_configuration_is_asked_for_the_shape(
+    tmp_path: Path, factory: ModelFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def download(reference: str, **given: Any) -> str:
+        asked.append((reference, given["allow_patterns"]))
+        return str(factory("bert"))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    refs = [ModelRef(f"org/m{k}") for k in range(40)]
+    assert loader(tmp_path)._commonest(refs) == load_checkpoint(str(factory("bert"))).config.shape
+    assert {patterns[0] for _, patterns in asked} == {"config.json"}
+    assert all(len(patterns) == 1 for _, patterns in asked)
+    assert len(asked) == 24, "once it is decided, nobody else is asked"
+
+
+@pytest.mark.parametrize("words", [11, 20])
+def test_models_may_differ_in_the_number_of_their_words(
+    tmp_path: Path, factory: ModelFactory, words: int
+) -> None:
+    refs = [ModelRef(model(factory, vocab_size=words)), ModelRef(model(factory))]
+    found = list(loader(tmp_path).stream(refs))
+    assert [type(one) for one in found] == [Loaded, Loaded]
+    known = architecture_hash(load_checkpoint(refs[0].reference).config, words=False)
+    assert isinstance(loader(tmp_path, architectures={known}).load(refs[1]), Loaded)
+
+
+def test_an_encoder_alone_is_ranked(tmp_path: Path, factory: ModelFactory) -> None:
+    tensors = factory.tensors(CONFIGS["t5"])
+    alone = {name: x for name, x in tensors.items() if not name.startswith("decoder.")}
+    path = write_tokenizer(factory.write(CONFIGS["t5"], alone))
+    made = loader(tmp_path, protocol={"text": TextProtocol("classify")})
+    assert isinstance(made.load(ModelRef(str(path))), Loaded)
 
 
 def test_words_that_a_model_does_not_have_are_an_error(

@@ -182,7 +182,9 @@ def test_models_that_fail_leave_the_others_their_groups(monkeypatch: pytest.Monk
     reasons = {label: outcome.reason for label, outcome in by_label.items()}
     assert reasons["org/m1"] == "org/m1 is gated." and by_label["org/m1"].loaded is None
     assert "not all numbers" in str(reasons["org/m0"])
-    assert by_label["org/m0"].architecture == architecture_hash(tiny_checkpoint("bert").config)
+    assert by_label["org/m0"].architecture == architecture_hash(
+        tiny_checkpoint("bert").config, words=False
+    )
     assert made.groups == [["org/m2", "org/m3"], ["org/m4"]]
     assert reasons["org/m3"] == "The loss of every one of its heads diverged."
     assert reasons["org/m2"] is None and reasons["org/m4"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
@@ -23,9 +24,16 @@ _FOUND: tuple[Family, ...] = tuple(
 FAMILIES: Mapping[str, Family] = {family.name: family for family in _FOUND}
 
 
-def architecture_hash(config: AnyConfig) -> str:
-    """Returns a hash of a model's shape: models of one shape share compiled programs."""
-    return content_hash(config.shape)
+def architecture_hash(config: AnyConfig, words: bool = True) -> str:
+    """Returns a hash of a model's shape: models of one shape share compiled programs.
+
+    Args:
+        config: of the model.
+        words: whether the number of its words counts; a head on features asks for none.
+    """
+    if words:
+        return content_hash(config.shape)
+    return content_hash({k: x for k, x in asdict(config.shape).items() if k != "vocab_size"})
 
 
 def family_of(hf_config: Mapping[str, Any], name: str) -> Family:

@@ -74,7 +74,10 @@ def files_hash(reference: str) -> str | None:
 
 
 def resolve_reference(
-    reference: str, revision: str | None = None, cache_dir: Path | None = None
+    reference: str,
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+    only_config: bool = False,
 ) -> Path:
     """Returns the local directory that holds a model's config, weights and tokenizer.
 
@@ -85,6 +88,7 @@ def resolve_reference(
             order; a directory called like one of the others is written `./name`.
         revision: branch, tag or commit, for hub models only; the reference may have it too.
         cache_dir: where downloads go; None is the hub client's own cache.
+        only_config: whether to download no more than config.json.
 
     Raises:
         IntertrainError: the model is not there, has no config.json, or cannot be downloaded.
@@ -98,7 +102,8 @@ def resolve_reference(
     elif is_directory(reference):
         directory = Path(reference).expanduser()
     elif is_hub_id(reference):
-        return _with_config(reference, _downloaded(reference, revision, cache_dir))
+        directory = _downloaded(reference, revision, cache_dir, only_config)
+        return _with_config(reference, directory)
     else:
         raise IntertrainError(
             f"Model '{reference}' is neither an existing directory nor a hub id such as "
@@ -146,7 +151,9 @@ def _packaged(reference: str) -> Path:
     )
 
 
-def _downloaded(reference: str, revision: str | None, cache_dir: Path | None) -> Path:
+def _downloaded(
+    reference: str, revision: str | None, cache_dir: Path | None, only_config: bool
+) -> Path:
     """Downloads only the files that are read; `.bin` weights only if there is nothing safer."""
     from huggingface_hub import snapshot_download
 
@@ -161,6 +168,8 @@ def _downloaded(reference: str, revision: str | None, cache_dir: Path | None) ->
         )
 
     try:
+        if only_config:
+            return fetch((), revision)
         directory = fetch((*TOKENIZER_FILES, *SAFETENSORS_FILES), revision)
         if not any((directory / name).exists() for name in SAFETENSORS_FILES[:2]):
             # A branch that moves in between must not mix two commits.
