@@ -48,7 +48,8 @@ def load_auto(
         with panics_are_errors():
             if config is not None:
                 options["config"] = transformers.AutoConfig.for_model(**config)
-            return getattr(transformers, auto).from_pretrained(
+            loader = getattr(transformers, auto)
+            return loader.from_pretrained(
                 str(directory), trust_remote_code=False, local_files_only=True, **options
             )
     except Exception as error:

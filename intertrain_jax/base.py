@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 SCHEMA_VERSION = 1
+# How a pointer of Git LFS begins.
+_LFS = b"version https://git-lfs.github.com/spec/"
 _SCALARS = (str, float, int, bool, type(None))
 
 
@@ -83,6 +85,15 @@ def reason_of(error: Exception, what: str) -> str:
     if isinstance(error, IntertrainError):
         return str(error)
     return f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def lfs_pointer(path: Path) -> bool:
+    """Whether a file is a pointer of Git LFS, which stands where the file itself was not fetched."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_LFS)) == _LFS
+    except OSError:
+        return False
 
 
 def content_hash(value: object, length: int = 12) -> str:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.auto import load_auto, panics_are_errors
-from intertrain_jax.base import IntertrainError, reason_of
+from intertrain_jax.base import IntertrainError, lfs_pointer, reason_of
+from intertrain_jax.config.formats import read_json
 from intertrain_jax.data.encoded import EncodedSplit
 
 TOKENIZER_FILES = (
@@ -147,12 +149,31 @@ def _tokenizer(directory: Path) -> Any:
 @lru_cache(_TOKENIZERS_HELD)
 def _held_tokenizer(directory: Path, files: _Files) -> Any:
     try:
-        return load_auto("AutoTokenizer", directory)
+        return _loaded_tokenizer(directory)
     except IntertrainError as error:
         raise IntertrainError(f"the tokenizer in {error}") from error
     except Exception as error:  # whatever a stranger's files make the libraries raise
+        pointer = next((name for name, _, _ in files if lfs_pointer(directory / name)), None)
+        if pointer is not None:
+            raise IntertrainError(
+                f"tokenizer file {str(directory / pointer)!r} is a pointer of Git LFS and not the file;"
+                " run: git lfs pull, in the repository that it is of."
+            ) from error
         what = f"the tokenizer in {str(directory)!r} cannot be loaded"
         raise IntertrainError(f"{reason_of(error, what)}. Mend or replace its files.") from error
+
+
+def _loaded_tokenizer(directory: Path) -> Any:
+    """Loads a tokenizer; a config.json that transformers stumbles at may be no matter of it."""
+    try:
+        return load_auto("AutoTokenizer", directory)
+    except IntertrainError:
+        raise
+    except Exception:
+        with suppress(Exception):  # else it was the tokenizer
+            kind = read_json(directory / "config.json")["model_type"]
+            return load_auto("AutoTokenizer", directory, config={"model_type": kind})
+        raise
 
 
 def _tokenise(

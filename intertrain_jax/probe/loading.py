@@ -155,8 +155,8 @@ class ModelLoader:
         shapes: dict[str, AnyConfig] = {}
         with ThreadPoolExecutor(_GLANCES, "glance") as pool:
             for seen in range(0, len(refs), _GLANCES):
-                first, *others = [*sorted(votes.values(), reverse=True), 0, 0]
-                if first > others[0] + len(refs) - seen:
+                first, second = [*sorted(votes.values(), reverse=True), 0, 0][:2]
+                if first > second + len(refs) - seen:
                     break
                 for config in pool.map(self._glance, refs[seen : seen + _GLANCES]):
                     if config is not None:

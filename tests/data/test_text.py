@@ -100,6 +100,26 @@ def test_a_panic_of_the_tokenizers_library_is_an_error_of_one_line(
         encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, None)
 
 
+def test_a_strange_configuration_of_the_model_is_no_matter_of_its_tokenizer(
+    tokenizer_dir: Path,
+) -> None:
+    whole = encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, None)
+    config = {"model_type": "bert", "id2label": {"zero": "a"}, "initializer_range": 0}
+    (tokenizer_dir / "config.json").write_text(json.dumps(config))
+    with pytest.raises(Exception, match=r"zero|initializer_range"):
+        AutoTokenizer.from_pretrained(tokenizer_dir)
+    again = encode_rows(PAIRS, [0, 1], False, tokenizer_dir, 9, None)
+    assert again.tokens.tolist() == whole.tokens.tolist()
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "spiece.model"])
+def test_a_file_that_was_not_fetched_is_said(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
+    with pytest.raises(IntertrainError, match=r"pointer of Git LFS.*git lfs pull|sentencepiece"):
+        encode_rows(PAIRS, [0, 1], False, tmp_path, 9, None)
+
+
 def test_tokens_are_cached_by_content(
     tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ def family_of(hf_config: Mapping[str, Any], name: str) -> Family:
     """
     model_type = hf_config.get("model_type")
     for family in FAMILIES.values():
-        if model_type in family.model_types:
+        if isinstance(model_type, str) and model_type in family.model_types:
             return family
     supported = [name for family in FAMILIES.values() for name in family.model_types]
     raise IntertrainError(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes  # noqa: F401 - imported so that numpy knows the name "bfloat16"
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, lfs_pointer
 from intertrain_jax.config.formats import read_json
 
 Tensors = Mapping[str, NDArray[Any]]
 
+# Where trainers put the weights in a file that has more than them.
+_STATE_DICTS = ("state_dict", "model_state_dict", "model")
+_LONGEST_NAME = 200
 _NEXT_STEP = "copy the file again from where the model came from"
 
 
@@ -26,9 +29,10 @@ class _Safetensors(Mapping[str, NDArray[Any]]):
         self._handles: dict[str, Any] = {}
         self._paths: dict[str, Path] = {}
         for path in paths:
+            _check_whole(path)
             try:
                 handle = safe_open(path, framework="numpy")
-            except (SafetensorError, OSError) as error:
+            except Exception as error:  # its own errors and those of the system, MemoryError too
                 raise IntertrainError(
                     f"Weight file {path} must be safetensors, but {error}; {_NEXT_STEP}."
                 ) from error
@@ -40,9 +44,14 @@ class _Safetensors(Mapping[str, NDArray[Any]]):
         handle = self._handles[name]
         try:
             array: NDArray[Any] = handle.get_tensor(name)
-        except (SafetensorError, TypeError) as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise IntertrainError(
                 f"Tensor '{name}' of {self._paths[name]} cannot be read ({error}); {_NEXT_STEP}."
+            ) from error
+        except (TypeError, AttributeError) as error:  # NumPy knows no such numbers
+            raise IntertrainError(
+                f"Tensor '{name}' of {self._paths[name]} must hold float32, float16 or bfloat16 numbers"
+                f" ({error}); use a copy of the model that is not quantised."
             ) from error
         return array
 
@@ -76,11 +85,19 @@ def open_tensors(directory: Path) -> Tensors:
     )
 
 
+def _check_whole(path: Path) -> None:
+    if lfs_pointer(path):
+        raise IntertrainError(
+            f"Weight file {path} is a pointer of Git LFS and not the weights; run: git lfs pull, in the"
+            " repository that it is of."
+        )
+
+
 def _shards(index: Path) -> list[Path]:
     """Returns the files that an index names, which must lie beside it."""
     try:
         names = sorted(set(read_json(index)["weight_map"].values()))
-        strays = [name for name in names if Path(name).name != name]
+        strays = [name for name in names if Path(name).name != name or len(name) > _LONGEST_NAME]
     except (IntertrainError, KeyError, TypeError, AttributeError) as error:
         raise IntertrainError(
             f"Weight index {index} must be JSON with a 'weight_map' of file names, but "
@@ -88,7 +105,8 @@ def _shards(index: Path) -> list[Path]:
         ) from error
     if strays:
         raise IntertrainError(
-            f"Weight index {index} must name files beside it, got '{strays[0]}'; {_NEXT_STEP}."
+            f"Weight index {index} must name files beside it, got '{strays[0][:_LONGEST_NAME]}';"
+            f" {_NEXT_STEP}."
         )
     paths = [index.parent / name for name in names]
     for path in paths:
@@ -110,6 +128,7 @@ def _torch_tensors(paths: list[Path]) -> Tensors:
         ) from error
     tensors: dict[str, NDArray[Any]] = {}
     for path in paths:
+        _check_whole(path)
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # zip, pickle and torch errors, according to how it is broken
@@ -121,14 +140,33 @@ def _torch_tensors(paths: list[Path]) -> Tensors:
                 f"Weight file {path} must be loadable without running code, but {reason}; use a "
                 "copy of the model saved as safetensors."
             ) from error
-        for name, tensor in content.items():
-            if not isinstance(tensor, torch.Tensor):
+        for name, tensor in _state_dict(content, path).items():
+            if not isinstance(tensor, torch.Tensor) or not isinstance(name, str):
                 raise IntertrainError(
-                    f"Weight file {path} must map names to tensors, but '{name}' is a "
+                    f"Weight file {path} must map names to tensors, but {str(name)!r} is a "
                     f"{type(tensor).__name__}; use a copy of the model saved as safetensors."
                 )
-            if tensor.dtype == torch.bfloat16:
-                tensors[name] = tensor.view(torch.int16).numpy().view(np.dtype("bfloat16"))
-            else:
-                tensors[name] = tensor.detach().numpy()
+            try:
+                if tensor.dtype == torch.bfloat16:
+                    tensors[name] = tensor.view(torch.int16).numpy().view(np.dtype("bfloat16"))
+                else:
+                    tensors[name] = tensor.detach().numpy()
+            except Exception as error:  # float8, quantised, sparse, or of no storage
+                raise IntertrainError(
+                    f"Tensor '{name}' of {path} must hold float32, float16 or bfloat16 numbers, but is"
+                    f" {tensor.dtype}; use a copy of the model that is not quantised."
+                ) from error
     return tensors
+
+
+def _state_dict(content: Any, path: Path) -> Mapping[Any, Any]:
+    """Returns the mapping of tensors, also out of what trainers save around it."""
+    for name in _STATE_DICTS:
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            return cast("Mapping[Any, Any]", content[name])
+    if not isinstance(content, Mapping):
+        raise IntertrainError(
+            f"Weight file {path} must map names to tensors, but holds a {type(content).__name__}; use a"
+            " copy of the model saved as safetensors."
+        )
+    return content

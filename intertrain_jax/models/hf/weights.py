@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from intertrain_jax.base import IntertrainError, reason_of
 from intertrain_jax.models.block import Params
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import family_of
@@ -54,8 +55,11 @@ def load_checkpoint(ref: str, revision: str | None = None, texts: bool = True) -
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
     """
-    directory = resolve_reference(ref, revision)
-    return load_weights(directory, ref, *read_config(directory, ref), texts=texts)
+    try:
+        directory = resolve_reference(ref, revision)
+        return load_weights(directory, ref, *read_config(directory, ref), texts=texts)
+    except Exception as error:  # whatever a stranger's files make the libraries raise
+        raise IntertrainError(reason_of(error, f"Model '{ref}' cannot be loaded")) from error
 
 
 def read_config(directory: Path, name: str) -> tuple[AnyConfig, dict[str, Any]]:

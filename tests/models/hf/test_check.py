@@ -40,6 +40,47 @@ def test_a_model_without_pooler_is_compared_too(models: ModelFactory) -> None:
     assert any("initialised pooler: " in line for line in report.lines())
 
 
+@pytest.mark.parametrize(
+    ("model_type", "classes", "options"),
+    [
+        ("bert", 3, {}),  # a head that config.json does not count: transformers assumes two
+        ("bert", 1, {"architectures": ["BertForMultipleChoice"]}),
+        ("bert", 2, {"id2label": {"zero": "a", "one": "b"}}),
+        ("bert", 2, {"id2label": [1], "num_labels": "x"}),
+        ("bert", 2, {"num_labels": -1}),
+        ("roberta", 2, {"pad_token_id": None}),
+        ("distilbert", None, {"initializer_range": 1}),
+        ("bert", None, {"return_dict": False, "chunk_size_feed_forward": 7}),
+        ("bert", None, {"_attn_implementation": "flash_attention_2", "torch_dtype": "float16"}),
+        ("t5", None, {"id2label": {"x": "y"}, "return_dict": False}),
+    ],
+)
+def test_what_is_odd_beside_the_weights_hinders_no_comparison(
+    models: ModelFactory, model_type: str, classes: int | None, options: dict[str, Any]
+) -> None:
+    pytest.importorskip("torch", reason="compares with torch")
+    kind = {"bert": {"initializer_range": 0.5}}.get(model_type, {})
+    report = check_model(str(models(model_type, classes, **{**kind, **options})))
+    assert report.ok and report.parity.keys() == {"hidden states", "logits"}, report.lines()
+
+
+def test_what_transformers_cannot_do_is_one_line(
+    models: ModelFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="compares with torch")
+
+    def broken(*given: Any, **options: Any) -> None:
+        raise RuntimeError("size mismatch\nfor classifier.weight")
+
+    monkeypatch.setattr(check, "load_auto", broken)
+    report = check_model(str(models("bert")))
+    assert report.parity == {} and report.ok
+    assert report.parity_note == (
+        "not compared: transformers cannot load or compute it: RuntimeError: size mismatch for"
+        " classifier.weight"
+    )
+
+
 def test_a_difference_is_seen(models: ModelFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="compares with torch")
     directory = models("bert")

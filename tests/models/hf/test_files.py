@@ -87,9 +87,30 @@ def _strange_index(directory: Path) -> None:
     _index(directory, ["a"])
 
 
+def _pointer(directory: Path) -> None:
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 438"
+    (directory / "model.safetensors").write_text(text)
+
+
+def _long_name(directory: Path) -> None:
+    _index(directory, {"a": "x" * 5000})
+
+
+def _odd_names(directory: Path) -> None:
+    _index(directory, {"a": 3})
+
+
+def _deep_index(directory: Path) -> None:
+    (directory / "model.safetensors.index.json").write_text("[" * 100_000)
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
+        (_pointer, r"is a pointer of Git LFS and not the weights; run: git lfs pull"),
+        (_long_name, "must name files beside it"),
+        (_odd_names, "must be JSON with a 'weight_map'"),
+        (_deep_index, "JSON"),
         (_nothing, r"must hold model\.safetensors.*has none"),
         (_adapter_only, r"must hold model\.safetensors.*has none"),
         (_truncated, r"model\.safetensors must be safetensors.*copy the file again"),
@@ -130,6 +151,57 @@ def test_torch_files_are_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(tensors["a"], A)
     np.testing.assert_array_equal(tensors["b"], B)
     np.testing.assert_array_equal(tensors["half"].astype(np.float32), np.full(3, 1.5))
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_numbers_of_eight_bits_are_an_error_of_one_line(tmp_path: Path, kind: str) -> None:
+    torch = pytest.importorskip("torch", reason="writes float8 with torch")
+    from safetensors.torch import save_file as save_torch
+
+    tensors = {"a": torch.ones(3, dtype=torch.float8_e4m3fn)}
+    if kind == "bin":
+        torch.save(tensors, tmp_path / "pytorch_model.bin")
+    else:
+        save_torch(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(
+        IntertrainError, match=r"'a' of .* must hold float32.*not quantised"
+    ) as error:
+        open_tensors(tmp_path)["a"]
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("around", ["state_dict", "model_state_dict", "model"])
+def test_weights_among_what_a_trainer_saves_are_found(tmp_path: Path, around: str) -> None:
+    torch = pytest.importorskip("torch", reason="writes .bin files with torch")
+    content = {"epoch": 3, around: {"a": torch.from_numpy(A)}}
+    torch.save(content, tmp_path / "pytorch_model.bin")
+    np.testing.assert_array_equal(open_tensors(tmp_path)["a"], A)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1.0], "holds a list"),
+        (None, "holds a NoneType"),
+        ("tensor", "holds a Tensor"),
+        ({"a": 3}, "'a' is a int"),
+        ({3: "tensor"}, "'3' is a Tensor"),
+        ({"a": {"b": "tensor"}}, "'a' is a dict"),
+    ],
+)
+def test_a_torch_file_of_something_else_says_what_it_holds(
+    tmp_path: Path, content: object, message: str
+) -> None:
+    torch = pytest.importorskip("torch", reason="writes .bin files with torch")
+
+    def filled(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: filled(x) for key, x in value.items()}
+        return torch.from_numpy(A) if value == "tensor" else value
+
+    torch.save(filled(content), tmp_path / "pytorch_model.bin")
+    with pytest.raises(IntertrainError, match=f"must map names to tensors, but {message}"):
+        open_tensors(tmp_path)
 
 
 class _Trap:
