@@ -75,6 +75,13 @@ def nearest(value: str, candidates: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(repr(by_folded[match]) for match in close)}?"
 
 
+def printable(text: str) -> str:
+    """Returns a text in one line, with what a terminal would act on, or cannot show, written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def reason_of(error: Exception, what: str) -> str:
     """Returns in one line why something failed: the user's error as it is, another one in words.
 

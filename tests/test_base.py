@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from intertrain_jax.base import IntertrainError, StopReason, content_hash, nearest, stream
+from intertrain_jax.base import (
+    IntertrainError,
+    StopReason,
+    content_hash,
+    nearest,
+    printable,
+    stream,
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,20 @@ def test_streams_keep_the_numbers_that_results_rest_on(
     # Records on disk were made with these keys: another one would be another experiment.
     known = np.random.Generator(np.random.Philox(key=[seed, second]))
     np.testing.assert_array_equal(stream(seed, name, index).random(5), known.random(5))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("naïve 日本 😀 \\", "naïve 日本 😀 \\"),
+        ("a\nb\r\tc", "a\\nb\\r\\tc"),
+        ("\x1b]0;x\x07", "\\x1b]0;x\\x07"),
+        ("a\u202eb\ud800\x9b", "a\\u202eb\\ud800\\x9b"),
+        ("", ""),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_written_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
 
 
 def test_streams_differ_by_seed_name_and_index() -> None:

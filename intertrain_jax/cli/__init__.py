@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from intertrain_jax import __version__
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, printable
 from intertrain_jax.workflows.interrupts import ended_when_told
 
 # Exit codes of processes that a signal ended, as shells give them.
@@ -40,7 +40,7 @@ class CommandGroup(click.Group):
             with ended_when_told():
                 return super().invoke(ctx)
         except IntertrainError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
             # From here on an impatient user ends the process without a word.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +100,7 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
             bases=[model for one in found.values() for model in one.models] or None,
             data_dir=others.pop("data_dir"),
             limit=others.pop("limit"),
-            lanes=int(lanes) if lanes and lanes.lstrip("-").isdigit() else lanes,
+            lanes=int(lanes) if lanes and re.fullmatch(r"-?[0-9]{1,9}", lanes) else lanes,
         )
         over = {name: one.pretrained for name, one in found.items() if one.pretrained is not None}
         return command(options=ExperimentOptions(config, overrides, short, over), **others)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, printable
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """List tasks, show one, check its data."""
+
+
+def _say(line: str) -> None:
+    """Prints a line; names and notes are anybody's text."""
+    click.echo(printable(line))
 
 
 config_option = click.option(
@@ -49,9 +54,9 @@ def list_all(names: tuple[str, ...], config: str | None) -> None:
     tasks = expand(names, own) if names else list_tasks(own)
     width = max(len(task.name) for task in tasks)
     for task in tasks:
-        click.echo(f"{task.name:<{width}}  {task.title}  [{', '.join(task.groups)}]")
+        _say(f"{task.name:<{width}}  {task.title}  [{', '.join(task.groups)}]")
     counts = [f"{group} ({len(members)})" for group, members in groups_of(tasks).items()]
-    click.echo(f"{len(tasks)} tasks in groups: {', '.join(counts)}")
+    _say(f"{len(tasks)} tasks in groups: {', '.join(counts)}")
 
 
 @command.command()
@@ -63,33 +68,33 @@ def show(name: str, config: str | None) -> None:
 
     task = get_task(name, _own_tasks(config))
     splits, hub = task.splits, task.hub
-    click.echo(f"{task.name}: {task.title}")
-    click.echo(f"  texts:  {' | '.join(task.texts)}")
+    _say(f"{task.name}: {task.title}")
+    _say(f"  texts:  {' | '.join(task.texts)}")
     if task.regression:
-        click.echo(f"  label:  {task.label}, a number")
+        _say(f"  label:  {task.label}, a number")
     else:
         names = ", ".join(f"{i} {label}" for i, label in enumerate(task.labels))
         names = names or "those that occur, sorted"
-        click.echo(f"  label:  {task.label}: {names}")
-    click.echo(f"  metric: {task.metric}")
+        _say(f"  label:  {task.label}: {names}")
+    _say(f"  metric: {task.metric}")
     cut = "cut from train"
     if splits is None:
-        click.echo("  splits: those that are there; a missing validation or test is cut from train")
+        _say("  splits: those that are there; a missing validation or test is cut from train")
     else:
-        click.echo(
+        _say(
             f"  splits: train = {splits.train}, validation = {splits.validation or cut},"
             f" test = {splits.test or cut}"
         )
-    click.echo(f"  groups: {', '.join(task.groups) or 'none'}")
+    _say(f"  groups: {', '.join(task.groups) or 'none'}")
     if task.file is not None:
-        click.echo(f"  file:   {task.file}")
+        _say(f"  file:   {task.file}")
     if hub is not None:
         part = f", {hub.config}" if hub.config else ""
-        click.echo(f"  hub:    {hub.path}{part} ({hub.revision or 'revision not pinned'})")
+        _say(f"  hub:    {hub.path}{part} ({hub.revision or 'revision not pinned'})")
     if task.site_column:
-        click.echo(f"  column of the public site: {task.site_column}")
+        _say(f"  column of the public site: {task.site_column}")
     if task.note:
-        click.echo(f"  note:   {task.note}")
+        _say(f"  note:   {task.note}")
 
 
 @command.command()
@@ -109,9 +114,9 @@ def _print(report: TaskReport) -> None:
     origin = ", ".join(
         f"{key} {value}" for key, value in report.origin.items() if key not in ("rows", "notes")
     )
-    click.echo(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
+    _say(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
     for note in report.origin.get("notes", ()):
-        click.echo(f"  note: {note}")
+        _say(f"  note: {note}")
     for split in report.splits:
         line = (
             f"  {split.name}: {split.rows:,} rows, {split.mean_words:.0f} words on average,"
@@ -119,7 +124,7 @@ def _print(report: TaskReport) -> None:
         )
         if split.also_in_train:
             line += f"; {split.also_in_train} of them also in train"
-        click.echo(line)
+        _say(line)
         if split.labels:
             counts = ", ".join(f"{label} {count:,}" for label, count in split.labels.items())
-            click.echo(f"    {counts}")
+            _say(f"    {counts}")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 
 from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.config.formats import parse_yaml, read_text
+from intertrain_jax.config.formats import is_file, parse_yaml, read_text
 from intertrain_jax.config.strict import apply_override, build, kind, set_key, to_plain
 
 C = TypeVar("C")
@@ -129,7 +129,7 @@ def find_config(name_or_path: str) -> Path:
     if name_or_path in bundled:
         return bundled[name_or_path]
     path = Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     raise IntertrainError(
         f"config {name_or_path!r} is neither a file nor a bundled configuration"

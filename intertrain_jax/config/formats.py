@@ -25,6 +25,14 @@ _MULTIBYTE = re.compile(
 )
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is that of none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
     """Reads a text file of any usual encoding, gzipped where its name ends in .gz.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.formats import is_file
 from intertrain_jax.data.row_files import RawSplit, Row, read_rows
 from intertrain_jax.data.split_files import read_split, splits_in
 from intertrain_jax.data.task import Task
@@ -14,11 +15,12 @@ from intertrain_jax.data.task import Task
 
 def at_hand(task: Task, data_dir: str | None) -> bool:
     """Whether a task's rows are at hand without a network."""
-    return (
-        task.file is not None
-        or "quickstart" in task.groups
-        or (data_dir is not None and Path(data_dir).is_dir() and bool(_folder(task, data_dir)))
-    )
+    if task.file is not None or "quickstart" in task.groups:
+        return True
+    try:
+        return _folder(task, data_dir) is not None
+    except IntertrainError:  # whoever reads the rows will say so
+        return False
 
 
 def read_splits(
@@ -42,7 +44,7 @@ def read_splits(
     names = list(dict.fromkeys(names))
     if task.file is not None:
         path = Path(task.file)
-        if not path.is_file():
+        if not is_file(path):
             raise IntertrainError(
                 f"task {task.name!r}: its file {task.file!r} does not exist. Correct the path."
             )
@@ -73,16 +75,17 @@ def _folder(task: Task, data_dir: str | None) -> Path | None:
     """Returns a task's folder in the data directory, None where there is none."""
     if data_dir is None:
         return None
-    if not Path(data_dir).is_dir():
+    try:
+        places = sorted(place for place in Path(data_dir).iterdir() if place.is_dir())
+    except (OSError, ValueError) as error:
         raise IntertrainError(
             f"data directory {data_dir!r} does not exist. Correct --data-dir, or leave it out"
             " to use the hub."
-        )
-    folder = Path(data_dir) / task.name
-    if folder.is_dir():
-        return folder
-    alike = [place for place in sorted(Path(data_dir).iterdir()) if place.is_dir()]
-    alike = [place for place in alike if _bare(place.name) == _bare(task.name)]
+        ) from error
+    for place in places:
+        if place.name == task.name:
+            return place
+    alike = [place for place in places if _bare(place.name) == _bare(task.name)]
     if len(alike) > 1:
         raise IntertrainError(
             f"task {task.name!r}: data directory {data_dir!r} has {alike[0].name} and {alike[1].name}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
+from intertrain_jax.config.experiment import load_config
 from intertrain_jax.data.tasks import list_tasks
 
 
@@ -119,6 +121,32 @@ def test_check_finds_half_a_character(own: Path) -> None:
     assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
     assert "mine.jsonl', row 4 has half a character" in result.stderr
     assert "Mend that row (line 7)" in result.stderr
+
+
+def test_the_readme_s_own_task_is_read(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (repository / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(name: tickets\n.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "tickets.yaml").write_text(block, "utf-8")
+    rows = [f"Hello {k},please help me,{('login', 'billing')[k % 2]}" for k in range(20)]
+    (tmp_path / "tickets.csv").write_text("\n".join(["subject,body,queue", *rows]), "utf-8")
+    commands = re.findall(r"^intertrain-jax tasks (\w+ tickets --config \S+)", text, re.MULTILINE)
+    assert [line.split()[0] for line in commands] == ["check", "show"]
+    for line in commands:
+        result = invoke(*line.split())
+        assert result.exit_code == 0, result.stderr
+    assert "queue" in result.output
+    assert load_config("tickets.yaml").targets == ("tickets",)
+
+
+def test_what_a_terminal_would_act_on_is_written_out(own: Path) -> None:
+    tasks = [{**OWN, "title": "a\x1b[31m\nb\u202e", "file": "mine.csv"}]
+    (own / "odd.yaml").write_text(yaml.safe_dump({"tasks": tasks}), "utf-8")
+    assert invoke("show", "mine", "--config", "odd.yaml").output.startswith(
+        "mine: a\\x1b[31m\\nb\\u202e\n"
+    )
 
 
 @pytest.mark.parametrize("tasks", ["mine", ["mine"], [None], {"mine": {"texts": ["{t}"]}}])

@@ -130,6 +130,9 @@ def test_unknown_name_lists_the_bundled_ones(tmp_path: Path) -> None:
         load_config("quikstart")
     with pytest.raises(IntertrainError, match="neither a file nor a bundled"):
         load_config(str(tmp_path / "none.yaml"))
+    for name in ("x" * 5000, "a\x00b", "\ud800"):
+        with pytest.raises(IntertrainError, match="neither a file nor a bundled"):
+            load_config(name)
 
 
 @pytest.mark.parametrize(

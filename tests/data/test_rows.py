@@ -77,6 +77,7 @@ def test_what_is_at_hand_needs_no_network(tmp_path: Path) -> None:
     assert at_hand(hub, str(tmp_path)) and not at_hand(hub, None)
     assert at_hand(replace(hub, file="gone.csv"), None)
     assert at_hand(replace(hub, groups=("quickstart",)), None)
+    assert not at_hand(hub, str(tmp_path / "gone")) and not at_hand(hub, "x" * 5000)
 
 
 class Table(list[dict[str, Any]]):
