@@ -117,9 +117,10 @@ def test_the_head_is_asked_once_and_only_if_an_estimator_needs_it() -> None:
     assert len(objective.asked) == 1 and objective.asked[0].shape == (40, 6)
 
 
-def test_labels_are_classes_or_numbers() -> None:
+def test_a_sample_is_of_two_splits_and_labels_are_classes_or_numbers() -> None:
     objective: Any = LinearHead()
     sample = sample_of(FEATURES, BY_SPLIT, 3, objective, None)
+    assert sample.train_NxD is TRAIN and sample.test_MxD is TEST
     assert sample.train_labels.dtype == np.int64 and sample.test_labels.tolist() == list(
         TEST_LABELS
     )

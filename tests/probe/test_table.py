@@ -31,13 +31,15 @@ MODELS = [probed(0), probed(1)]
 
 @pytest.fixture(params=[True, False], ids=["resident", "shipped"])
 def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FeatureTable:
-    """Two models in a group of three, kept on the device or not."""
+    """Two models in a group of three, that fit on the device to the byte or lack one."""
     monkeypatch.setattr(module, "ROWS", 4)
     needed = sum(SIZES.values()) * WIDTH * 4 * GROUP
     monkeypatch.setattr(module, "RESIDENT_BYTES", needed if request.param else needed - 1)
     mesh = lane_mesh(1)
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(mesh.axis_names[0]))
-    return FeatureTable(MODELS, GROUP, sharding)
+    made = FeatureTable(MODELS, GROUP, sharding)
+    assert len(made.parts("train")) == (1 if request.param else 3)
+    return made
 
 
 def test_parts_of_a_split_have_every_row_of_every_model(table: FeatureTable) -> None:

@@ -110,7 +110,7 @@ def ranked(models: int) -> pd.DataFrame:
     ranks = np.arange(1.0, models + 1)
     return pd.DataFrame(
         {
-            "base": [f"m{k}" for k in range(models)],
+            "base": [f"m{models - 1 - k}" for k in range(models)],
             "average": 9.0 - ranks,
             "low": 8.5 - ranks,
             "high": 9.5 - ranks,
@@ -127,7 +127,7 @@ def test_ranks_stand_from_the_best_down_with_their_intervals() -> None:
     models = ranked(4).iloc[::-1]
     models.loc[len(models)] = {"base": "unranked", "rank": np.nan}
     gain, rank = drawn(fp.draw_ranks, models, "seeds").axes
-    assert [label.get_text() for label in gain.get_yticklabels()] == ["m0", "m1", "m2", "m3"]
+    assert [label.get_text() for label in gain.get_yticklabels()] == ["m3", "m2", "m1", "m0"]
     assert gain.get_ylim()[0] > gain.get_ylim()[1], "the first is at the top"
     assert gain.get_xlabel() == "average gain in points, interval over seeds"
     for axes, name in ((gain, "average"), (rank, "rank")):
@@ -152,13 +152,13 @@ def test_of_many_ranks_the_best_are_drawn_and_it_says_so() -> None:
 
 def test_residuals_name_the_cell_farthest_from_the_fit() -> None:
     rng = np.random.default_rng(1)
-    names = [f"base{k}" for k in range(5)]
-    fitted = pd.DataFrame(rng.normal(size=(5, 4)), names, list("wxyz"))
-    gains = fitted + 0.01
+    names = [f"base{k}" for k in range(15)]
+    fitted = pd.DataFrame(rng.normal(size=(15, 4)), names, list("wxyz"))
+    gains = fitted + 0.01 * rng.normal(size=(15, 4))
     gains.loc["base2", "y"] += 8.0
     gains.loc["base0", "w"] = np.nan
     axes = drawn(fp.draw_residuals, gains, fitted).axes[0]
-    assert len(points_of(axes)) == 19
+    assert len(points_of(axes)) == 59
     assert texts_of(axes)[0] == "base2 → y"
     diagonal = np.array(axes.lines[0].get_data())
     np.testing.assert_array_equal(diagonal[0], diagonal[1])

@@ -89,6 +89,7 @@ def test_tokens_in_words(tokens: float, said: str) -> None:
         (0.0099, "under 0.01"),
         (0.034, "0.034"),
         (3.44, "3.4"),
+        (34.2, "34"),
         (1234.4, "1,234"),
     ],
 )

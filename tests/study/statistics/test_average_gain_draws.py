@@ -48,6 +48,18 @@ def test_draws_are_around_the_averages_as_far_as_errors_say(study: Study) -> Non
     np.testing.assert_allclose(found.draws.std() / both, 1.0, atol=0.25)
 
 
+def test_they_are_over_the_targets_of_the_averages(tmp_path: Path) -> None:
+    scores = planted_scores(BASES, 3, 2)
+    lost = (scores["base"] == "m4") & (scores["target"] == "t0")
+    study = study_of(scores[~lost], tmp_path)
+    for how, targets in (("additive", ("t0", "t1", "t2")), ("common", ("t1", "t2"))):
+        # Two targets are enough where seeds are known.
+        result = computed(AVERAGE_GAIN_DRAWS, study, how=how)
+        found = result.statistics["average_gain_draws"]
+        assert found.targets == result.averages.targets == targets
+        np.testing.assert_allclose(found.estimate, result.averages.series())
+
+
 def test_the_same_study_gives_the_same_draws(study: Study) -> None:
     first, second = (
         computed(AVERAGE_GAIN_DRAWS, study).statistics["average_gain_draws"].draws for _ in range(2)

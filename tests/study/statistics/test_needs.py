@@ -50,7 +50,6 @@ def test_averages_to_rank(models: int, targets: int, seeds: bool, reason: str | 
     ("groups", "reason"),
     [
         ({"one": ("a", "b"), "two": ("c",)}, None),
-        # Sources of one group on targets of two, and the other way round.
         ({"one": ("x", "a"), "two": ("nobody",)}, "All sources and targets are of one group."),
         ({}, "Targets belong to no known group of tasks."),
         ({"one": ("nobody",)}, "Targets belong to no known group of tasks."),
@@ -59,6 +58,15 @@ def test_averages_to_rank(models: int, targets: int, seeds: bool, reason: str | 
 )
 def test_groups(groups: dict[str, tuple[str, ...]], reason: str | None) -> None:
     assert needs.groups(context(GAINS, groups=groups)) == reason
+
+
+def test_two_groups_on_either_side_are_enough() -> None:
+    groups = {"one": ("x", "a"), "two": ("b",)}
+    assert needs.groups(context(GAINS.loc[["x", "a"]], groups=groups)) is None
+    assert needs.groups(context(GAINS[["a"]], groups=groups)) is None
+    assert needs.groups(context(GAINS.loc[["x"], ["a"]], groups=groups)) == (
+        "All sources and targets are of one group."
+    )
 
 
 def test_base_models_without_a_group_are_named_as_what_is_lacking() -> None:

@@ -65,6 +65,8 @@ def test_its_tables_are_of_the_errors_the_targets_and_the_bases(planted: Result)
     assert errors.rows["mse"].tolist() == [r.mse for r in found_in(planted).regressors]
     assert list(targets.rows.columns) == ["target", "scale", "offset"]
     assert targets.rows["target"].tolist() == list("abcd")
+    for name in ("scale", "offset"):
+        assert targets.rows[name].tolist() == getattr(found_in(planted).fit, name).tolist()
     assert list(bases.rows.columns) == ["model", "base"]
     assert bases.rows["base"].tolist() == found_in(planted).fit.base.tolist()
     assert set(REGRESSION.plain(found_in(planted))) == {"regressors"}
