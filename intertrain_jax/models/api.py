@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,7 +19,7 @@ from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.heads import inherit_head
 from intertrain_jax.models.hf.tensors import LoadReport
 from intertrain_jax.models.hf.weights import load_checkpoint
-from intertrain_jax.models.layers import Array
+from intertrain_jax.models.layers import Array, products_in
 from intertrain_jax.models.padded import PaddedBlock, check_range, padded_block
 
 
@@ -211,14 +210,9 @@ def _body(params: Mapping[str, Any]) -> Params:
     return {key: value for key, value in params.items() if key != "head"}
 
 
-def _full_precision() -> AbstractContextManager[Any]:
-    """GPUs and TPUs multiply float32 matrices with fewer bits unless they are told not to."""
-    return jax.default_matmul_precision("float32")
-
-
 @partial(jax.jit, static_argnums=1)
 def _hidden_states(params: Params, config: AnyConfig, block: PaddedBlock) -> Array:
-    with _full_precision():
+    with products_in(jnp.float32):
         return FAMILIES[config.family].network.hidden_states(params, config, block)
 
 
@@ -226,14 +220,14 @@ def _hidden_states(params: Params, config: AnyConfig, block: PaddedBlock) -> Arr
 def _logits(params: Params, config: AnyConfig, block: PaddedBlock) -> Array:
     network = FAMILIES[config.family].network
     words_RxLxD = word_embeddings(params, block.tokens_RxL)
-    with _full_precision():
+    with products_in(jnp.float32):
         return network.classify(params, words_RxLxD, config, block, None)[:, 0]
 
 
 @partial(jax.jit, static_argnums=1)
 def _text_logits(params: Params, config: TextConfig, block: PaddedBlock, inputs: Array) -> Array:
     texts = FAMILIES[config.family].texts
-    with _full_precision():
+    with products_in(jnp.float32):
         encoded = texts.encode(params, config, block)
         return texts.text_logits(params, config, block, encoded, inputs)[:, 0]
 
@@ -241,6 +235,6 @@ def _text_logits(params: Params, config: TextConfig, block: PaddedBlock, inputs:
 @partial(jax.jit, static_argnums=(1, 3))
 def _generate(params: Params, config: TextConfig, block: PaddedBlock, length: int) -> Array:
     texts = FAMILIES[config.family].texts
-    with _full_precision():
+    with products_in(jnp.float32):
         encoded = texts.encode(params, config, block)
         return texts.generate(params, config, block, encoded, length)[:, 0]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +21,37 @@ _MIX_2 = 0x846CA68B
 FEATURE_STRIDE = 0x9E3779B9
 HEAD_STRIDE = 0x85EBCA6B
 
+
+@jax.custom_vjp
+def gelu(x: Array) -> Array:
+    """Gaussian error linear unit by the error function, in float32; returns the dtype of `x`.
+
+    `jax.nn.gelu` goes by the complementary error function, which takes five times as long on a CPU and
+    is bound by arithmetic on a GPU. Only `x` is kept for the backward pass.
+    """
+    x32 = x.astype(jnp.float32)
+    return (x32 * _normal_distribution(x32)).astype(x.dtype)
+
+
+def _normal_distribution(x: Array) -> Array:
+    return 0.5 * (1.0 + jax.lax.erf(x * math.sqrt(0.5)))
+
+
+def _gelu_forward(x: Array) -> tuple[Array, Array]:
+    return gelu(x), x
+
+
+def _gelu_backward(x: Array, above: Array) -> tuple[Array]:
+    x32 = x.astype(jnp.float32)
+    density = jnp.exp(-0.5 * x32 * x32) * (1.0 / math.sqrt(2.0 * math.pi))
+    slope = _normal_distribution(x32) + x32 * density
+    return ((above.astype(jnp.float32) * slope).astype(x.dtype),)
+
+
+gelu.defvjp(_gelu_forward, _gelu_backward)
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu": gelu,
     "gelu_new": lambda x: jax.nn.gelu(x, approximate=True),
     "gelu_pytorch_tanh": lambda x: jax.nn.gelu(x, approximate=True),
     "relu": jax.nn.relu,
@@ -27,6 +59,14 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "swish": jax.nn.silu,
     "tanh": jnp.tanh,
 }
+
+
+def products_in(dtype: Any) -> AbstractContextManager[Any]:
+    """Makes matrix products of float32 float32 on every device; those of bfloat16 stay as they are.
+
+    Left to themselves GPUs round operands of float32 to TF32, and TPUs to bfloat16.
+    """
+    return jax.default_matmul_precision("float32") if dtype == jnp.float32 else nullcontext()
 
 
 def mix_bits(x: Array) -> Array:
@@ -131,6 +171,31 @@ class RMSNorm(nnx.Module):  # type: ignore[misc]
         return (normed * self.scale[...]).astype(x.dtype)
 
 
+@jax.custom_vjp
+def _scores(query_RxQxHxd: Array, key_RxLxHxd: Array) -> Array:
+    """Returns float32 scores [R, H, Q, L].
+
+    Their gradient is multiplied in the dtype of queries and keys: left to itself, a bfloat16 product
+    with a float32 result has a backward pass of float32 products and float32 copies of both.
+    """
+    return jnp.einsum(
+        "rqhd,rlhd->rhql", query_RxQxHxd, key_RxLxHxd, preferred_element_type=jnp.float32
+    )
+
+
+def _scores_forward(query: Array, key: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _scores(query, key), (query, key)
+
+
+def _scores_backward(kept: tuple[Array, Array], above_RxHxQxL: Array) -> tuple[Array, Array]:
+    query, key = kept
+    above = above_RxHxQxL.astype(query.dtype)
+    return jnp.einsum("rhql,rlhd->rqhd", above, key), jnp.einsum("rhql,rqhd->rlhd", above, query)
+
+
+_scores.defvjp(_scores_forward, _scores_backward)
+
+
 def attend(
     query_RxQxD: Array,
     key_RxLxD: Array,
@@ -159,12 +224,10 @@ def attend(
     def heads(x: Array) -> Array:
         return x.reshape(rows, x.shape[1], num_heads, size)
 
-    scores_RxHxQxL = jnp.einsum(
-        "rqhd,rlhd->rhql",
-        heads(query_RxQxD) * jnp.asarray(size**-0.5 if scale is None else scale, query_RxQxD.dtype),
-        heads(key_RxLxD),
-        preferred_element_type=jnp.float32,
+    scaled = heads(query_RxQxD) * jnp.asarray(
+        size**-0.5 if scale is None else scale, query_RxQxD.dtype
     )
+    scores_RxHxQxL = _scores(scaled, heads(key_RxLxD))
     if bias_HxQxL is not None:
         scores_RxHxQxL = scores_RxHxQxL + bias_HxQxL
     scores_RxHxQxL = jnp.where(mask_RxQxL[:, None], scores_RxHxQxL, -1e9)

@@ -21,6 +21,7 @@ from intertrain_jax.data.packing import (
     row_lengths_of,
     segments_per_row,
 )
+from intertrain_jax.models.layers import products_in
 from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments, token_block
@@ -179,7 +180,8 @@ class FeatureProgram:
         def one(t: Any, out: Any) -> Any:
             block = jax.tree.map(lambda x: x[t], segments)
             tokens_of_block, _ = token_block(tokens, block, row_length)
-            features = self._objective.features(params, tokens_of_block, self._dtype)
+            with products_in(self._dtype):
+                features = self._objective.features(params, tokens_of_block, self._dtype)
             return out.at[t].set(features.astype(self._dtype))
 
         return jax.lax.fori_loop(0, count, one, jnp.zeros(shape, self._dtype))

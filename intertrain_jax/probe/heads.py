@@ -16,7 +16,7 @@ from intertrain_jax.base import StopReason
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import Batch, batches_from, schedule_of
 from intertrain_jax.data.encoded import EncodedTask
-from intertrain_jax.models.layers import Dropout, mix_bits
+from intertrain_jax.models.layers import Dropout, mix_bits, products_in
 from intertrain_jax.probe.table import STEPS, FeatureTable, HeadSteps, Probed
 from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.metrics import score_predictions
@@ -218,9 +218,12 @@ class HeadTrainer:
 
     def _outputs(self, params: Tree, features_GxNxD: Array) -> Array:
         """Returns outputs [H, G, N, C] of every head, H = S·Z, one head of each model at a time."""
-        of_models = jax.vmap(
-            lambda head, x_NxD: self._objective.head_outputs(head, x_NxD.astype(jnp.float32), None)
-        )
+
+        def one(head: Tree, x_NxD: Array) -> Array:
+            with products_in(jnp.float32):
+                return self._objective.head_outputs(head, x_NxD.astype(jnp.float32), None)
+
+        of_models = jax.vmap(one)
         flat = jax.tree.map(
             lambda x: jnp.moveaxis(x.reshape(x.shape[0], -1, *x.shape[3:]), 1, 0), params["head"]
         )
@@ -312,7 +315,8 @@ def head_step(
         losses_B = example_losses(logits_BxC, labels_B, hyper)
         return jnp.sum(jnp.where(used_B, losses_B, 0.0)) / jnp.sum(used_B)
 
-    loss, gradient = jax.value_and_grad(loss_of)(state.params)
+    with products_in(x_BxD.dtype):
+        loss, gradient = jax.value_and_grad(loss_of)(state.params)
     state = replace(state, gradient=gradient)
     return update(state, hyper, clip_scale(state, hyper)), loss
 

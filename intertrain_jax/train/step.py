@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from intertrain_jax.models.block import TokenBlock
-from intertrain_jax.models.layers import Dropout, mix_bits
+from intertrain_jax.models.layers import Dropout, mix_bits, products_in
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
 
@@ -130,9 +130,10 @@ def micro_step(
         return share * jnp.sum(jnp.where(used_RxQ, losses, 0.0))
 
     trained = params if objective.table_is_output else without_word_table(params)
-    loss, (gradients, word_gradients) = jax.value_and_grad(loss_of, argnums=(0, 1))(
-        trained, table[looked_up_RxS]
-    )
+    with products_in(dtype):
+        loss, (gradients, word_gradients) = jax.value_and_grad(loss_of, argnums=(0, 1))(
+            trained, table[looked_up_RxS]
+        )
     scattered = gradient["embeddings"]["word"].at[looked_up_RxS].add(word_gradients)
     if objective.table_is_output:
         return jax.tree.map(jnp.add, with_word_table(gradient, scattered), gradients), loss
@@ -151,7 +152,8 @@ def predict(
 ) -> Array:
     """Returns float32 outputs [R, Q, C] of a block's examples, without dropout."""
     block, _ = token_block(arena, segments, row_length)
-    return objective.outputs(params, block, hyper, dtype)
+    with products_in(dtype):
+        return objective.outputs(params, block, hyper, dtype)
 
 
 def without_word_table(params: Tree) -> Tree:

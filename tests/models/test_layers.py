@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from intertrain_jax.models.layers import (
+    ACTIVATIONS,
     LayerNorm,
     Linear,
     RMSNorm,
@@ -26,6 +29,22 @@ def test_norms_are_their_formulas_and_keep_the_dtype() -> None:
     expected = X / np.sqrt((X**2).mean(-1, keepdims=True) + 0.1)
     np.testing.assert_allclose(RMSNorm(4, 0.1)(jnp.asarray(X)), expected, atol=1e-5)
     assert LayerNorm(4, 0.1)(jnp.asarray(X, jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+def test_gelu_and_its_slope_are_those_of_the_normal_distribution() -> None:
+    gelu, x = ACTIVATIONS["gelu"], np.linspace(-9.0, 9.0, 301).astype(np.float32)
+    exact = x.astype(np.float64)
+    slope = stats.norm.cdf(exact) + exact * stats.norm.pdf(exact)
+    for dtype, tolerance in ((jnp.float32, 2e-6), (jnp.bfloat16, 5e-3)):
+        value, pull = jax.vjp(gelu, jnp.asarray(x, dtype))
+        (found,) = pull(jnp.full(x.shape, 2.0, dtype))
+        assert value.dtype == found.dtype == dtype
+        rounded = np.asarray(jnp.asarray(x, dtype), np.float64)
+        np.testing.assert_allclose(
+            np.asarray(value, np.float64), rounded * stats.norm.cdf(rounded), tolerance, tolerance
+        )
+        if dtype == jnp.float32:
+            np.testing.assert_allclose(found, 2 * slope, rtol=1e-5, atol=2e-6)
 
 
 def test_a_linear_map_may_have_no_bias() -> None:
