@@ -51,6 +51,7 @@ class FakeRanking:
     calls: list[str] = field(default_factory=list)
     interrupt_after: int | None = None
     at: list[str | None] = field(default_factory=list)
+    protocol: Protocol | None = None
 
     def require(self, ref: ModelRef) -> None:
         """Is there, or not."""
@@ -109,6 +110,7 @@ class FakeRunner:
         failures = self.changes.get("failures", {})
         self.made.append(FakeRanking(data, out.parent / "tokenizer", failures))
         self.made[-1].interrupt_after = self.changes.get("interrupt_after")
+        self.made[-1].protocol = protocol
         return self.made[-1]
 
     def head_result(self, *arguments: Any) -> Any:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from intertrain_jax.config.ranking import RANKING_FILE
 from intertrain_jax.planning.plan import PRETRAINED
+from intertrain_jax.report.analysis import FIGURES_FOLDER, TABLES_FOLDER
 from intertrain_jax.report.closing import closing_lines, print_closing
 from intertrain_jax.report.ranking import print_correlations, print_ranking
 from intertrain_jax.report.terminal import print_matrix
@@ -40,6 +41,12 @@ def grid_summary(result: GridResult) -> str:
             f"\n{failed:,} failed: reasons are in {result.out / ANALYSIS_FOLDER / 'records.csv'};"
             " start again with --retry-failed to repeat them."
         )
+    figures = result.out / ANALYSIS_FOLDER / FIGURES_FOLDER
+    for picture in ("gain_matrix.png", "ranks.png"):
+        if (figures / picture).is_file():
+            return (
+                f"{line}\nOpen {figures / picture}; tables are in {figures.parent / TABLES_FOLDER}."
+            )
     return line
 
 

@@ -1,10 +1,16 @@
-"""`status`: how far a grid is."""
+"""`status`: how far a grid is, or a ranking."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
+
+if TYPE_CHECKING:
+    from intertrain_jax.config.ranking import RankConfig
+    from intertrain_jax.records.results_dir import ResultsDir
 
 _STATES = ("done", "failed", "ready", "waiting", "blocked")
 
@@ -12,12 +18,22 @@ _STATES = ("done", "failed", "ready", "waiting", "blocked")
 @click.command()
 @experiment_options
 def command(options: ExperimentOptions) -> None:
-    """Print how many runs are done, failed, running and pending, and which failed and why."""
+    """Print how many runs are done, failed, running and pending, and which failed and why.
+
+    Of a directory that --out names and that holds a ranking, its models as well.
+    """
     from intertrain_jax.planning.status import read_heartbeat, states
     from intertrain_jax.records.results_dir import ResultsDir
     from intertrain_jax.workflows.inputs import plan_offline
     from intertrain_jax.workflows.watch import duration
 
+    out = options.short.get("out")
+    directory = None if out is None or options.config is not None else ResultsDir(out)
+    ranking = None if directory is None else directory.ranking()
+    if directory is not None and ranking is not None:
+        _show_ranking(directory, ranking)
+        if directory.experiment() is None:
+            return
     config = options.load(resume=True)
     plan, records = plan_offline(config), ResultsDir(config.out_dir).runs.read_all()
     state = states(plan, records.by_key)
@@ -40,4 +56,24 @@ def command(options: ExperimentOptions) -> None:
         if state[run.id] == "failed":
             click.echo(f"failed: {run.name} ({run.id}): {records.by_key[run.id].reason}")
     for problem in records.problems:
+        click.echo(f"no record: {problem.path}: {problem.reason}")
+
+
+def _show_ranking(directory: ResultsDir, ranking: RankConfig) -> None:
+    """Prints how many models of a ranking are done and failed, and why."""
+    stored = directory.probes.read_all()
+    latest = {}
+    for (label, _), record in stored.by_key.items():
+        if label not in latest or record.status == "done":
+            latest[label] = record
+    found = [latest[ref.label] for ref in ranking.refs if ref.label in latest]
+    failed = [record for record in found if record.status == "failed"]
+    click.echo(
+        f"ranking on {ranking.task} in {directory.path}: {len(ranking.refs):,} models,"
+        f" {len(found) - len(failed):,} done, {len(failed):,} failed,"
+        f" {len(ranking.refs) - len(found):,} pending"
+    )
+    for record in failed:
+        click.echo(f"failed: {record.model.label}: {record.reason}")
+    for problem in stored.problems:
         click.echo(f"no record: {problem.path}: {problem.reason}")

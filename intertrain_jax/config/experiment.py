@@ -12,8 +12,17 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.files import Given, keys_of, load
 from intertrain_jax.config.protocol import Auto, Protocol
 from intertrain_jax.config.refs import ModelRef, check_models
-from intertrain_jax.config.strict import check_no_repeats, check_ranges, check_types
+from intertrain_jax.config.strict import check_most, check_no_repeats, check_ranges, check_types
 
+# What is above these is a slip of the hand: better known now than when memory runs out.
+MOST_SEEDS = 1_000
+_MOST = {
+    "lanes": 4_096,
+    "fuse": 4_096,
+    "devices": 4_096,
+    "row_length": 65_536,
+    "block_rows": 65_536,
+}
 EXPERIMENT_FILE = "experiment.yaml"  # the resolved configuration, in a results directory
 
 
@@ -109,6 +118,7 @@ class EngineConfig:
                 "fuse": at_least_one,
             },
         )
+        check_most(self, "engine", _MOST)
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,7 @@ class ExperimentConfig:
     def __post_init__(self) -> None:
         check_types(self, "")
         check_ranges(self, "", {"seeds": (lambda x: x >= 1, ">= 1")})
+        check_most(self, "", {"seeds": MOST_SEEDS})
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", self.name):
             raise IntertrainError(
                 "config key 'name' must be letters, digits, '.', '_' and '-', as it names the"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.strict import (
+    check_most,
     check_ranges,
     check_types,
 )
@@ -151,6 +152,7 @@ class Protocol:
                 "train_size": at_least_one,
             },
         )
+        check_most(self, "protocol", {"batch_size": 65_536, "max_length": 1_000_000})
         if self.epochs is None and self.max_examples is None:
             raise IntertrainError(
                 "config key 'protocol.epochs' may be null only where 'protocol.max_examples' bounds"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import DataConfig
+from intertrain_jax.config.experiment import MOST_SEEDS, DataConfig
 from intertrain_jax.config.files import Given, keys_of, load
 from intertrain_jax.config.protocol import Auto, Head, Protocol
 from intertrain_jax.config.refs import ModelRef, check_models
-from intertrain_jax.config.strict import check_no_repeats, check_ranges, check_types
+from intertrain_jax.config.strict import check_most, check_no_repeats, check_ranges, check_types
 
 RANK_FILE = "rank.yaml"  # the resolved configuration, in a results directory
 RANKING_FILE = "ranking.csv"
@@ -60,6 +60,7 @@ class RankConfig:
         check_ranges(
             self, "", {"seeds": at_least_one, "devices": at_least_one, "group": at_least_one}
         )
+        check_most(self, "", {"seeds": MOST_SEEDS, "devices": 4_096, "group": 4_096})
         if not self.models and self.pretrained is None:
             raise IntertrainError(
                 "config key 'models' must name at least one model, got []. Give --models FILE."

@@ -196,6 +196,15 @@ def check_ranges(
             )
 
 
+def check_most(instance: Any, path: str, most: Mapping[str, int]) -> None:
+    """Checks that fields that are numbers ask for no more than any machine has, or anybody waits for."""
+
+    def at_most(bound: int) -> tuple[Callable[[Any], bool], str]:
+        return lambda x: not isinstance(x, int | float) or x <= bound, f"at most {bound:,}"
+
+    check_ranges(instance, path, {name: at_most(bound) for name, bound in most.items()})
+
+
 def check_no_repeats(key: str, names: Sequence[str]) -> None:
     """Checks that a list names every entry once."""
     repeated = sorted({name for name in names if list(names).count(name) > 1})

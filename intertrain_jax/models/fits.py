@@ -10,6 +10,9 @@ import numpy as np
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import family_of
+from intertrain_jax.models.hf.config import read_hf_config
+from intertrain_jax.models.hf.references import is_local, resolve_reference
 
 
 def shape_of(config: AnyConfig, words: bool) -> dict[str, Any]:
@@ -61,6 +64,20 @@ def check_positions(config: AnyConfig, name: str, protocol: Protocol) -> None:
             f" model {name!r}, but is {protocol.max_length}."
             f" Give --set protocol.max_length={config.max_length}."
         )
+
+
+def positions_of(reference: str) -> int | None:
+    """Returns how many positions a local model has; None for others, and where they are not bounded."""
+    if not is_local(reference):
+        return None
+    try:
+        hf_config = read_hf_config(resolve_reference(reference))
+        positions: int | None = (
+            family_of(hf_config, reference).config(hf_config, reference).max_length
+        )
+    except IntertrainError:
+        return None  # it is said when the model is loaded
+    return positions
 
 
 def check_words(config: AnyConfig, name: str, largest: int) -> None:

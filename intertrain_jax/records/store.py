@@ -153,6 +153,8 @@ class Store(Generic[K, R]):
         problems = []
         for path in sorted(self.root.rglob("*.json")):
             try:
+                if not path.is_file():  # a pipe would be waited for
+                    raise IntertrainError("it is no file")
                 record = self._type.read(path)
             except IntertrainError as error:
                 problems.append(Problem(path, str(error)))

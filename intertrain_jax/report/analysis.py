@@ -11,6 +11,8 @@ from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
 from intertrain_jax.study.summary import summarise, summarise_pairs
 
+TABLES_FOLDER, FIGURES_FOLDER = "tables", "figures"
+
 
 def write_result(folder: Path, result: Result) -> None:
     """Writes summary.json, tables/ and figures/; each file is replaced whole.
@@ -20,12 +22,12 @@ def write_result(folder: Path, result: Result) -> None:
         result: of a study.
     """
     write_summary(folder, summarise(result))
-    write_tables(folder / "tables", tables_of(result))
-    write_figures(folder / "figures", result)
+    write_tables(folder / TABLES_FOLDER, tables_of(result))
+    write_figures(folder / FIGURES_FOLDER, result)
 
 
 def write_pairs(folder: Path, result: PairsResult) -> None:
     """Writes the same for two measurements of the same models."""
     write_summary(folder, summarise_pairs(result))
-    write_tables(folder / "tables", tables_of_pairs(result))
-    write_pairs_figure(folder / "figures", result)
+    write_tables(folder / TABLES_FOLDER, tables_of_pairs(result))
+    write_pairs_figure(folder / FIGURES_FOLDER, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from intertrain_jax.study.model_ranking import Ranking
 # Rows of the best and of the worst that are shown; the file has all.
 _TOP, _BOTTOM = 30, 5
 _NAME_WIDTH = 24
+_EDGES = 3  # blanks around a cell, and between it and the next
 
 
 def print_ranking(console: Console, ranking: Ranking) -> None:
@@ -28,10 +29,12 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
     Names come from strangers: they are shown as they are, never read as markup.
     """
     columns = ("rank", "model", "score", "±seeds", "gain", "seconds")
-    console.print(_table(ranking, columns, lambda row: _cells(row, ranking)))
+    for table in _tables(console.width, ranking, columns, lambda row: _cells(row, ranking)):
+        console.print(table)
     if ranking.estimators:
         others = ("rank", "model", *ranking.estimators)
-        console.print(_table(ranking, others, lambda row: _estimates(row, ranking)))
+        for table in _tables(console.width, ranking, others, lambda row: _estimates(row, ranking)):
+            console.print(table)
     for row in ranking.table[ranking.table["rank"].isna()].to_dict("records"):
         console.print(
             Text(f"{row['status']}: {row['model']}: {row['reason']}", style="yellow"),
@@ -61,24 +64,54 @@ def print_correlations(console: Console, correlations: pd.DataFrame) -> None:
         console.print(f"  {name:<7} {'; '.join(parts)}", soft_wrap=True, markup=False)
 
 
-def _table(
-    ranking: Ranking, columns: Sequence[str], cells: Callable[[Mapping[Hashable, Any]], list[str]]
-) -> Table:
-    """Returns the ranked models' cells, of a long ranking the best and the worst."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in columns:
-        if name == "model":  # a long name is folded, never cut
-            table.add_column(name, overflow="fold", min_width=_NAME_WIDTH)
-        else:
-            table.add_column(name, justify="right", no_wrap=True)
+def _tables(
+    width: int,
+    ranking: Ranking,
+    columns: Sequence[str],
+    cells: Callable[[Mapping[Hashable, Any]], list[str]],
+) -> Iterator[Table]:
+    """Yields the ranked models' cells, of a long ranking the best and the worst.
+
+    Columns for which there is no room are in a further table, with the first two; names are folded,
+    and nothing is cut.
+    """
     ranked = ranking.ranked
     whole = len(ranked) <= _TOP + _BOTTOM
-    for n, part in enumerate([ranked] if whole else [ranked.head(_TOP), ranked.tail(_BOTTOM)]):
-        if n:
-            table.add_row("…", f"({len(ranked) - _TOP - _BOTTOM} more in the file)")
-        for row in part.to_dict("records"):
-            table.add_row(*map(Text, cells(row)))
-    return table
+    parts = [ranked] if whole else [ranked.head(_TOP), ranked.tail(_BOTTOM)]
+    shown = [[cells(row) for row in part.to_dict("records")] for part in parts]
+    rows = [row for part in shown for row in part]
+    widths = [max(map(len, (name, *(row[k] for row in rows)))) for k, name in enumerate(columns)]
+    widths[1] = min(widths[1], _NAME_WIDTH)
+    for chosen in _fitting(width, widths):
+        table = Table(box=box.SIMPLE_HEAD)
+        for k in chosen:
+            if k == 1:
+                table.add_column(columns[k], overflow="fold", min_width=min(widths[k], 8))
+            else:
+                table.add_column(columns[k], justify="right", no_wrap=True)
+        for n, part in enumerate(shown):
+            if n:
+                table.add_row("…", f"({len(ranked) - _TOP - _BOTTOM} more in the file)")
+            for row in part:
+                table.add_row(*(Text(row[k]) for k in chosen))
+        yield table
+
+
+def _fitting(width: int, widths: Sequence[int]) -> Iterator[list[int]]:
+    """Yields the columns of each table: the first two, and as many others as there is room for."""
+    first = [0, 1]
+    chosen = list(first)
+    for k in range(len(first), len(widths)):
+        if len(chosen) > len(first) and _room(widths, [*chosen, k]) > width:
+            yield chosen
+            chosen = list(first)
+        chosen.append(k)
+    yield chosen
+
+
+def _room(widths: Sequence[int], chosen: Sequence[int]) -> int:
+    """Returns how wide a table of some columns is: a blank on both sides of each, and one beside all."""
+    return sum(widths[k] + _EDGES for k in chosen) + 1
 
 
 def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:

@@ -104,7 +104,8 @@ def grid(
         lost = failed | {run.id for run in orphans}
         pending = len(plan.runs) - len(done) - len(lost)
         watcher.say(
-            f"{config.name}: {len(plan.runs):,} runs, {len(done):,} done before, {pending:,} to do"
+            f"{config.name}: {len(plan.runs):,} runs, {len(done):,} done before, {pending:,} to do on"
+            f" {environment.get('device', 'this machine')}"
         )
         final = None
         if pending:

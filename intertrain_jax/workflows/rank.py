@@ -18,6 +18,7 @@ from intertrain_jax.config.refs import ModelRef, is_hub_id, read_model_list
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.tasks import get_task
+from intertrain_jax.models.fits import positions_of
 from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.probe.estimators import check_estimators
 from intertrain_jax.records.probes import (
@@ -100,7 +101,7 @@ def rank(
     for note in data.origin.get("notes", ()):
         watcher.say(f"{task.name}: {note}")
     precision = runner.resolve_precision(config.protocol.precision)
-    protocol = replace(config.protocol, precision=precision)
+    protocol = _fitting(replace(config.protocol, precision=precision), config.refs[0], watcher)
     ids = _ids(config.refs, data, protocol)
     records, earlier = _matching(store, ids, data, protocol, watcher)
     for ref in config.refs:
@@ -123,12 +124,13 @@ def rank(
     done = None
     with directory.exclusive() as held:
         directory.write(config)
+        environment = runner.environment() if run is not None else {}
         watcher.say(
             f"{len(config.refs):,} models, {len(config.refs) - len(pending):,} done before,"
-            f" {len(pending):,} to do"
+            f" {len(pending):,} to do" + (f" on {environment['device']}" if environment else "")
         )
         if run is not None:
-            probe = Probe(config, protocol, data, runner.environment(), runner.head_result)
+            probe = Probe(config, protocol, data, environment, runner.head_result)
             renewed = time.monotonic()
 
             def emit(outcomes: Sequence[Outcome]) -> None:
@@ -162,6 +164,23 @@ def rank(
         if top is not None:
             write_top(out, ranking, top)
     return RankResult(config, ranking, records, correlations, out, done)
+
+
+def _fitting(protocol: Protocol, first: ModelRef, watcher: Watcher) -> Protocol:
+    """Returns the protocol with the length that inputs are cut at by default, if a model has no more.
+
+    Args:
+        protocol: of the ranking.
+        first: the pretrained model, or the first one: all have its positions.
+        watcher: is told.
+    """
+    positions = positions_of(first.reference)
+    if protocol.max_length != Protocol().max_length or not positions:
+        return protocol
+    if positions >= protocol.max_length:
+        return protocol
+    watcher.say(f"inputs are cut at {positions} tokens, the positions of {first.label}")
+    return replace(protocol, max_length=positions)
 
 
 def config_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,13 +77,16 @@ def test_a_grids_last_line(whole: GridResult) -> None:
 def test_a_grids_failures_are_counted_with_the_way_to_repeat_them(tmp_path: Path) -> None:
     engine = FakeEngine(failures={"PT:beta:0": "diverged"})
     found = replace(grid(write_experiment(tmp_path), runner=engine), progress=None)
-    first, second = grid_summary(found).splitlines()
+    first, second, third = grid_summary(found).splitlines()
     # Two runs start from the model that failed.
     assert first == f"9 of 12 runs done. Results: {found.out}"
     assert second == (
         f"3 failed: reasons are in {found.out / 'analysis' / 'records.csv'}; start again with"
         " --retry-failed to repeat them."
     )
+    # What is said to be there is there.
+    picture, tables = re.fullmatch(r"Open (.*); tables are in (.*)\.", third).groups()  # type: ignore[union-attr]
+    assert Path(picture).is_file() and Path(tables).is_dir()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from intertrain_jax.cli import main
 from intertrain_jax.planning.status import Heartbeat, this_process, write_heartbeat
 from intertrain_jax.workflows.grid import grid
+from intertrain_jax.workflows.rank import rank
 from tests.experiments import FakeEngine, write_experiment
+from tests.rankings import fake, write_ranking
 
 
 def status(out: Path) -> str:
@@ -56,3 +58,13 @@ def test_status_before_anything_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert text.startswith("quickstart in results/quickstart: ")
     assert " 0 done" in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_status_of_a_ranking(tmp_path: Path) -> None:
+    config = write_ranking(tmp_path)
+    engine, _ = fake(config, failures={"org/b": "It is gated."}, interrupt_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        rank(config, runner=engine)
+    text = status(config.out_dir)
+    assert "ranking on alpha in" in text and "4 models, 2 done, 1 failed, 1 pending" in text
+    assert "failed: org/b: It is gated." in text and "runs" not in text

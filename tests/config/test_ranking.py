@@ -51,6 +51,7 @@ def test_options_override_the_file_and_overrides_come_last(tmp_path: Path) -> No
         ({"learning_rates": []}, "must not be empty"),
         ({"learning_rates": [0.0]}, "rates be > 0"),
         ({"seeds": 0}, "'seeds' must be >= 1"),
+        ({"seeds": 10**9}, "'seeds' must be at most 1,000"),
         ({"sedes": 1}, "unknown config key 'sedes'. Did you mean 'seeds'"),
         ({"protocol": {"epochs": "many"}}, "'protocol.epochs' must be"),
     ],

@@ -97,3 +97,13 @@ def test_a_crash_while_writing_leaves_the_old_file(
     with pytest.raises(OSError, match="disk full"):
         write_atomic(path, "new")
     assert path.read_text("utf-8") == "old"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    store = Store(tmp_path, NOTES)
+    store.write(Note("1", "a"))
+    os.mkfifo(tmp_path / "notes" / "a" / "note-done--2.json")
+    found = store.read_all()
+    assert list(found.by_key) == [("a", "1")]
+    assert [problem.reason for problem in found.problems] == ["it is no file"]

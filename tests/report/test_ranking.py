@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from intertrain_jax.report.ranking import print_correlations, print_ranking
@@ -43,6 +44,22 @@ def test_long_names_are_folded_not_cut() -> None:
     assert name in "".join(text.split()).replace("│", "") or all(
         name[i : i + 20] in text for i in range(0, len(name) - 20, 24)
     )
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_nothing_is_cut_whatever_the_width(width: int) -> None:
+    records = [
+        probe_record("package:some_package/a/model", (60.0, 60.0)),
+        probe_record("results/some-grid/models/rotten_tomatoes", (70.0, 71.0)),
+    ]
+    text = shown(records, width, pretrained="package:some_package/a/model")
+    words = text.replace("…", "CUT").split()
+    for word in ("rank", "model", "score", "±seeds", "gain", "seconds", "70.50", "+10.50", "0.71"):
+        assert word in words, word
+    assert "CUT" not in text.replace("…", "CUT")
+    assert all(len(line) <= max(width, 60) for line in text.splitlines() if "│" in line)
+    whole = text.split("score:", maxsplit=1)[0].count("rank  ")
+    assert whole >= (2 if width < 80 else 1)
 
 
 def test_a_long_ranking_shows_its_ends_and_counts_the_rest() -> None:

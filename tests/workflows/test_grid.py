@@ -65,7 +65,8 @@ def test_a_grid_leaves_records_analysis_and_a_matrix(
     assert "alpha" in printed.out
     assert f"{RUNS} of {RUNS} runs done" in printed.out
     assert str(out) in printed.out.replace("\n", "")
-    assert "0 done before" in printed.err
+    assert f"0 done before, {RUNS} to do on made up" in printed.err
+    assert "analysis/figures/gain_matrix.png; tables are in" in printed.out
     assert "best base model" in printed.out
     assert "not compared" in printed.out
     for name in ("summary.json", "tables/table4_models.md", "figures/gain_matrix.png"):

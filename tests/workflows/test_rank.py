@@ -37,6 +37,21 @@ def config(tmp_path: Path) -> RankConfig:
     return write_ranking(tmp_path)
 
 
+def test_a_model_of_few_positions_is_ranked_by_default(
+    config: RankConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(config, models=("quickstart",), pretrained=None, protocol=Protocol())
+    engine, made = fake(config)
+    rank(config, runner=engine, progress=True)
+    said = "inputs are cut at 64 tokens, the positions of quickstart"
+    assert said in capsys.readouterr().err and made[0].protocol.max_length == 64
+    # What is asked for is not changed: the engine says what does not fit.
+    engine, made = fake(config)
+    asked = replace(config, protocol=Protocol(max_length=80), out=f"{config.out}-asked")
+    rank(asked, runner=engine, progress=True)
+    assert made[0].protocol.max_length == 80
+
+
 def test_a_branch_that_moves_does_not_change_a_ranking_that_goes_on(config: RankConfig) -> None:
     config = replace(config, models=("org/a", "org/a@refs/pr/1"))
     engine, made = fake(config)
