@@ -146,7 +146,7 @@ def _matches(value: Any, option: Any) -> bool:
     if origin is tuple:
         inner = get_origin(get_args(option)[0]) or get_args(option)[0]
         return isinstance(value, tuple) and all(isinstance(entry, inner) for entry in value)
-    if origin is dict:
+    if origin in (dict, Mapping):
         keys, values = get_args(option)
         return isinstance(value, dict) and all(
             isinstance(key, keys) and (values is Any or isinstance(entry, values))

@@ -99,6 +99,16 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and isnan(value))
 
 
+def has_labels(task: Task, split: RawSplit) -> bool:
+    """Whether any row of a split says what it is, rather than nothing or −1."""
+    none = None if task.regression or "-1" in task.labels else -1.0
+    values = (row.get(task.label) for row in split.rows)
+    return any(
+        not is_missing(value) and str(value).strip() and (none is None or number_of(value) != none)
+        for value in values
+    )
+
+
 def with_labels(task: Task, raw: Sequence[RawSplit]) -> tuple[Task, str | None]:
     """Returns a task with its names of labels, and how they were found where it declares none.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.config.protocol import TextProtocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.examples import Example, Found, check_columns, read_examples
-from intertrain_jax.data.labels import with_labels
-from intertrain_jax.data.rows import at_hand, read_splits, splits_at_hand
+from intertrain_jax.data.labels import has_labels, with_labels
+from intertrain_jax.data.rows import at_hand, read_splits, splits_of
 from intertrain_jax.data.splits import cut_ends, cut_stratified, shuffled
 from intertrain_jax.data.task import Splits, Task, render, slots
 from intertrain_jax.data.text import encode_rows, encode_texts
@@ -73,9 +73,15 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
     Raises:
         IntertrainError: a split, column or label is not as the task says.
     """
-    policy, made = _policy(task, data.data_dir)
-    names = [name for name in (policy.train, policy.validation, policy.test) if name]
-    raw, origin = read_splits(task, names, data.data_dir)
+    there = None if task.splits else splits_of(task, data.data_dir)
+    policy, made = _policy(task, there)
+    raw, origin = read_splits(task, _names(policy), data.data_dir)
+    silent = False
+    if there is not None and "test" in raw and not has_labels(task, raw["test"]):
+        silent = True  # as of competitions, and on the hub
+        policy, made = _policy(task, there - {"test"})
+        del raw["test"]
+    names = _names(policy)
     for split in raw.values():
         check_columns(task, split)
     task, note = with_labels(task, list(raw.values()))
@@ -99,6 +105,7 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
     if found.unlabelled or origin["kind"] == "hub":
         origin["unlabelled_rows"] = found.unlabelled
     notes = [said for split in raw.values() for said in split.notes] + found.notes()
+    notes += ["test has no labels and is left out"] if silent else []
     notes += [note] if note else []
     notes += [f"{' and '.join(made)} made of train, with its shares of classes"] if made else []
     if notes:
@@ -107,15 +114,23 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
     return TaskData(task, splits, _fingerprint(task, splits), {**origin, "rows": counts})
 
 
-def _policy(task: Task, data_dir: str | None) -> tuple[Splits, tuple[str, ...]]:
-    """Returns which splits a task reads, and which of validation and test are made by class."""
+def _policy(task: Task, there: Set[str] | None) -> tuple[Splits, tuple[str, ...]]:
+    """Returns which splits a task reads, and which of validation and test are made by class.
+
+    Args:
+        task: perhaps says so itself.
+        there: the splits that there are; None where they are not known.
+    """
     if task.splits is not None:
         return task.splits, ()
-    there = splits_at_hand(task, data_dir)
     if there is None or ("validation" in there and "test" not in there):
         return Splits(), ()
     missing = tuple(name for name in ("validation", "test") if name not in there)
     return Splits("train", *(None if n in missing else n for n in ("validation", "test"))), missing
+
+
+def _names(policy: Splits) -> list[str]:
+    return [name for name in (policy.train, policy.validation, policy.test) if name]
 
 
 def _split(

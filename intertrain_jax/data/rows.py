@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,41 @@ def _bare(name: str) -> str:
     return "".join(c for c in name.casefold() if c.isalnum())
 
 
-def splits_at_hand(task: Task, data_dir: str | None) -> frozenset[str] | None:
-    """Returns which splits a task's file or folder has; None where its rows are elsewhere."""
+def splits_of(task: Task, data_dir: str | None) -> frozenset[str] | None:
+    """Returns which splits a task's file, folder or hub dataset has; None if it is none of these.
+
+    Raises:
+        IntertrainError: the hub cannot be asked.
+    """
     if task.file is not None:
         return frozenset({"train"})
     folder = _folder(task, data_dir)
-    return None if folder is None else frozenset(splits_in(folder))
+    if folder is not None:
+        return frozenset(splits_in(folder))
+    if task.hub is None:
+        return None
+    if task.hub.splits:
+        return frozenset(task.hub.splits)
+    import datasets
+
+    hub = task.hub
+    with _hub_errors(task, f"the splits of hub dataset {hub.path!r}", data_dir):
+        names = datasets.get_dataset_split_names(hub.path, hub.config, revision=hub.revision)
+    return frozenset(names)
+
+
+@contextmanager
+def _hub_errors(task: Task, what: str, data_dir: str | None) -> Iterator[None]:
+    """Turns what the hub's client raises into one line."""
+    try:
+        yield
+    except Exception as error:  # of many libraries
+        where = "" if data_dir is None else f" It is not in {data_dir!r} either."
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise IntertrainError(
+            f"task {task.name!r}: {what} could not be loaded ({reason}).{where} Check the network, or"
+            " give a folder with its splits: --data-dir."
+        ) from error
 
 
 def _as_rows(columns: dict[str, list[Any]]) -> list[Row]:
@@ -116,8 +146,8 @@ def _as_rows(columns: dict[str, list[Any]]) -> list[Row]:
 def _from_hub(
     task: Task, names: list[str], data_dir: str | None
 ) -> tuple[dict[str, RawSplit], dict[str, Any]]:
-    where = "" if data_dir is None else f" It is not in {data_dir!r} either."
     if task.hub is None:
+        where = "" if data_dir is None else f" It is not in {data_dir!r} either."
         raise IntertrainError(
             f"task {task.name!r} is not on the hub ({task.note or 'no repository is known'}).{where}"
             f" Put its splits into a folder {task.name!r} and name the folder's parent: --data-dir."
@@ -127,15 +157,8 @@ def _from_hub(
     hub, found = task.hub, {}
     for name in names:
         split = hub.splits.get(name, name)
-        try:
+        with _hub_errors(task, f"split {split!r} of hub dataset {hub.path!r}", data_dir):
             table = datasets.load_dataset(hub.path, hub.config, split=split, revision=hub.revision)
-        except Exception as error:  # the client raises errors of many libraries
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise IntertrainError(
-                f"task {task.name!r}: split {split!r} of hub dataset {hub.path!r} could not be loaded"
-                f" ({reason}).{where} Check the network, or give a folder with its splits:"
-                " --data-dir."
-            ) from error
         rows = [{hub.renames.get(key, key): value for key, value in row.items()} for row in table]
         found[name] = RawSplit(
             rows, f"{hub.path}/{split}", class_names=_class_names(table, hub.renames)

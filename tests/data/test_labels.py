@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.data.labels import LabelReader, NoLabelError, is_missing, with_labels
+from intertrain_jax.data.labels import (
+    LabelReader,
+    NoLabelError,
+    has_labels,
+    is_missing,
+    with_labels,
+)
 from intertrain_jax.data.row_files import RawSplit
 from intertrain_jax.data.task import Task
 
@@ -136,6 +142,16 @@ def test_what_is_no_label_column_is_said(values: Any, message: str) -> None:
     with pytest.raises(IntertrainError, match=message) as caught:
         with_labels(task(), [split(*values)])
     assert "'label'" in str(caught.value) or "label -1" in str(caught.value)
+
+
+def test_a_split_without_a_word_has_no_labels() -> None:
+    for values in ((-1, "-1", -1.0), (None, float("nan"), " ")):
+        assert not has_labels(task("no", "yes"), split(*values))
+        assert not has_labels(task(), split(*values))
+        assert has_labels(task("no", "yes"), split(*values, "yes"))
+    assert has_labels(task("-1", "1"), split(-1)) and has_labels(task(metric="spearman"), split(-1))
+    assert not has_labels(task(metric="spearman"), split(None))
+    assert not has_labels(task("no", "yes"), RawSplit([{"text": "a"}], "here"))
 
 
 def test_numbers_need_no_names() -> None:

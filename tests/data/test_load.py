@@ -98,6 +98,20 @@ def test_without_a_word_on_splits_those_that_are_there_are_used(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize("label", [{"label": -1}, {"label": None}, {}])
+def test_a_test_split_without_labels_is_left_out_unless_it_was_asked_for(
+    data_dir: Path, label: dict[str, Any]
+) -> None:
+    own = replace(TASK, splits=None)
+    expected = load_task(own, config(data_dir))
+    write(data_dir / "toy", "test", [{"text": "secret", **label}] * 5)
+    data = load_task(own, config(data_dir))
+    assert data.fingerprint == expected.fingerprint
+    assert data.origin["notes"] == ["test has no labels and is left out"]
+    with pytest.raises(IntertrainError, match=r"'label'|no row with a label"):
+        load_task(replace(TASK, splits=Splits(test="test")), config(data_dir))
+
+
 def test_validation_and_test_are_made_of_one_file(tmp_path: Path) -> None:
     rows = [{"text": f"text {i}", "label": int(i >= 80)} for i in range(100)]
     path = write(tmp_path, "all", rows)

@@ -12,7 +12,7 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.quickstart.tasks import generate, quickstart_tasks
 from intertrain_jax.data.row_files import RawSplit
-from intertrain_jax.data.rows import at_hand, read_splits, splits_at_hand
+from intertrain_jax.data.rows import at_hand, read_splits, splits_of
 from intertrain_jax.data.task import HubDataset, Task
 from tests.row_files import write
 
@@ -104,12 +104,18 @@ class Hub:
         table.features = {"text": object(), "y": SimpleNamespace(names=self.names)}
         return table
 
+    def get_dataset_split_names(self, path: str, name: str | None, **options: Any) -> list[str]:
+        """Returns splits, and notes what was asked."""
+        self.load_dataset(path, name, **options)
+        return ["train", "test"]
+
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A hub that needs no network."""
     fake = Hub()
     monkeypatch.setattr("datasets.load_dataset", fake.load_dataset)
+    monkeypatch.setattr("datasets.get_dataset_split_names", fake.get_dataset_split_names)
     return fake
 
 
@@ -135,7 +141,7 @@ def test_names_of_ids_are_the_hub_s(hub: Hub) -> None:
 
 def test_a_folder_may_be_written_in_another_way(tmp_path: Path) -> None:
     write(tmp_path / "To-Y" / "train.jsonl", [{"text": "a", "label": 0}])
-    assert at_hand(TASK, str(tmp_path)) and splits_at_hand(TASK, str(tmp_path)) == {"train"}
+    assert at_hand(TASK, str(tmp_path)) and splits_of(TASK, str(tmp_path)) == {"train"}
     assert read_splits(TASK, ["train"], str(tmp_path))[1] == {"kind": "data_dir", "name": "To-Y"}
     (tmp_path / "TOY").mkdir()
     with pytest.raises(IntertrainError, match=r"has TOY and To-Y\. Name one of them toy"):
@@ -144,9 +150,18 @@ def test_a_folder_may_be_written_in_another_way(tmp_path: Path) -> None:
     assert read_splits(TASK, ["train"], str(tmp_path))[0]["train"].rows[0]["text"] == "b"
 
 
-def test_which_splits_there_are_is_known_where_they_are_at_hand(tmp_path: Path) -> None:
-    assert splits_at_hand(replace(TASK, file="gone.csv"), None) == {"train"}
-    assert splits_at_hand(TASK, None) is None and splits_at_hand(TASK, str(tmp_path)) is None
+def test_which_splits_there_are_is_known_before_they_are_read(hub: Hub, tmp_path: Path) -> None:
+    assert splits_of(replace(TASK, file="gone.csv"), None) == {"train"}
+    assert splits_of(TASK, None) is None and splits_of(TASK, str(tmp_path)) is None
+    task = replace(TASK, hub=HubDataset("some/set", "part", "abc"))
+    assert splits_of(task, None) == {"train", "test"}
+    assert hub.asked == [("some/set", "part", {"revision": "abc"})]
+    named = replace(TASK, hub=HubDataset("gone", splits={"train": "train_a+train_b"}))
+    assert splits_of(named, None) == {"train"}, "what is named need not be asked for"
+    with pytest.raises(
+        IntertrainError, match=r"the splits of hub dataset 'gone' could not be loaded"
+    ):
+        splits_of(replace(TASK, hub=HubDataset("gone")), None)
 
 
 def test_a_hub_that_fails_says_what_to_do(hub: Hub, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.registry import TASKS
-from intertrain_jax.data.task import Splits
+from intertrain_jax.data.task import HubDataset, Splits
 from intertrain_jax.data.tasks import expand, groups_of, list_tasks
 
 
@@ -56,6 +56,9 @@ def test_names_expand() -> None:
     mine = [{"name": "mine", "texts": ["{text}"], "labels": ["a", "b"]}]
     (found,) = expand(["mine"], mine)
     assert found.title == "mine" and found.splits is None, "splits are those that are there"
+    hub = {"path": "org/set", "renames": {"y": "label"}, "splits": {"train": "train_a+train_b"}}
+    (found,) = expand(["mine"], [{**mine[0], "hub": hub}])
+    assert found.hub == HubDataset(**hub)  # type: ignore[arg-type]
     (bare,) = expand(["😀 ü"], [{"name": "😀 ü", "texts": ["{text}"], "splits": {"test": None}}])
     assert bare.labels == () and bare.splits == Splits(test=None)
     assert {"quickstart"} <= {group for task in list_tasks() for group in task.groups}
@@ -85,6 +88,11 @@ def test_names_expand() -> None:
         (["a"], [own(texts=[])], r"must be one or two templates, has 0"),
         (["a"], [own(label=["label"])], r"'tasks.label' must be text, got \['label'\]"),
         (["a"], [own(splits={"train": None})], r"'tasks.splits.train' must be text, got None"),
+        (
+            ["a"],
+            [own(hub={"path": "a/b", "renames": {"y": 1}})],
+            r"'tasks.hub.renames' must be a map",
+        ),
         (["a"], [own(hub="org/x")], r"'tasks.hub' must be a mapping"),
         (["a"], [own(name="PT")], r"not be 'PT', got 'PT'"),
         (["a"], [own(name="../a")], r"without '/'.*got '../a'"),
