@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -36,6 +37,10 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command: exit code 2 for bad input, 130 for an interruption, 143 if told to end."""
+        for stream in (sys.stdout, sys.stderr):
+            # What a terminal's encoding lacks is written out, and ends nothing.
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             with ended_when_told():
                 return super().invoke(ctx)

@@ -160,6 +160,14 @@ def _sorted_names(task: Task, values: Iterable[Any]) -> tuple[str, ...]:
         names.setdefault(_name_of(value), number_of(value))
         if len(names) > _MOST_CLASSES:
             break
+    folded: dict[str, str] = {}
+    for name in names:
+        twin = folded.setdefault(name.casefold(), name)
+        if twin != name:
+            raise IntertrainError(
+                f"task {task.name!r}: its labels {twin!r} and {name!r} differ in case alone. Make them"
+                " one, or declare the labels."
+            )
     known = [number for number in names.values() if number is not None]
     numbers = len(known) == len(names)
     if not numbers:

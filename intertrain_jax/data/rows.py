@@ -44,10 +44,11 @@ def read_splits(
     """
     names = list(dict.fromkeys(names))
     if task.file is not None:
-        path = Path(task.file)
+        path = Path(task.file).expanduser()
         if not is_file(path):
             raise IntertrainError(
-                f"task {task.name!r}: its file {task.file!r} does not exist. Correct the path."
+                f"task {task.name!r}: its file {task.file!r} does not exist, seen from"
+                f" {str(Path.cwd())!r}. Correct the path."
             )
         further = [name for name in names if name != "train"]
         if further:

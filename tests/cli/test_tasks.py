@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,6 +142,17 @@ def test_the_readme_s_own_task_is_read(
         assert result.exit_code == 0, result.stderr
     assert "queue" in result.output
     assert load_config("tickets.yaml").targets == ("tickets",)
+
+
+def test_what_a_terminal_s_encoding_lacks_is_written_out(own: Path) -> None:
+    tasks = [{**OWN, "title": "Grüße 😀", "file": "mine.csv"}]
+    (own / "odd.yaml").write_text(yaml.safe_dump({"tasks": tasks}), "utf-8")
+    command = ["-m", "intertrain_jax", "tasks", "show", "mine", "--config", "odd.yaml"]
+    paths = os.pathsep.join(entry for entry in sys.path if entry)
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, *command], capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"mine: Gr\xfc\xdfe \\U0001f600\n")
 
 
 def test_what_a_terminal_would_act_on_is_written_out(own: Path) -> None:
