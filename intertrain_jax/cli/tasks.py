@@ -10,6 +10,8 @@ from intertrain_jax.base import IntertrainError, printable
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
+    from intertrain_jax.config.experiment import ExperimentConfig
+    from intertrain_jax.config.ranking import RankConfig
     from intertrain_jax.data.check import TaskReport
 
 
@@ -105,9 +107,21 @@ def check(options: ExperimentOptions, names: tuple[str, ...]) -> None:
     from intertrain_jax.data.check import check_task
     from intertrain_jax.data.tasks import expand
 
-    config = options.load()
+    config = _load(options)
     for task in expand(names, config.tasks):
         _print(check_task(task, config.data))
+
+
+def _load(options: ExperimentOptions) -> ExperimentConfig | RankConfig:
+    """Returns the configuration that options name: an experiment, or a ranking, which has models."""
+    from intertrain_jax.config.files import find_config, load, read_mapping
+    from intertrain_jax.config.ranking import RankConfig
+
+    if options.config is None or "models" not in read_mapping(find_config(options.config)):
+        return options.load()
+    short = {f"data.{key}": options.short.get(key) for key in ("data_dir", "limit")}
+    given = {key: value for key, value in short.items() if value is not None}
+    return load(RankConfig, options.config, options.overrides, given)
 
 
 def _print(report: TaskReport) -> None:

@@ -99,8 +99,11 @@ def test_tasks_of_a_configuration_are_shown_and_listed(own: Path, config: str) -
     assert invoke("show", "mine").exit_code == 2
 
 
-def test_check_says_what_was_found_out_of_a_spreadsheet(own: Path) -> None:
-    result = invoke("check", "mine", "--config", "my.yaml")
+@pytest.mark.parametrize("config", ["my.yaml", "rank.yaml"])
+def test_check_says_what_was_found_out_of_a_spreadsheet(own: Path, config: str) -> None:
+    limited = invoke("check", "mine", "--config", config, "--limit", "5")
+    assert "train: 5 rows" in limited.output
+    result = invoke("check", "mine", "--config", config)
     assert result.exit_code == 0
     for said in (
         "note: mine.csv: columns are separated by semicolons",
