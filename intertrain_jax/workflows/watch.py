@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 10.0
 _BEAT_SECONDS = 5.0
 _BAR_SECONDS = 0.2
+_TELLING_SHARE = 0.01
 
 
 class Display(Protocol):
@@ -193,7 +194,9 @@ def seconds_left(progress: GridProgress) -> float | None:
     expected to be needed again.
     """
     computing = progress.seconds - progress.compile_seconds
-    if not progress.tokens or computing <= 0.0:
+    whole = progress.tokens + progress.tokens_left
+    # The first steps say little: programs are still being loaded and compiled.
+    if progress.tokens <= _TELLING_SHARE * whole or computing <= 0.0:
         return None
     return progress.tokens_left * computing / progress.tokens
 

@@ -38,6 +38,7 @@ def test_time_left_follows_from_the_tokens_that_are_left() -> None:
     assert seconds_left(replace(HALF, compile_seconds=0.0)) == 62.5
     assert seconds_left(GridProgress(total=10, seconds=5.0)) is None
     assert seconds_left(GridProgress(tokens=9, seconds=5.0, compile_seconds=5.0)) is None
+    assert seconds_left(replace(HALF, tokens=100)) is None, "too early to tell"
 
 
 def test_description() -> None:
