@@ -204,6 +204,9 @@ class FakeEngine:
                 failed.add(run.id)
                 emit(run, None, reason)
             else:
-                emit(run, make_result(made_up_score(run)), None)
+                rows: Any = work.bases
+                counts = {name: len(split) for name, split in rows.data[run.target].splits.items()}
+                sizes = {f"n_{name}": count for name, count in counts.items()}
+                emit(run, make_result(made_up_score(run, counts["test"]), **sizes), None)
             watch(progress)
         return progress

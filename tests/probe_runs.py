@@ -16,7 +16,8 @@ from intertrain_jax.records.probes import (
     pack_answers,
     probe_id,
 )
-from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
+from intertrain_jax.records.results import RunResult
+from intertrain_jax.records.runs import BaseRef, DataStamp
 
 PROTOCOL = Protocol(method="probe", precision="float32")
 RATES = (1e-4, 1e-3)
@@ -25,7 +26,7 @@ RATES = (1e-4, 1e-3)
 def head_result(test: float, validation: float, n_test: int = 200, metric: str = "accuracy") -> Any:
     """Returns the result of a head."""
     return RunResult(
-        metric, test, validation, n_test, 50, 100, 12, 96, StopReason.SCHEDULE, ({"step": 1},)
+        metric, test, validation, n_test, 20, 100, 12, 96, StopReason.SCHEDULE, ({"step": 1},)
     )
 
 

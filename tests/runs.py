@@ -10,7 +10,8 @@ from intertrain_jax.base import StopReason
 from intertrain_jax.config.experiment import ExperimentConfig, ModelConfig
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
 from intertrain_jax.records.resolution import Resolution
-from intertrain_jax.records.runs import Record, RunResult
+from intertrain_jax.records.results import RunResult
+from intertrain_jax.records.runs import Record
 
 TASKS = ("alpha", "beta", "gamma")
 
@@ -47,12 +48,19 @@ def make_result(test: float = 70.0, **changes: Any) -> RunResult:
         "test": test,
         "validation": test + 1.0,
         "n_test": 50,
-        "n_validation": 20,
+        "n_validation": 100,
         "n_train": 200,
         "steps": 25,
         "examples": 800,
         "stop_reason": StopReason.SCHEDULE,
-        "history": ({"step": 25, "examples": 800, "train_loss": 0.5, "validation": 71.0},),
+        "history": (
+            {
+                "step": 25,
+                "examples": 800,
+                "train_loss": 0.5,
+                "validation": changes.get("validation", test + 1.0),
+            },
+        ),
         "seconds": 1.5,
         "tokens": 9000,
         **changes,
@@ -60,9 +68,10 @@ def make_result(test: float = 70.0, **changes: Any) -> RunResult:
     return RunResult(**values)
 
 
-def made_up_score(run: Run) -> float:
-    """Returns a score that depends on base, target and seed, the same in every process."""
-    return 50.0 + zlib.crc32(run.name.encode()) % 4000 / 100.0
+def made_up_score(run: Run, examples: int = 50) -> float:
+    """Returns an accuracy on so many examples that depends on base, target and seed alone."""
+    right = examples // 2 + zlib.crc32(run.name.encode()) % max(1, 2 * examples // 5)
+    return 100.0 * right / examples
 
 
 def make_record(run: Run, test: float | None = None, reason: str | None = None) -> Record:

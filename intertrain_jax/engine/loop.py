@@ -22,7 +22,7 @@ from intertrain_jax.engine.starts import Starts
 from intertrain_jax.engine.tasks import Evaluator, GridTasks
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
-from intertrain_jax.records.runs import RunResult
+from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.step import DTYPES
 from intertrain_jax.train.stopping import Progress, diverged, validated
 

@@ -17,7 +17,7 @@ from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.queue import RunQueue
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit
-from intertrain_jax.records.runs import RunResult
+from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.stopping import Progress
 
 # Results wait for one another's weights at most about this long: flushing stalls the loop.

@@ -12,7 +12,8 @@ from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.resolution import Resolution
-from intertrain_jax.records.runs import BaseRef, DataStamp, Record, RunKind, RunResult, run_id
+from intertrain_jax.records.results import RunResult
+from intertrain_jax.records.runs import BaseRef, DataStamp, Record, RunKind, run_id
 
 PRETRAINED = "PT"
 

@@ -11,7 +11,7 @@ from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask, TaskKey
 from intertrain_jax.planning.plan import Plan, Run
-from intertrain_jax.records.runs import RunResult
+from intertrain_jax.records.results import RunResult
 
 # A run that ended, and its result or the reason why it has none.
 Emit = Callable[[Run, RunResult | None, str | None], None]

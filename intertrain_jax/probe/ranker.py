@@ -27,7 +27,7 @@ from intertrain_jax.probe.features import FeatureProgram, Features
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
 from intertrain_jax.probe.table import RESIDENT_BYTES, Probed
-from intertrain_jax.records.runs import RunResult
+from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import DTYPES
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,12 @@ from numpy.typing import NDArray
 from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
-from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
+from intertrain_jax.records.results import RunResult
+from intertrain_jax.records.runs import BaseRef, DataStamp
+from intertrain_jax.records.sound import check_result
 from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
+
+_ROUNDING = 1e-3
 
 
 def probe_id(
@@ -122,6 +127,45 @@ class ProbeRecord:
 def _check(record: ProbeRecord) -> None:
     if (record.status == "done") != (bool(record.chosen) and record.reason is None):
         raise IntertrainError("a record has scores if it is done, else a reason")
+    for head in record.heads:
+        if head.result is not None:
+            check_result(head.result, record.data.source)
+    if not all(x is None or isfinite(x) for x in record.estimates.values()):
+        raise IntertrainError("its estimates must be numbers, or null where there is none")
+    if record.status == "done":
+        _check_answers(record)
+
+
+def _check_answers(record: ProbeRecord) -> None:
+    """Checks that the answers are of the chosen heads, and as right as these are said to be."""
+    results = [head.result for head in record.chosen if head.result is not None]
+    metric, size = results[0].metric, results[0].n_test
+    if any((result.metric, result.n_test) != (metric, size) for result in results):
+        raise IntertrainError("its heads must have one metric and one test split")
+    if record.answers is None:
+        return
+    try:
+        answers_SxN = unpack_answers(record.answers, len(results), size, metric != "accuracy")
+        if record.labels is not None:
+            unpack_answers(record.labels, 1, size, outputs=True)
+    except (ValueError, TypeError, zlib.error) as error:
+        raise IntertrainError(f"its answers cannot be read: {error}") from error
+    right_S = 100.0 * answers_SxN.mean(axis=1)
+    for result, right in zip(results, right_S, strict=True):
+        if metric == "accuracy" and abs(result.test - right) > _ROUNDING:
+            raise IntertrainError(
+                f"its test accuracy must be that of its answers, {right:g}, but is {result.test:g}"
+            )
+
+
+def _facts(record: ProbeRecord) -> tuple[Hashable, Hashable] | None:
+    """What is alike for all probes on the same data."""
+    if record.status == "failed" or record.data.fingerprint is None:
+        return None
+    result = record.chosen[0].result
+    assert result is not None
+    same = (result.metric, result.n_test, result.n_validation)
+    return (record.target, record.data.fingerprint), same
 
 
 def _name(record: ProbeRecord) -> str:
@@ -133,7 +177,7 @@ def _name(record: ProbeRecord) -> str:
 
 # Two models of one list may have equal files, and then have one id.
 PROBES: RecordType[tuple[str, str], ProbeRecord] = RecordType(
-    "probes", ProbeRecord, _check, _name, lambda probe: (probe.model.label, probe.id)
+    "probes", ProbeRecord, _check, _name, lambda probe: (probe.model.label, probe.id), facts=_facts
 )
 Probes = Stored[tuple[str, str], ProbeRecord]
 
@@ -160,7 +204,11 @@ def pack_answers(answers_SxN: NDArray[Any]) -> str:
 
 def unpack_answers(text: str, heads: int, examples: int, outputs: bool) -> NDArray[Any]:
     """Returns what `pack_answers` packed: bool [S, N], or float32 where `outputs` is true."""
-    data = zlib.decompress(base64.b64decode(text))
+    most = heads * examples * 4 + 8
+    data = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), most)
+    wanted = heads * examples * 4 if outputs else -(-heads * examples // 8)
+    if len(data) != wanted:
+        raise ValueError(f"{len(data)} bytes are not those of {heads} heads on {examples} examples")
     if outputs:
         return np.frombuffer(data, "<f4").reshape(heads, examples)
     bits = np.unpackbits(np.frombuffer(data, np.uint8), count=heads * examples)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from intertrain_jax.base import IntertrainError, StopReason, content_hash
+from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.records.results import RunResult
+from intertrain_jax.records.sound import check_result
 from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
 
 RunKind = Literal["pretrained", "source", "base"]
@@ -64,41 +67,6 @@ def run_id(
 
 
 @dataclass(frozen=True)
-class RunResult:
-    """What came of a run.
-
-    Attributes:
-        metric: "accuracy" or "spearman".
-        test, validation: scores with the best-validation parameters, in percent.
-        n_test, n_validation, n_train: examples of the splits.
-        steps: optimiser steps taken.
-        examples: examples trained on.
-        stop_reason: why training ended.
-        history: one mapping per validation, in order: step, examples, train_loss (mean since
-            the one before) and validation (percent).
-        seconds: the run's share of wall time.
-        tokens: tokens trained on, padding not counted.
-        unanswered: test examples for which a text-to-text model gave no label's text; they are wrong.
-        notes: further things to know, one line each.
-    """
-
-    metric: str
-    test: float
-    validation: float
-    n_test: int
-    n_validation: int
-    n_train: int
-    steps: int
-    examples: int
-    stop_reason: StopReason
-    history: tuple[dict[str, Any], ...] = ()
-    seconds: float = 0.0
-    tokens: int = 0
-    unanswered: int = 0
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class DataStamp:
     """The data that a run used.
 
@@ -150,6 +118,17 @@ def _check(record: Record) -> None:
         raise IntertrainError(f"its id {record.id} does not follow from its content ({expected})")
     if (record.status == "done") != (record.result is not None and record.reason is None):
         raise IntertrainError("a record has a result if it is done, else a reason")
+    if record.result is not None:
+        check_result(record.result, record.data.source)
+
+
+def _facts(record: Record) -> tuple[Hashable, Hashable] | None:
+    """What is alike for all runs on the same data."""
+    result = record.result
+    if result is None or record.data.fingerprint is None:
+        return None
+    same = (result.metric, result.n_test, result.n_validation)
+    return (record.target, record.data.fingerprint), same
 
 
 def _name(record: Record) -> str:
@@ -158,5 +137,7 @@ def _name(record: Record) -> str:
     return f"{safe_name(record.base.label)}--{record.seed}{size}"
 
 
-RUNS: RecordType[str, Record] = RecordType("records", Record, _check, _name, lambda run: run.id)
+RUNS: RecordType[str, Record] = RecordType(
+    "records", Record, _check, _name, lambda run: run.id, facts=_facts
+)
 Runs = Stored[str, Record]

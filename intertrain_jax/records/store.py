@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from intertrain_jax.base import SCHEMA_VERSION, IntertrainError
 from intertrain_jax.config.formats import read_json
 from intertrain_jax.config.strict import build, to_plain
+from intertrain_jax.records.sound import odd_ones
 
 Status = Literal["done", "failed"]
 
@@ -44,6 +45,10 @@ def done_wins(new: Storable, known: Storable) -> bool:
     return known.status == "failed"
 
 
+def no_facts(record: Storable) -> None:
+    """A record that says nothing that others must say too."""
+
+
 @dataclass(frozen=True)
 class RecordType(Generic[K, R]):
     """One type of record.
@@ -55,6 +60,7 @@ class RecordType(Generic[K, R]):
         name: of its file, without the id.
         key: what two records that say the same have in common.
         wins: whether of two records with one key the first takes the place of the second.
+        facts: (what a record is of, what is alike for all of them); None where there is nothing.
     """
 
     folder: str
@@ -63,6 +69,7 @@ class RecordType(Generic[K, R]):
     name: Callable[[R], str]
     key: Callable[[R], K]
     wins: Callable[[R, R], bool] = done_wins
+    facts: Callable[[R], tuple[Hashable, Hashable] | None] = no_facts
 
     def to_json(self, record: R) -> dict[str, Any]:
         """Returns a record as plain values, the schema version first."""
@@ -150,6 +157,7 @@ class Store(Generic[K, R]):
     def read_all(self) -> Stored[K, R]:
         """Reads every record in the order of paths; files that are none become problems."""
         by_key: dict[K, R] = {}
+        paths: dict[K, Path] = {}
         problems = []
         for path in sorted(self.root.rglob("*.json")):
             try:
@@ -161,7 +169,10 @@ class Store(Generic[K, R]):
                 continue
             key = self._type.key(record)
             if key not in by_key or self._type.wins(record, by_key[key]):
-                by_key[key] = record
+                by_key[key], paths[key] = record, path
+        for key, reason in odd_ones(by_key, self._type.facts).items():
+            problems.append(Problem(paths[key], reason))
+            del by_key[key]
         return Stored(by_key, tuple(problems))
 
 

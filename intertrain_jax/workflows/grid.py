@@ -14,8 +14,9 @@ from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.work import Bases, GridWork
 from intertrain_jax.records.resolution import Resolution
+from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.records.runs import Record, RunResult, Runs
+from intertrain_jax.records.runs import Record, Runs
 from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis

@@ -29,8 +29,9 @@ from intertrain_jax.records.probes import (
     probe_id,
 )
 from intertrain_jax.records.resolution import Resolution
+from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.records.runs import BaseRef, DataStamp, RunResult
+from intertrain_jax.records.runs import BaseRef, DataStamp
 from intertrain_jax.records.store import Store
 from intertrain_jax.study.model_ranking import gain_correlations
 from intertrain_jax.workflows.rank_files import (

@@ -14,7 +14,7 @@ from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.planning.work import BaseModel, Bases, Emit, GridWork
-from intertrain_jax.records.runs import RunResult
+from intertrain_jax.records.results import RunResult
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.recording import GridProgress

@@ -27,7 +27,7 @@ from intertrain_jax.models.hf.weights import Checkpoint
 from intertrain_jax.planning.plan import Plan, Run, build_plan
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.records.resolution import Resolution
-from intertrain_jax.records.runs import RunResult
+from intertrain_jax.records.results import RunResult
 from tests.models.tiny_models import ENCODERS, KINDS, Sizes
 
 # Every architecture that the engine carries: what its rules are tested over.

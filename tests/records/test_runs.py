@@ -94,7 +94,7 @@ def test_place_of_a_record(tmp_path: Path) -> None:
 
 
 def test_numpy_scalars_are_numbers_in_files(tmp_path: Path, record: Record) -> None:
-    result = make_result(np.float32(62.5), steps=np.int64(7))
+    result = make_result(np.float32(62.5), n_test=200, validation=63.0, steps=np.int64(7))
     path = ResultsDir(tmp_path).runs.write(replace(record, result=result))
     stored = RUNS.read(path).result
     assert stored is not None
