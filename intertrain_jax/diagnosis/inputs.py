@@ -146,7 +146,7 @@ def _checked(
         )
     gains = bool(shape == "matrix" and (values[known] < 0.0).mean() >= _NEGATIVE)
     if not gains:
-        check_percent(path, values.ravel())
+        check_percent(path, scores.set_axis(list(names)))
     kind: TableKind = "gains" if gains else "scores"
     what = (
         f"{path.name}: a {shape} of {kind},"

@@ -145,14 +145,34 @@ def check_enough(path: Source, gains: pd.DataFrame) -> None:
         )
 
 
-def check_percent(path: Source, scores: np.ndarray) -> None:
-    """Checks that scores are not fractions: gains are in points of percent."""
-    known = scores[np.isfinite(scores)]
-    if len(known) and known.min() >= 0.0 and known.max() <= 1.0:
+def check_percent(path: Source, scores: pd.DataFrame) -> None:
+    """Checks that scores [base models, targets] are in percent: gains are in points of it.
+
+    Raises:
+        IntertrainError: all of them, or all of a row or a column, look like fractions.
+    """
+    table = scores.to_numpy(dtype=float)
+    if _fractions(table.ravel(), 1):
         raise IntertrainError(
             f"file {str(path)!r}: scores must be in percent, but all are between 0 and 1."
             " Multiply them by 100."
         )
+    for noun, names, lines in (
+        ("target", scores.columns, table.T),
+        ("base model", scores.index, table),
+    ):
+        for name, line in zip(names, lines, strict=True):
+            if _fractions(line, 2):
+                raise IntertrainError(
+                    f"file {str(path)!r}: scores must be in percent, but those of {noun} {str(name)!r}"
+                    " are between 0 and 1, and others are not. Multiply them by 100, or take them out."
+                )
+
+
+def _fractions(scores: np.ndarray, least: int) -> bool:
+    """Whether at least so many scores are known, and all are between 0 and 1, not all of them 0."""
+    known = scores[np.isfinite(scores)]
+    return bool(len(known) >= least and known.min() >= 0.0 and 0.0 < known.max() <= 1.0)
 
 
 def no_pretrained(path: Source, pretrained: str, names: Sequence[str]) -> IntertrainError:

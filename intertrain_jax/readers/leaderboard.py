@@ -105,7 +105,7 @@ def read_leaderboard(path: Source, pretrained: str | None = None) -> Leaderboard
             f"leaderboard {str(path)!r} must have a score in at least one cell, but all"
             f" {scores.size} are missing. Fill them in."
         )
-    check_percent(path, scores.to_numpy().ravel())
+    check_percent(path, scores.set_axis(names))
     probe = numbers[PROBE]
     row = _pretrained_row(path, names, scores, probe, pretrained)
     return Leaderboard(scores, pd.Series(names, dtype=str), probe, numbers[AVERAGE], row)

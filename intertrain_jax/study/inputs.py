@@ -27,6 +27,10 @@ from intertrain_jax.study.files import Analysis
 Kind = Literal["results", "matrix", "scores", "leaderboard"]
 
 
+# Columns of tables that people make beside those of targets.
+_AVERAGES = {"average", "averages", "avg", "avg.", "mean", "average gain", "mean gain", "overall"}
+
+
 @dataclass(frozen=True)
 class Study:
     """Gains of M base models on T targets, and whatever else is known of them.
@@ -177,13 +181,14 @@ def study_of_matrix(matrix: Matrix, tasks: KnownTasks, pretrained: str | None = 
         IntertrainError: there is no such row, or there are fewer than three models or no gains at all.
     """
     source, names = matrix.source, matrix.names.to_list()
-    table = matrix.values.set_axis(pd.Index(names, name="base"))
+    values, notes = _targets_alone(matrix.values, tasks)
+    table = values.set_axis(pd.Index(names, name="base"))
     baseline = pd.Series(dtype=float)
     if pretrained is not None:
         if pretrained not in names:
             raise no_pretrained(source, pretrained, names)
         baseline = table.T[pretrained]
-        check_percent(source, table.to_numpy().ravel())
+        check_percent(source, table)
         table = (table - baseline).drop(index=pretrained)
     check_enough(source, table)
     return Study(
@@ -195,8 +200,24 @@ def study_of_matrix(matrix: Matrix, tasks: KnownTasks, pretrained: str | None = 
         groups=_of_study(tasks.groups, [*names, *map(str, table.columns)]),
         sources=_tasks_among(table.index, tasks.train),
         train_sizes=tasks.train,
-        notes=("The file has one number per cell: nothing is known of seeds.",),
+        notes=(*notes, "The file has one number per cell: nothing is known of seeds."),
     )
+
+
+def _targets_alone(values: pd.DataFrame, tasks: KnownTasks) -> tuple[pd.DataFrame, list[str]]:
+    """Returns a table without columns of averages, and what to say of those that it had."""
+    known = {*tasks.train, *tasks.test}
+    averages = [
+        column
+        for column in values.columns
+        if str(column).strip().casefold() in _AVERAGES and column not in known
+    ]
+    if not averages:
+        return values, []
+    listed = ", ".join(repr(str(column)) for column in averages)
+    return values.drop(columns=averages), [
+        f"Left out, as averages are no targets: column {listed}."
+    ]
 
 
 def study_of_scores(scores: Scores, tasks: KnownTasks, pretrained: str) -> Study:
@@ -210,7 +231,7 @@ def study_of_scores(scores: Scores, tasks: KnownTasks, pretrained: str) -> Study
     names = list(dict.fromkeys(table["base"]))
     if pretrained not in names:
         raise no_pretrained(source, pretrained, names)
-    check_percent(source, table["score"].to_numpy())
+    check_percent(source, table.pivot_table("score", "base", "target", aggfunc="max", sort=False))
     done = table["score"].notna()
     table = table.assign(status=np.where(done, "done", "missing"), reason="")
     targets = list(dict.fromkeys(table["target"]))

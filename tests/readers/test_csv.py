@@ -114,13 +114,39 @@ def test_there_is_enough_to_compare() -> None:
         csv.check_enough(csv.Frame(gains), gains * np.nan)
 
 
-def test_fractions_are_no_percent() -> None:
-    frame = csv.Frame(SCORES)
-    csv.check_percent(frame, np.array([0.5, 60.0, np.nan]))
-    csv.check_percent(frame, np.array([np.nan]))
-    csv.check_percent(frame, np.array([-0.5, 0.5]))
-    with pytest.raises(IntertrainError, match="Multiply them by 100"):
-        csv.check_percent(frame, np.array([0.0, 1.0, np.nan]))
+def table_of(*rows: list[float]) -> pd.DataFrame:
+    """Returns scores of models m0, m1, … on targets t0, t1, …"""
+    names = [f"t{k}" for k in range(len(rows[0]))]
+    return pd.DataFrame(list(rows), index=[f"m{k}" for k in range(len(rows))], columns=names)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ([0.5, 60.0, np.nan],),
+        ([np.nan],),
+        ([-0.5, 0.5],),
+        # A single cell, or zeros alone, may be what they look like.
+        ([0.5, 60.0], [50.0, 60.0]),
+        ([0.0, 60.0], [0.0, 61.0]),
+        ([0.0, 0.0], [50.0, 61.0]),
+    ],
+)
+def test_percent_is_percent(rows: tuple[list[float], ...]) -> None:
+    csv.check_percent(csv.Frame(SCORES), table_of(*rows))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (([0.0, 1.0, np.nan],), "all are between 0 and 1. Multiply them by 100"),
+        (([0.5, 60.0], [0.6, 61.0]), "those of target 't0' are between 0 and 1"),
+        (([0.5, 0.4], [60.0, 61.0]), "those of base model 'm0' are between 0 and 1"),
+    ],
+)
+def test_fractions_are_no_percent(rows: tuple[list[float], ...], message: str) -> None:
+    with pytest.raises(IntertrainError, match=message):
+        csv.check_percent(csv.Frame(SCORES), table_of(*rows))
 
 
 def test_a_missing_pretrained_model_is_named_with_what_is_near() -> None:

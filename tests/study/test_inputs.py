@@ -17,6 +17,7 @@ from intertrain_jax.stats.gains import gain_matrices
 from intertrain_jax.study.files import Analysis
 from intertrain_jax.study.inputs import (
     KnownTasks,
+    Study,
     study_of_leaderboard,
     study_of_matrix,
     study_of_results,
@@ -204,3 +205,27 @@ def test_records_of_other_grids_in_the_directory_do_not_count() -> None:
         {},
     )
     assert gains.train_sizes == {"a": 200, "b": 200, "c": 200}
+
+
+def test_columns_of_averages_are_no_targets() -> None:
+    gains = pd.DataFrame(
+        {"rte": [1.0, -1.0, -2.0], "cb": [2.0, 0.5, -1.0]}, index=["mnli", "sst2", "cola"]
+    )
+
+    def shown(table: pd.DataFrame, tasks: KnownTasks | None = None) -> Study:
+        return study_of_table(read_table(table.rename_axis("base")), "gains", tasks or KnownTasks())
+
+    plain = shown(gains)
+    for name in ("average", "Average", " AVG ", "mean"):
+        table = gains.assign(**{name: gains.mean(axis=1)})
+        found = shown(table)
+        pd.testing.assert_frame_equal(found.gains.mean, plain.gains.mean)
+        assert any(f"column {name!r}" in note for note in found.notes)
+    # A task may be called so.
+    known = KnownTasks(train={"mean": 100})
+    table = gains.assign(mean=gains.mean(axis=1))
+    assert list(study_of_table(read_table(table), "gains", known).gains.mean) == [
+        "rte",
+        "cb",
+        "mean",
+    ]
