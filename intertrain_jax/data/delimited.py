@@ -12,9 +12,9 @@ from pathlib import Path
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.formats import read_text
 
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Excel's way to say what separates, before the header.
-_SAID = re.compile(r'"?sep=([,;\t])"?\r?\n')
+_SAID = re.compile(r'"?sep=([,;\t|])"?\r?\n')
 # The csv module refuses fields of more than 131,072 characters unless told otherwise.
 _LONGEST_FIELD = 2**31 - 1
 
@@ -49,7 +49,7 @@ class _Reading:
 def read_delimited(path: Path) -> Table:
     """Reads a table whose first line names its columns.
 
-    Of commas, semicolons and tabs, that is the separator which the header has and with which every
+    Of commas, semicolons, tabs and bars, that is the separator which the header has and with which every
     row has as many fields as the header; the one of the file's name where several are.
 
     Raises:
@@ -100,8 +100,9 @@ def _read(text: str, separator: str, skipped: int) -> _Reading:
 
 def _quoted(text: str, separator: str, skipped: int) -> _Reading:
     csv.field_size_limit(_LONGEST_FIELD)
+    one = re.escape(separator)
     # "a, b" in the header says that blanks after separators are no part of fields.
-    spaced = bool(re.match(rf"[^\n{separator}]*(?:{separator} [^\n{separator}]*)+\r?\n", text))
+    spaced = bool(re.match(rf"[^\n{one}]*(?:[{one}] [^\n{one}]*)+\r?\n", text))
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=spaced
     )
@@ -152,15 +153,21 @@ def _checked(found: Sequence[tuple[int, list[str]]], separator: str) -> _Reading
 
 
 def check_names(path: Path, table: Table) -> None:
-    """Checks that no two columns have one name, empty ones without a name aside.
+    """Checks that no two columns have one name, and that none without a name holds anything.
+
+    The first may: there pandas and R write the numbers of rows.
 
     Raises:
-        IntertrainError: two have.
+        IntertrainError: two columns have one name, or a row has a value under none.
     """
-    seen: set[str] = set()
     for k, name in enumerate(table.header):
-        if name in seen and (name or any(row[k].strip() for row in table.rows)):
+        if name and name in table.header[:k]:
             raise IntertrainError(
                 f"{str(path)!r} has two columns {name!r}. Rename or remove one of them."
             )
-        seen.add(name)
+        for line, row in zip(table.lines, table.rows, strict=True):
+            if not name and k and row[k].strip():
+                raise IntertrainError(
+                    f"{str(path)!r}, line {line}: has {row[k][:40]!r} in a column without a name. Put a"
+                    " text that has separators in it into double quotes, or name the column."
+                )

@@ -25,6 +25,7 @@ _ALIASES = {
     "dev": "validation",
     "testing": "test",
 }
+_SPLITS = ("train", "validation", "test")
 # train-00000-of-00002, which older downloads end in a hash.
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(?:-[0-9a-f]{16})?")
 # What `datasets` writes beside data.
@@ -73,6 +74,25 @@ def _splits_in(folder: Path) -> dict[str, list[SplitFiles]]:
                 found.setdefault(official(files.stem), []).append(files)
     if not found and (folder / DISK_STATE).is_file():  # one `Dataset`, which has no splits
         found["train"] = [SplitFiles("train", folder.name, (folder,))]
+    return found or _in_configuration(folder)
+
+
+def _in_configuration(folder: Path) -> dict[str, list[SplitFiles]]:
+    """Returns the splits of the one folder below that has any, as the hub has one per configuration."""
+    below = {
+        place.name: list(_candidates(place, f"{place.name}/"))
+        for place in sorted(folder.iterdir())
+        if place.is_dir()
+    }
+    below = {name: files for name, files in below.items() if files}
+    if len(below) > 1:
+        raise IntertrainError(
+            f"{str(folder)!r} has data in {len(below)} folders: {', '.join(below)[:200]}. Move the files"
+            " of one of them up, or leave only one."
+        )
+    found: dict[str, list[SplitFiles]] = {}
+    for files in (files for every in below.values() for files in every):
+        found.setdefault(official(files.stem), []).append(files)
     return found
 
 
@@ -99,9 +119,10 @@ def _in_folder(path: Path) -> tuple[Path, ...]:
     """Returns what a folder named as a split holds: a saved data set, or the hub's numbered files."""
     if (path / DISK_STATE).is_file():
         return (path,)
-    files = [file for file in sorted(path.iterdir()) if suffix_of(file.name) == ".parquet"]
+    files = [file for file in sorted(path.iterdir()) if suffix_of(file.name) is not None]
     numbered = all(_NUMBERED.fullmatch(file.name.split(".")[0]) for file in files)
-    return tuple(files) if numbered else ()
+    alone = len(files) == 1 and official(path.name) in _SPLITS
+    return tuple(files) if numbered or alone else ()
 
 
 def read_split(task: str, folder: Path, split: str, others: tuple[str, ...] = ()) -> RawSplit:

@@ -27,7 +27,7 @@ def quoted(separator: str) -> str:
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "A.CSV"])
 @pytest.mark.parametrize(
-    ("separator", "called"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs")]
+    ("separator", "called"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs"), ("|", "bars")]
 )
 def test_the_content_says_what_separates(
     tmp_path: Path, name: str, separator: str, called: str
@@ -80,14 +80,20 @@ def test_a_row_that_does_not_fit_is_named(tmp_path: Path, text: str, message: st
     assert "a.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["text", ""])
-def test_two_columns_of_one_name_are_a_question(tmp_path: Path, name: str) -> None:
-    found = read(tmp_path, f"{name},label,{name}\na,1,b\n")
+def test_two_columns_of_one_name_are_a_question(tmp_path: Path) -> None:
+    found = read(tmp_path, "text,label,text\na,1,b\n")
+    with pytest.raises(IntertrainError, match=r"a\.csv' has two columns 'text'\. Rename or remove"):
+        check_names(tmp_path / "a.csv", found)
+
+
+def test_nothing_may_be_in_a_column_without_a_name_but_the_numbers_of_rows(tmp_path: Path) -> None:
+    for text in ("text,label,,\na,1,,\n", ",text,label\n0,a,1\n1,b,0\n"):
+        check_names(tmp_path / "a.csv", read(tmp_path, text))
+    found = read(tmp_path, "label,text,,\nham,a,,\nspam,free, now,\n")
     with pytest.raises(
-        IntertrainError, match=rf"a.csv' has two columns '{name}'\. Rename or remove"
+        IntertrainError, match=r"a\.csv', line 3: has ' now' in a column without a name"
     ):
         check_names(tmp_path / "a.csv", found)
-    check_names(tmp_path / "a.csv", read(tmp_path, "text,label,,\na,1,,\n"))
 
 
 def test_what_spreadsheets_leave_is_no_data(tmp_path: Path) -> None:
@@ -99,6 +105,7 @@ def test_blanks_after_separators_are_no_part_of_fields_where_the_header_has_them
     tmp_path: Path,
 ) -> None:
     assert read(tmp_path, 'label, text\n1, "a, b"\n').rows == [["1", "a, b"]]
+    assert read(tmp_path, 'label| text\n1| "a| b"\n').rows == [["1", "a| b"]]
     assert read(tmp_path, "label,text\n1, a\n").rows == [["1", " a"]]
 
 

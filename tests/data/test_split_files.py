@@ -37,6 +37,9 @@ def texts(folder: Path, split: str, *others: str) -> list[str]:
         ("train-00000-of-00001.parquet", "train"),
         ("data/val-00000-of-00001-0123456789abcdef.parquet", "validation"),
         ("train/0000.parquet", "train"),
+        ("dev/all.csv", "validation"),
+        ("plain_text/train-00000-of-00001.parquet", "train"),
+        ("default/test/0000.parquet", "test"),
     ],
 )
 def test_a_split_is_found_by_its_usual_names(tmp_path: Path, name: str, split: str) -> None:
@@ -93,6 +96,19 @@ def test_two_names_of_a_split_are_two_splits_where_a_task_reads_both(tmp_path: P
     both = ("dev", "validation")
     assert texts(tmp_path, "dev", *both) == ["dev.csv"]
     assert texts(tmp_path, "validation", *both) == ["validation.csv"]
+
+
+def test_folders_that_are_no_splits_are_left_alone(tmp_path: Path) -> None:
+    make(tmp_path, "train.csv", "extra/more.csv", "backup/train.csv", "figures/a.csv")
+    assert list(splits_in(tmp_path)) == ["train"] and texts(tmp_path, "train") == ["train.csv"]
+
+
+def test_of_several_configurations_one_must_be_chosen(tmp_path: Path) -> None:
+    make(tmp_path, "cola/train-00000-of-00001.parquet", "sst2/train-00000-of-00001.parquet")
+    with pytest.raises(
+        IntertrainError, match=r"has data in 2 folders: cola, sst2\. Move the files"
+    ):
+        read_split("toy", tmp_path, "train")
 
 
 def test_saved_data_sets_are_splits(tmp_path: Path) -> None:
