@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from intertrain_jax import __version__
-from intertrain_jax.base import IntertrainError, printable
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.cli.lines import say
 from intertrain_jax.workflows.interrupts import ended_when_told
 
 # Exit codes of processes that a signal ended, as shells give them.
@@ -45,14 +46,15 @@ class CommandGroup(click.Group):
             with ended_when_told():
                 return super().invoke(ctx)
         except IntertrainError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+            say(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
             # From here on an impatient user ends the process without a word.
             with suppress(ValueError):
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
             again = shlex.join(["intertrain-jax", *sys.argv[1:]])
-            click.echo(f"\ninterrupted. Finished runs are kept; to go on: {again}", err=True)
+            say(err=True)
+            say(f"interrupted. Finished runs are kept; to go on: {again}", err=True)
             ctx.exit(_SIGNALLED + getattr(error, "number", signal.SIGINT))
 
 

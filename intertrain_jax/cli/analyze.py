@@ -8,6 +8,7 @@ from typing import Any, cast
 import click
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.cli.lines import say
 
 
 @click.command()
@@ -86,7 +87,7 @@ def command(out: str | None, x: str | None, y: str | None, **options: Any) -> No
     folder = Path(out or Path(table) / "analysis") if directory else _folder(out, table)
     if found.grid is not None:
         for problem in found.grid.stored.problems:
-            click.echo(f"warning: {problem.path} is no record: {problem.reason}", err=True)
+            say(f"warning: {problem.path} is no record: {problem.reason}", err=True)
         print_matrix(console, found.grid.analysis, study.pretrained)
     found.write(folder)
     console.print(describe(study), markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.records.csv_text import csv_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,10 +72,10 @@ def command(
     console.print(_plain(subject.what), markup=False)
     _print(console, findings)
     if out is not None:
-        write_atomic(out, findings.table.to_csv(index=False, lineterminator="\n"))
+        write_atomic(out, csv_text(findings.table, None))
         console.print(f"Findings written to {out}.", markup=False)
     if repaired_path is not None and subject.file is not None:
-        write_atomic(repaired_path, diagnosis.repaired.to_csv(index=False, lineterminator="\n"))
+        write_atomic(repaired_path, csv_text(diagnosis.repaired, None))
         rows = sum(bool(finding.repaired) for finding in findings.findings)
         console.print(f"A copy with {rows} rows repaired is {repaired_path}.", markup=False)
     if findings.findings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 
@@ -30,7 +31,8 @@ def command(
     if dry_run:
         from intertrain_jax.workflows.plan import plan
 
-        click.echo("\n".join(plan(config).lines))
+        for line in plan(config).lines:
+            say(line)
         return
     from intertrain_jax.report.terminal import make_console
     from intertrain_jax.workflows.grid import grid

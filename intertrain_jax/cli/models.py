@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from intertrain_jax.cli.lines import say
+
 
 @click.group()
 def command() -> None:
@@ -26,7 +28,7 @@ def check(ctx: click.Context, ref: str, revision: str | None) -> None:
 
     report = check_model(ref, revision)
     for line in report.lines():
-        click.echo(line)
+        say(line)
     ctx.exit(0 if report.ok else 1)
 
 
@@ -38,7 +40,7 @@ def export(ref: str, directory: Path, revision: str | None) -> None:
     """Write a model as safetensors to a new DIRECTORY that transformers loads."""
     from intertrain_jax.workflows.export import export as export_model
 
-    click.echo(f"{ref} is in {export_model(ref, directory, revision)}")
+    say(f"{ref} is in {export_model(ref, directory, revision)}")
 
 
 @command.command()
@@ -54,4 +56,4 @@ def sources(out: Path, directory: Path, seed: int) -> None:
     from intertrain_jax.workflows.export import export_sources
 
     for path in export_sources(out, directory, seed):
-        click.echo(path)
+        say(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 
@@ -20,4 +21,4 @@ def command(options: ExperimentOptions, explain: str | None) -> None:
 
     planned = plan(options.load(resume=True))
     for line in planned.lines if explain is None else planned.explain(explain):
-        click.echo(line)
+        say(line)

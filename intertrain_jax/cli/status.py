@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
@@ -41,22 +42,22 @@ def command(options: ExperimentOptions) -> None:
     heartbeat = read_heartbeat(config.out_dir)
     running = 0 if heartbeat is None else heartbeat.active
     pending = counts["ready"] + counts["waiting"] - running
-    click.echo(
+    say(
         f"{plan.name} in {config.out_dir}: {len(plan.runs):,} runs, {counts['done']:,} done,"
         f" {counts['failed']:,} failed, {running:,} running, {max(pending, 0):,} pending"
         + (f", {counts['blocked']:,} blocked by a failed source" if counts["blocked"] else "")
     )
     if heartbeat is not None:
         left = heartbeat.seconds_left
-        click.echo(
+        say(
             f"running now: {heartbeat.examples_per_second:,.0f} examples/s,"
             f" time left {'unknown' if left is None else duration(left)}"
         )
     for run in plan.runs:
         if state[run.id] == "failed":
-            click.echo(f"failed: {run.name} ({run.id}): {records.by_key[run.id].reason}")
+            say(f"failed: {run.name} ({run.id}): {records.by_key[run.id].reason}")
     for problem in records.problems:
-        click.echo(f"no record: {problem.path}: {problem.reason}")
+        say(f"no record: {problem.path}: {problem.reason}")
 
 
 def _show_ranking(directory: ResultsDir, ranking: RankConfig) -> None:
@@ -68,12 +69,12 @@ def _show_ranking(directory: ResultsDir, ranking: RankConfig) -> None:
             latest[label] = record
     found = [latest[ref.label] for ref in ranking.refs if ref.label in latest]
     failed = [record for record in found if record.status == "failed"]
-    click.echo(
+    say(
         f"ranking on {ranking.task} in {directory.path}: {len(ranking.refs):,} models,"
         f" {len(found) - len(failed):,} done, {len(failed):,} failed,"
         f" {len(ranking.refs) - len(found):,} pending"
     )
     for record in failed:
-        click.echo(f"failed: {record.model.label}: {record.reason}")
+        say(f"failed: {record.model.label}: {record.reason}")
     for problem in stored.problems:
-        click.echo(f"no record: {problem.path}: {problem.reason}")
+        say(f"no record: {problem.path}: {problem.reason}")

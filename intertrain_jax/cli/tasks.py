@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from intertrain_jax.base import IntertrainError, printable
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """List tasks, show one, check its data."""
-
-
-def _say(line: str) -> None:
-    """Prints a line; names and notes are anybody's text."""
-    click.echo(printable(line))
 
 
 config_option = click.option(
@@ -56,9 +52,9 @@ def list_all(names: tuple[str, ...], config: str | None) -> None:
     tasks = expand(names, own) if names else list_tasks(own)
     width = max(len(task.name) for task in tasks)
     for task in tasks:
-        _say(f"{task.name:<{width}}  {task.title}  [{', '.join(task.groups)}]")
+        say(f"{task.name:<{width}}  {task.title}  [{', '.join(task.groups)}]")
     counts = [f"{group} ({len(members)})" for group, members in groups_of(tasks).items()]
-    _say(f"{len(tasks)} tasks in groups: {', '.join(counts)}")
+    say(f"{len(tasks)} tasks in groups: {', '.join(counts)}")
 
 
 @command.command()
@@ -70,33 +66,33 @@ def show(name: str, config: str | None) -> None:
 
     task = get_task(name, _own_tasks(config))
     splits, hub = task.splits, task.hub
-    _say(f"{task.name}: {task.title}")
-    _say(f"  texts:  {' | '.join(task.texts)}")
+    say(f"{task.name}: {task.title}")
+    say(f"  texts:  {' | '.join(task.texts)}")
     if task.regression:
-        _say(f"  label:  {task.label}, a number")
+        say(f"  label:  {task.label}, a number")
     else:
         names = ", ".join(f"{i} {label}" for i, label in enumerate(task.labels))
         names = names or "those that occur, sorted"
-        _say(f"  label:  {task.label}: {names}")
-    _say(f"  metric: {task.metric}")
+        say(f"  label:  {task.label}: {names}")
+    say(f"  metric: {task.metric}")
     cut = "cut from train"
     if splits is None:
-        _say("  splits: those that are there; a missing validation or test is cut from train")
+        say("  splits: those that are there; a missing validation or test is cut from train")
     else:
-        _say(
+        say(
             f"  splits: train = {splits.train}, validation = {splits.validation or cut},"
             f" test = {splits.test or cut}"
         )
-    _say(f"  groups: {', '.join(task.groups) or 'none'}")
+    say(f"  groups: {', '.join(task.groups) or 'none'}")
     if task.file is not None:
-        _say(f"  file:   {task.file}")
+        say(f"  file:   {task.file}")
     if hub is not None:
         part = f", {hub.config}" if hub.config else ""
-        _say(f"  hub:    {hub.path}{part} ({hub.revision or 'revision not pinned'})")
+        say(f"  hub:    {hub.path}{part} ({hub.revision or 'revision not pinned'})")
     if task.site_column:
-        _say(f"  column of the public site: {task.site_column}")
+        say(f"  column of the public site: {task.site_column}")
     if task.note:
-        _say(f"  note:   {task.note}")
+        say(f"  note:   {task.note}")
 
 
 @command.command()
@@ -128,9 +124,9 @@ def _print(report: TaskReport) -> None:
     origin = ", ".join(
         f"{key} {value}" for key, value in report.origin.items() if key not in ("rows", "notes")
     )
-    _say(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
+    say(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
     for note in report.origin.get("notes", ()):
-        _say(f"  note: {note}")
+        say(f"  note: {note}")
     for split in report.splits:
         line = (
             f"  {split.name}: {split.rows:,} rows, {split.mean_words:.0f} words on average,"
@@ -138,7 +134,7 @@ def _print(report: TaskReport) -> None:
         )
         if split.also_in_train:
             line += f"; {split.also_in_train} of them also in train"
-        _say(line)
+        say(line)
         if split.labels:
             counts = ", ".join(f"{label} {count:,}" for label, count in split.labels.items())
-            _say(f"    {counts}")
+            say(f"    {counts}")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.store import write_atomic
 from intertrain_jax.report.numbers import GAP, SCORE, P, is_missing
 from intertrain_jax.study.pairs import PairsResult
@@ -63,7 +64,7 @@ def write_tables(folder: Path, tables: Iterable[Table]) -> None:
             for suffix in ("csv", "md"):
                 (folder / f"{table.name}.{suffix}").unlink(missing_ok=True)
             continue
-        text = table.rows.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        text = csv_text(table.rows)
         write_atomic(folder / f"{table.name}.csv", text)
         write_atomic(folder / f"{table.name}.md", markdown(table))
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderHook, RenderResult
+from rich.measure import Measurement
+from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from intertrain_jax.base import printable
 from intertrain_jax.report.numbers import FALSE_DISCOVERY_RATE, GAIN, SHORT_GAIN, SHORT_SCORE
 from intertrain_jax.stats.gains import GainMatrices
 from intertrain_jax.study.files import Analysis
@@ -23,12 +27,42 @@ _SMALLEST_SCALE = 2.0
 _EDGES = 3  # blanks around a cell, and between it and the next
 
 
+class _Shown:
+    """Something printed, without what a terminal would act on, but for its own colours."""
+
+    def __init__(self, printed: RenderableType) -> None:
+        self._printed = printed
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._printed, options):
+            if segment.control or segment.text.replace("\n", "").isprintable():
+                yield segment
+            else:
+                lines = map(printable, segment.text.split("\n"))
+                yield Segment("\n".join(lines), segment.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, self._printed)
+
+
+class _ShowAll(RenderHook):
+    """Names and reasons come from strangers: they are shown, never acted on."""
+
+    def process_renderables(self, renderables: list[Any]) -> list[Any]:
+        return [_Shown(printed) for printed in renderables]
+
+
 def make_console(stderr: bool = False) -> Console:
-    """Returns a console; without a terminal it is wide and has no colours, as with NO_COLOR."""
-    console = Console(stderr=stderr, highlight=False)
-    if console.is_terminal or "COLUMNS" in os.environ:
-        return console
-    return Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH)
+    """Returns a console; without a terminal it is wide and has no colours, as with NO_COLOR.
+
+    Texts are no markup, and escapes of a terminal are written out.
+    """
+    plain: Any = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
+    console = Console(**plain)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(**plain, width=_PLAIN_WIDTH)
+    console.push_render_hook(_ShowAll())
+    return console
 
 
 def print_matrix(console: Console, analysis: Analysis, pretrained: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.runs import Record
 from intertrain_jax.records.store import write_atomic
 from intertrain_jax.stats.gains import Expected, GainMatrices, gain_matrices, summarise_scores
@@ -82,7 +83,7 @@ def write_analysis(folder: Path, analysis: Analysis, records: Mapping[str, Recor
         "gains_q": gains.q.reset_index(),
     }
     for name, table in tables.items():
-        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        text = csv_text(table)
         write_atomic(folder / f"{name}.csv", text)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.ranking import RANKING_FILE, RankConfig
 from intertrain_jax.readers.matrix import read_matrix
+from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.probes import ProbeRecord
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.store import write_atomic
@@ -62,7 +63,7 @@ def top_file(top: int) -> str:
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_atomic(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    write_atomic(path, csv_text(table))
 
 
 def ranking_of(config: RankConfig, records: Mapping[str, ProbeRecord]) -> Ranking:

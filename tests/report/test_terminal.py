@@ -7,7 +7,10 @@ import re
 
 import pytest
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from intertrain_jax.base import printable
 from intertrain_jax.records.runs import Record
 from intertrain_jax.report.terminal import make_console, print_matrix
 from intertrain_jax.stats.gains import Expected
@@ -116,3 +119,28 @@ def test_one_seed_has_no_spread() -> None:
     print_matrix(Console(file=stream, width=100), analysis, "PT")
     assert "±" not in stream.getvalue().split("PT: test score")[0]
     assert "1 seed," in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["[/b]", "[bold]x", ":smiley:", "a\x1b[2Jb", "a\x9b31mb", "a\u202eb"]
+)
+@pytest.mark.parametrize("coloured", [False, True])
+def test_names_are_shown_and_never_acted_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, coloured: bool
+) -> None:
+    """As markup, as emoji, or by the terminal; wherever in what is printed they are."""
+    monkeypatch.setenv("COLUMNS", "100")
+    if coloured:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+    console = make_console()
+    table = Table(name)
+    table.add_row(name, style="red")
+    for printed in (name, Text(name), table, f"one\n{name}"):
+        console.print(printed)
+    out = capsys.readouterr().out
+    shown = printable(name)
+    assert out.count(shown) == 5
+    plain = re.sub("\x1b\\[[0-9;]*m", "", out)
+    assert ("\x1b[" in out) == coloured, "its own colours stay"
+    assert all(line.isprintable() for line in plain.split("\n"))
