@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from intertrain_jax.base import IntertrainError
@@ -11,7 +11,7 @@ from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.hf.weights import Checkpoint
-from intertrain_jax.planning.plan import Plan
+from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.train.objectives import Classification
 
 
@@ -22,6 +22,7 @@ def export_sources(
     out: Path,
     directory: Path,
     seed: int,
+    card: Callable[[Run], str | None],
 ) -> Iterator[Path]:
     """Writes the source models of one seed, each to a folder named after its task, and yields them.
 
@@ -32,6 +33,7 @@ def export_sources(
         out: the grid's results directory.
         directory: where the folders go.
         seed: of the source runs.
+        card: what the README.md of a run's model says; None where it gets none.
 
     Raises:
         IntertrainError: the grid is of an architecture whose heads are not exported, it kept no
@@ -63,5 +65,6 @@ def export_sources(
             pretrained.hf_config,
             task.labels or None,
             tokenizer_from=pretrained.directory,
+            card=card(run),
         )
         yield directory / run.target

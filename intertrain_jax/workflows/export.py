@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
 from intertrain_jax.models.labels import class_names
+from intertrain_jax.planning.plan import Run
 from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.report.card import model_card
 from intertrain_jax.workflows.inputs import find_tasks
 from intertrain_jax.workflows.results import read_grid
 
@@ -76,4 +78,11 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
         name: task if task.labels or task.regression else load_task(task, grid.config.data).task
         for name, task in find_tasks(grid.config).by_name.items()
     }
-    yield from write_sources(grid.plan, pretrained, tasks, Path(out), Path(directory), seed)
+
+    def card(run: Run) -> str | None:
+        record = grid.stored.by_key.get(run.id)
+        if record is None or record.result is None:
+            return None
+        return model_card(record, tasks[run.target], ref.label)
+
+    yield from write_sources(grid.plan, pretrained, tasks, Path(out), Path(directory), seed, card)

@@ -15,7 +15,7 @@ from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.kept import export_sources
 from intertrain_jax.models.hf.weights import load_checkpoint
-from intertrain_jax.planning.plan import Plan
+from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_plan
 from tests.models.tiny_models import ModelFactory
@@ -49,11 +49,24 @@ def test_source_models_become_directories_that_load_bit_equal(
     pretrained = load_checkpoint(str(ModelFactory(tmp_path)("roberta")))
     plan = tiny_plan(["alpha"], ["alpha", "beta"], seeds=2)
     kept = keep(tmp_path / "out", plan, pretrained.config)
+
+    def card(run: Run) -> str:
+        return f"# {run.target}"
+
     written = list(
-        export_sources(plan, pretrained, TASKS, tmp_path / "out", tmp_path / "models", 1)
+        export_sources(
+            plan,
+            pretrained,
+            TASKS,
+            tmp_path / "out",
+            tmp_path / "models",
+            1,
+            lambda run: f"# {run.target}",
+        )
     )
     assert {path.name for path in written} == {"alpha", "beta"}
     for path in written:
+        assert (path / "README.md").read_text() == f"# {path.name}"
         loaded = load_checkpoint(str(path))
         expected = kept[path.name, 1]
         assert loaded.head is not None
@@ -67,7 +80,11 @@ def test_a_grid_that_kept_nothing_is_an_error(tmp_path: Path) -> None:
     pretrained = load_checkpoint(str(ModelFactory(tmp_path)("bert")))
     plan = tiny_plan(["alpha"], ["alpha"])
     with pytest.raises(IntertrainError, match=r"of seed 0, but has none of 1\. .*keep_checkpoints"):
-        list(export_sources(plan, pretrained, TASKS, tmp_path, tmp_path / "models", 0))
+        list(
+            export_sources(
+                plan, pretrained, TASKS, tmp_path, tmp_path / "models", 0, lambda run: None
+            )
+        )
 
 
 def test_models_without_classification_heads_are_an_error(tmp_path: Path) -> None:
@@ -75,6 +92,12 @@ def test_models_without_classification_heads_are_an_error(tmp_path: Path) -> Non
     with pytest.raises(IntertrainError, match="are of family t5"):
         list(
             export_sources(
-                tiny_plan(["alpha"], ["alpha"]), pretrained, TASKS, tmp_path, tmp_path / "m", 0
+                tiny_plan(["alpha"], ["alpha"]),
+                pretrained,
+                TASKS,
+                tmp_path,
+                tmp_path / "m",
+                0,
+                lambda run: None,
             )
         )

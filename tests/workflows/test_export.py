@@ -83,7 +83,7 @@ def test_a_revision_is_part_of_the_name_or_given_beside_it(
     asked: list[tuple[str, str | None]] = []
     model = str(factory("bert"))
 
-    def load(reference: str, revision: str | None) -> Any:
+    def load(reference: str, revision: str | None, texts: bool = True) -> Any:
         asked.append((reference, revision))
         return load_checkpoint(model)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.references import CONFIG_FILE, TOKENIZER_FILES
 from intertrain_jax.models.hf.tensors import tensors_from_params
 
+CARD_FILE = "README.md"
+
 
 def export_checkpoint(
     directory: Path,
@@ -27,6 +30,7 @@ def export_checkpoint(
     hf_config: Mapping[str, Any],
     label_names: Sequence[str] | None = None,
     tokenizer_from: Path | None = None,
+    card: str | None = None,
 ) -> None:
     """Writes config.json, model.safetensors and the tokenizer, all of them or nothing.
 
@@ -38,6 +42,7 @@ def export_checkpoint(
         hf_config: content of the base model's config.json, which is kept but for the labels.
         label_names: of the C classes; None names them as transformers does.
         tokenizer_from: model directory whose tokenizer files are copied.
+        card: text of its README.md, if it gets one.
 
     Raises:
         IntertrainError: the directory is not empty or cannot be written, or the labels do not fit.
@@ -60,11 +65,23 @@ def export_checkpoint(
             for name in TOKENIZER_FILES:
                 if tokenizer_from is not None and (tokenizer_from / name).is_file():
                     shutil.copyfile(tokenizer_from / name, whole / name)
+            if card is not None:
+                (whole / CARD_FILE).write_text(card, encoding="utf-8")
+            _let_others_read(whole)
             whole.replace(directory)
     except OSError as error:
         raise IntertrainError(
             f"Cannot write a model to {directory} ({error.strerror}); choose a writable directory."
         ) from error
+
+
+def _let_others_read(folder: Path) -> None:
+    """Gives files and their folder the rights of any new file: scratch files are their maker's alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    folder.chmod(0o777 & ~mask)
+    for file in folder.iterdir():
+        file.chmod(0o666 & ~mask)
 
 
 def _config_json(

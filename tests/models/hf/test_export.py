@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +133,19 @@ def test_an_interrupted_export_leaves_nothing(
     with pytest.raises(IntertrainError, match="No space left on device"):
         _export(checkpoint, parent / "out", tokenizer_from=checkpoint.directory)
     assert list(parent.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are those of POSIX")
+@pytest.mark.parametrize(("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o027, 0o640, 0o750)])
+def test_others_may_read_what_new_files_let_them(
+    models: ModelFactory, tmp_path: Path, mask: int, file: int, folder: int
+) -> None:
+    checkpoint = load_checkpoint(str(models("bert", 3)))
+    before = os.umask(mask)
+    try:
+        _export(checkpoint, tmp_path / "out", card="# A model")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == folder
+    rights = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "out").iterdir()}
+    assert rights == dict.fromkeys(("config.json", "model.safetensors", "README.md"), file)
