@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,40 @@ def test_a_file_that_was_not_fetched_is_said(tmp_path: Path, name: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
     with pytest.raises(IntertrainError, match=r"pointer of Git LFS.*git lfs pull|sentencepiece"):
         encode_rows(PAIRS, [0, 1], False, tmp_path, 9, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "model_type"),
+    [
+        ("spiece.model", "T5Tokenizer", "t5"),
+        ("sentencepiece.bpe.model", "XLMRobertaTokenizer", "xlm-roberta"),
+        ("sentencepiece.bpe.model", "CamembertTokenizer", "camembert"),
+    ],
+)
+def test_a_tokenizer_may_be_one_file_of_sentencepiece(
+    tmp_path: Path, file: str, kind: str, model_type: str
+) -> None:
+    """As finetuned copies of older models are."""
+    trainer = pytest.importorskip("sentencepiece", reason="trains a tokenizer").SentencePieceTrainer
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(" ".join(WORDS[k % 4 :] + WORDS[:k]) for k in range(200)))
+    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if model_type == "t5" else {}
+    trainer.train(
+        input=str(corpus),
+        model_prefix=str(tmp_path / "made"),
+        vocab_size=40,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        **ids,
+    )
+    (tmp_path / "made.model").rename(tmp_path / file)
+    settings = {"tokenizer_class": kind, **({"extra_ids": 5} if model_type == "t5" else {})}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    split = encode_rows([("the cat",), ("the cat sat",)], [0, 1], False, tmp_path, 20, None)
+    short, long = (split.tokens[a:b].tolist() for a, b in pairwise(split.offsets))
+    assert 3 <= len(short) < len(long) and short[-1] == long[-1], "words, and one end"
+    assert split.boundaries.tolist() == [len(short), len(long)]
 
 
 def test_tokens_are_cached_by_content(

@@ -17,6 +17,7 @@ from intertrain_jax.models.hf.files import Tensors
 from intertrain_jax.models.hf.keys import Key, KeyTable, expand
 
 # What wraps a model while it is trained, on several devices or compiled, names its tensors so.
+_LARGEST_WEIGHT = 1e18
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 
@@ -228,6 +229,13 @@ def _place(
         tree = tree.setdefault(parent, {})
     array = tensor.T if key.transposed else tensor
     tree[leaf] = np.ascontiguousarray(array, np.float32)
+    largest = float(np.abs([tree[leaf].max(initial=0), tree[leaf].min(initial=0)]).max())
+    # What is infinite or no number shows in whatever is computed; this would be a zero after a norm.
+    if _LARGEST_WEIGHT < largest < np.inf:
+        raise IntertrainError(
+            f"Model '{name}': tensor '{original}' must hold numbers whose squares are numbers, too, got"
+            f" {largest:.3g}; copy the file again from where the model came from."
+        )
     return UsedTensor(original, key.path, tensor.dtype.name, tuple(tensor.shape))
 
 

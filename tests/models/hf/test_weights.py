@@ -188,6 +188,11 @@ def _twice(tensors: Tensors) -> None:
     tensors[WORD.removeprefix("bert.")] = tensors[WORD].copy()
 
 
+def _overflowing(tensors: Tensors) -> None:
+    """A norm makes zeros of it, which are finite and wrong."""
+    tensors[WORD][3, 2] = -1e30
+
+
 def _head_shape(tensors: Tensors) -> None:
     tensors["classifier.bias"] = np.zeros(4, np.float32)
 
@@ -206,6 +211,7 @@ def _head_shape(tensors: Tensors) -> None:
         (_third_layer, r"layer\.2\.output\.dense\.bias' is no part of a bert model of 2 layers"),
         (_adapter, "adapter.weight' is no part"),
         (_quantised, f"'{WORD}' must hold floating-point numbers, got int8"),
+        (_overflowing, f"'{WORD}' must hold numbers whose squares are numbers, too, got 1e\\+30"),
         (_twice, f"'{WORD}' and 'embeddings.word_embeddings.weight'|are the same one"),
         (_head_shape, r"'classifier\.weight' must have the shape \[4, 6\].*got \[3, 6\]"),
     ],
