@@ -3,11 +3,12 @@
     python tools/check_grid_bases.py --bases 60 --out results/benchmarks/grid-60-bases-cpu-2-cores.json
 
 The base models are copies of the quickstart encoder with perturbed weights, their vocabulary padded so
-that all of them together would be seen in memory. Three are broken, two have further words that no text has, and one
-has the words of its twin under other ids, in its tokenizer and in its weights, so that it must score as
-its twin does. The grid is done once without interruption, while the process's memory is watched, and
-once killed in the middle and started again. The check fails unless both matrices are the same, every
-base model that cannot be used is recorded with its reason, and memory does not grow with the models.
+that all of them together would be seen in memory. Three are broken, two have further words that no text
+has, and one has the words of its twin under other ids, in its tokenizer and in its weights, so that it
+must score as its twin does. The grid is done once without interruption, while the process's memory is
+watched, and once killed in the middle and started again. The check fails unless both matrices are the
+same, every base model that cannot be used is recorded with its reason, and memory does not grow with the
+models.
 """
 
 from __future__ import annotations
