@@ -29,6 +29,9 @@ def show_grid(console: Console, result: GridResult) -> None:
     print_closing(console, closing_lines(result.result))
     if result.progress:
         console.print(_efficiency(result.progress), soft_wrap=True)
+    opening = what_to_open(result)
+    if opening is not None:
+        console.print(opening, soft_wrap=True, markup=False)
 
 
 def grid_summary(result: GridResult) -> str:
@@ -41,13 +44,16 @@ def grid_summary(result: GridResult) -> str:
             f"\n{failed:,} failed: reasons are in {result.out / ANALYSIS_FOLDER / 'records.csv'};"
             " start again with --retry-failed to repeat them."
         )
+    return line
+
+
+def what_to_open(result: GridResult) -> str | None:
+    """Returns where the picture to begin with is, if there is one."""
     figures = result.out / ANALYSIS_FOLDER / FIGURES_FOLDER
     for picture in ("gain_matrix.png", "ranks.png"):
         if (figures / picture).is_file():
-            return (
-                f"{line}\nOpen {figures / picture}; tables are in {figures.parent / TABLES_FOLDER}."
-            )
-    return line
+            return f"Open {figures / picture}; tables are in {figures.parent / TABLES_FOLDER}."
+    return None
 
 
 def show_ranking(console: Console, result: RankResult) -> None:

@@ -12,7 +12,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from intertrain_jax.cli.show import grid_summary, rank_summary, show_grid, show_ranking
+from intertrain_jax.cli.show import (
+    grid_summary,
+    rank_summary,
+    show_grid,
+    show_ranking,
+    what_to_open,
+)
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.engine.recording import GridProgress
@@ -77,7 +83,7 @@ def test_a_grids_last_line(whole: GridResult) -> None:
 def test_a_grids_failures_are_counted_with_the_way_to_repeat_them(tmp_path: Path) -> None:
     engine = FakeEngine(failures={"PT:beta:0": "diverged"})
     found = replace(grid(write_experiment(tmp_path), runner=engine), progress=None)
-    first, second, third = grid_summary(found).splitlines()
+    first, second = grid_summary(found).splitlines()
     # Two runs start from the model that failed.
     assert first == f"9 of 12 runs done. Results: {found.out}"
     assert second == (
@@ -85,7 +91,9 @@ def test_a_grids_failures_are_counted_with_the_way_to_repeat_them(tmp_path: Path
         " --retry-failed to repeat them."
     )
     # What is said to be there is there.
-    picture, tables = re.fullmatch(r"Open (.*); tables are in (.*)\.", third).groups()  # type: ignore[union-attr]
+    picture, tables = re.fullmatch(
+        r"Open (.*); tables are in (.*)\.", str(what_to_open(found))
+    ).groups()  # type: ignore[union-attr]
     assert Path(picture).is_file() and Path(tables).is_dir()
 
 
