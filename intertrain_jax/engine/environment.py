@@ -23,6 +23,7 @@ from intertrain_jax.config.protocol import Precision, Protocol
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.fits import check_positions
+from intertrain_jax.train.arena import compiler_options
 
 AXIS = "lanes"
 BY_LANE = P(AXIS)
@@ -68,7 +69,9 @@ def over_lanes(
     mapped = jax.shard_map(
         function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
     )
-    return jax.jit(mapped, donate_argnums=(0,) if donate else ())
+    return jax.jit(
+        mapped, donate_argnums=(0,) if donate else (), compiler_options=compiler_options(mesh)
+    )
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

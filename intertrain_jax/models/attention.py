@@ -69,7 +69,7 @@ def attend_segments(
     """Softmax attention inside segments; returns [R, L, D].
 
     Args:
-        query_RxLxD: queries, scaled.
+        query_RxLxD: queries; scores are divided by the square root of a head's size.
         key_RxLxD: keys.
         value_RxLxD: values.
         segments_RxL: int32, rising along a row, -1 on padding.
@@ -211,6 +211,11 @@ def _dot(a: Array, b: Array, contract: tuple[int, int]) -> Array:
     return jax.lax.dot_general(a, b, dims, preferred_element_type=jnp.float32)
 
 
+def _scaled(query: Array) -> Array:
+    """Returns queries of a head with the scale of their scores: here it costs no pass of its own."""
+    return query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
+
+
 def _kept(keys_q: Array, counters_k: Array, rate: Array, head: Array) -> Array:
     """Returns [q, k]: which weights dropout keeps; as `layers.drop_attention` decides."""
     own = mix_bits(keys_q + head.astype(jnp.uint32) * jnp.uint32(HEAD_STRIDE))
@@ -223,7 +228,7 @@ def _forward_kernel(  # type: ignore[no-untyped-def]  # references of Pallas
     q, k, v, order_q, order_k, counters, keys, rate, bounds, out, norm, *, tile
 ):
     head, dropped = pl.program_id(1), rate[0]
-    query, own, own_keys = q[...], order_q[...], keys[...]
+    query, own, own_keys = _scaled(q[...]), order_q[...], keys[...]
 
     def step(j, carry):  # type: ignore[no-untyped-def]
         largest, total, sums = carry
@@ -257,7 +262,7 @@ def _query_kernel(  # type: ignore[no-untyped-def]
     q, k, v, gradient, norm, delta, order_q, order_k, counters, keys, rate, bounds, d_q, *, tile
 ):
     head, dropped = pl.program_id(1), rate[0]
-    query, own, own_keys, above = q[...], order_q[...], keys[...], gradient[...]
+    query, own, own_keys, above = _scaled(q[...]), order_q[...], keys[...], gradient[...]
     own_norm, own_delta = norm[...], delta[...]
 
     def step(j, total):  # type: ignore[no-untyped-def]
@@ -271,7 +276,7 @@ def _query_kernel(  # type: ignore[no-untyped-def]
         return total + _dot(scores.astype(query.dtype), key, (1, 0))
 
     start = jnp.zeros((tile, query.shape[1]), jnp.float32)
-    d_q[...] = jax.lax.fori_loop(bounds[0], bounds[1], step, start).astype(d_q.dtype)
+    d_q[...] = _scaled(jax.lax.fori_loop(bounds[0], bounds[1], step, start)).astype(d_q.dtype)
 
 
 def _key_kernel(  # type: ignore[no-untyped-def]
@@ -286,7 +291,7 @@ def _key_kernel(  # type: ignore[no-untyped-def]
     def step(i, carry):  # type: ignore[no-untyped-def]
         of_key, of_value = carry
         at = pl.ds(i * tile, tile)
-        query, above = q[at, :], gradient[at, :]
+        query, above = _scaled(q[at, :]), gradient[at, :]
         kept = _kept(keys[at], own_counters, dropped, head)
         same = order_q[at][:, None] == own[None, :]
         weights, used = _weights(query, key, same, norm[at], kept, dropped)

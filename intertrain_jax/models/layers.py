@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -139,6 +140,42 @@ class Linear(nnx.Module):  # type: ignore[misc]
         return product + self.bias[...].astype(x.dtype) if "bias" in vars(self) else product
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _normalise(x: Array, scale_D: Array, bias_D: Array, epsilon: float) -> Array:
+    """Returns `x` normalised over its last axis.
+
+    Kept for the backward pass are `x` and two numbers per token: left to itself XLA writes what it
+    reduces over tokens to memory first, in float32.
+    """
+    return _normalise_forward(x, scale_D, bias_D, epsilon)[0]
+
+
+def _normalise_forward(
+    x: Array, scale_D: Array, bias_D: Array, epsilon: float
+) -> tuple[Array, Any]:
+    x32 = x.astype(jnp.float32)
+    mean = x32.mean(-1, keepdims=True)
+    centred = x32 - mean
+    inverse = jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + epsilon)
+    out = (centred * inverse * scale_D + bias_D).astype(x.dtype)
+    return out, (x, mean, inverse, scale_D)
+
+
+def _normalise_backward(epsilon: float, kept: Any, above: Array) -> tuple[Array, Array, Array]:
+    x, mean, inverse, scale_D = kept
+    # Not worked out again: what depends on them could not be part of the sums over tokens then.
+    mean, inverse = jax.lax.optimization_barrier((mean, inverse))
+    normed, above32 = (x.astype(jnp.float32) - mean) * inverse, above.astype(jnp.float32)
+    inner = above32 * scale_D
+    along = (inner * normed).mean(-1, keepdims=True)
+    d_x = inverse * (inner - inner.mean(-1, keepdims=True) - normed * along)
+    tokens = tuple(range(x.ndim - 1))
+    return d_x.astype(x.dtype), (above32 * normed).sum(tokens), above32.sum(tokens)
+
+
+_normalise.defvjp(_normalise_forward, _normalise_backward)
+
+
 class LayerNorm(nnx.Module):  # type: ignore[misc]
     """Layer normalisation over the last axis, always computed in float32."""
 
@@ -149,12 +186,7 @@ class LayerNorm(nnx.Module):  # type: ignore[misc]
 
     def __call__(self, x: Array) -> Array:
         """Normalises the last axis of `x`; returns its dtype."""
-        x32 = x.astype(jnp.float32)
-        mean = x32.mean(-1, keepdims=True)
-        centred = x32 - mean
-        variance = (centred * centred).mean(-1, keepdims=True)
-        normed = centred * jax.lax.rsqrt(variance + self.epsilon)
-        return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
+        return _normalise(x, self.scale[...], self.bias[...], self.epsilon)
 
 
 class RMSNorm(nnx.Module):  # type: ignore[misc]

@@ -22,7 +22,14 @@ from intertrain_jax.data.packing import (
     segments_per_row,
 )
 from intertrain_jax.models.layers import products_in
-from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
+from intertrain_jax.train.arena import (
+    Chunk,
+    SplitView,
+    backend_of,
+    build_arena,
+    chunked,
+    compiler_options,
+)
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments, token_block
 
@@ -130,6 +137,7 @@ class FeatureProgram:
 
     def __init__(self, objective: Classification, dtype: Any, mesh: Mesh) -> None:
         self._objective, self._dtype = objective, dtype
+        self._options = compiler_options(mesh)
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._programs: dict[BlockShape, Any] = {}
         self._body = self._objective.parameter_shapes().keys() - {"head"}
@@ -165,7 +173,8 @@ class FeatureProgram:
     def _dispatch(self, params: Tree, task: PackedTask, chunk: Chunk) -> Any:
         if chunk.shape not in self._programs:
             self._programs[chunk.shape] = jax.jit(
-                partial(self._blocks, row_length=chunk.shape.length)
+                partial(self._blocks, row_length=chunk.shape.length),
+                compiler_options=self._options,
             )
         return self._programs[chunk.shape](
             params, task.tokens, chunk.segments, np.int32(chunk.count)

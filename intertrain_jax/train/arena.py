@@ -144,3 +144,12 @@ def backend_of(mesh: Mesh) -> str:
     """Returns what a mesh's devices are, by which block shapes are chosen: cpu, gpu or tpu."""
     platform = str(mesh.devices.flat[0].platform)
     return "gpu" if platform in ("cuda", "rocm") else platform
+
+
+def compiler_options(mesh: Mesh) -> dict[str, Any] | None:
+    """Returns XLA's options for programs on a mesh.
+
+    On a GPU products of one input, as queries, keys and values are, stay apart: merged they would have
+    their gradients copied side by side first, and their biases added in a pass of its own.
+    """
+    return {"xla_gpu_dot_merger_threshold_mb": 0} if backend_of(mesh) == "gpu" else None

@@ -34,7 +34,7 @@ def inputs(rows: list[list[int]], length: int) -> list[jax.Array]:
     rng = np.random.default_rng(0)
     shape = (len(rows), length, HEADS * SIZE)
     query, key, value, above = (jnp.asarray(rng.normal(size=shape), jnp.float32) for _ in range(4))
-    return [query * SIZE**-0.5, key, value, above]
+    return [query, key, value, above]
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3], ids=["no dropout", "dropout"])
@@ -52,7 +52,7 @@ def test_the_kernel_equals_attention_and_its_gradients(rows: str, tile: int, rat
         dropped = partial(
             drop_attention, keys_RxQ=keys, positions_RxL=jnp.asarray(positions), rate=drop[1]
         )
-        return attend(query, key, value, mask, HEADS, dropped, scale=1.0)
+        return attend(query, key, value, mask, HEADS, dropped)
 
     def kernel(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
         return attend_segments(

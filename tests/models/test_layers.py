@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from scipy import stats
 
 from intertrain_jax.models.layers import (
@@ -45,6 +46,25 @@ def test_gelu_and_its_slope_are_those_of_the_normal_distribution() -> None:
         )
         if dtype == jnp.float32:
             np.testing.assert_allclose(found, 2 * slope, rtol=1e-5, atol=2e-6)
+
+
+def test_a_norm_has_the_gradients_of_its_formula() -> None:
+    rng = np.random.default_rng(1)
+    scale, bias, above = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in (4, 4, X.shape))
+
+    def formula(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+        centred = x - x.mean(-1, keepdims=True)
+        return centred / jnp.sqrt((centred**2).mean(-1, keepdims=True) + 0.1) * scale + bias
+
+    def layer(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+        norm = LayerNorm(4, 0.1)
+        norm.scale, norm.bias = nnx.Param(scale), nnx.Param(bias)
+        return norm(x)
+
+    values = (jnp.asarray(X), scale, bias)
+    found, expected = (jax.vjp(f, *values)[1](above) for f in (layer, formula))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_a_linear_map_may_have_no_bias() -> None:

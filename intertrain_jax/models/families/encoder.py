@@ -111,7 +111,6 @@ class Layer(nnx.Module):  # type: ignore[misc]
         query, key, value = self.query(queries_RxQxD), self.key(x_RxLxD), self.value(x_RxLxD)
         size = query.shape[-1] // self.num_heads
         if not only_first and kernel_fits(x_RxLxD.shape[1], size, x_RxLxD.dtype):
-            query = query * jnp.asarray(size**-0.5, query.dtype)
             positions, heads = block.positions_RxL, self.num_heads
             return attend_segments(query, key, value, segments_RxQ, positions, heads, drop)
         dropped = None
