@@ -43,11 +43,12 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.environment import AXIS, BY_LANE, EVERYWHERE, over_lanes
-from intertrain_jax.engine.lanes import LanePrograms, Lanes
+from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.models.families.encoder_config import EncoderConfig
 from intertrain_jax.probe.features import FeatureProgram
 from intertrain_jax.probe.heads import HeadTrainer
 from intertrain_jax.probe.table import STEPS, HeadSteps
+from intertrain_jax.train.arena import compiler_options
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.optim import RunState
@@ -196,7 +197,7 @@ class Compiler:
         struct = jax.ShapeDtypeStruct
         self.tree = jax.tree.map(
             lambda s: struct((lanes, *s.shape), jnp.float32),
-            self.objective.parameter_shapes(),
+            self.programs.shapes,
         )
         self.hyper = jax.tree.map(
             lambda x: struct((lanes, *np.shape(x)), np.asarray(x).dtype), blank_hyper(None)
@@ -221,7 +222,7 @@ class Compiler:
         """One micro-step of all lanes."""
         specs = (*(BY_LANE,) * 4, EVERYWHERE)
         program = over_lanes(
-            partial(self.programs._accumulate_blocks, shape=self.shape),
+            partial(self.programs._accumulate_blocks, kind=self.programs._kind(self.shape)),
             *(self.mesh, specs, BY_LANE, True),
         )
         share = jax.ShapeDtypeStruct((self.lanes,), jnp.float32)
@@ -233,15 +234,25 @@ class Compiler:
         flags = jax.ShapeDtypeStruct((self.lanes,), jnp.bool_)
         return self.programs._whole_step.lower(self.runs, self.hyper, flags, None)
 
+    def batch(self) -> Any:
+        """A batch that is one block: micro-step and optimiser."""
+        program = over_lanes(
+            partial(self.programs._batch_blocks, kind=self.programs._kind(self.shape)),
+            *(self.mesh, (*(BY_LANE,) * 5, EVERYWHERE, EVERYWHERE), BY_LANE, True),
+        )
+        share, flags = (jax.ShapeDtypeStruct((self.lanes,), t) for t in (jnp.float32, jnp.bool_))
+        segments = self.segments(self.lanes)
+        return program.lower(self.runs, self.hyper, segments, share, flags, None, self.arena)
+
     def evaluate(self) -> Any:
         """Blocks of one lane, without gradients; a loop, whose body counts once."""
         program = over_lanes(
-            partial(self.programs._evaluate_blocks, shape=self.shape),
-            *(self.mesh, (BY_LANE, *(EVERYWHERE,) * 5), BY_LANE, False),
+            partial(self.programs._evaluate_blocks, kind=self.programs._kind(self.shape)),
+            *(self.mesh, (BY_LANE, BY_LANE, *(EVERYWHERE,) * 4), BY_LANE, False),
         )
-        number, flag = (jax.ShapeDtypeStruct((), kind) for kind in (jnp.int32, jnp.bool_))
-        lanes = Lanes(self.runs, self.tree, self.hyper)
-        return program.lower(lanes, number, flag, self.segments(EVALUATED), number, self.arena)
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        segments = self.segments(EVALUATED)
+        return program.lower(self.tree, self.hyper, number, segments, number, self.arena)
 
     def features(self) -> Any:
         """Blocks of a ranking, without gradients; a loop, whose body counts once."""
@@ -251,6 +262,7 @@ class Compiler:
         return self._jitted(
             partial(program._blocks, row_length=self.shape.length),
             *(body, self.arena, self.segments(EVALUATED), count),
+            options=compiler_options(self.mesh),
         )
 
     def heads(self) -> Any:
@@ -274,9 +286,10 @@ class Compiler:
             trainer._train_steps, state, hyper, table, steps, struct(lead, jnp.bool_)
         )
 
-    def _jitted(self, function: Any, *arguments: Any) -> Any:
+    def _jitted(self, function: Any, *arguments: Any, options: Any = None) -> Any:
         here = NamedSharding(self.mesh, EVERYWHERE)
-        return jax.jit(function, in_shardings=here, out_shardings=here).lower(*arguments)
+        program = jax.jit(function, in_shardings=here, out_shardings=here, compiler_options=options)
+        return program.lower(*arguments)
 
 
 def measured(program: Any, text: Path | None) -> dict[str, float]:
@@ -322,8 +335,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--target", type=Path, required=True, help="XLA's description of the chip")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--programs", default="accumulate,optimise,evaluate,features,heads")
-    parser.add_argument("--rows", type=int, default=48)
+    parser.add_argument("--programs", default="batch,accumulate,optimise,evaluate,features,heads")
+    parser.add_argument("--rows", type=int, default=46)
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--lanes", type=int, default=1)
     parser.add_argument("--layers", type=int, default=12)

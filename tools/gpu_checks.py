@@ -31,7 +31,8 @@ import numpy as np
 
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.environment import lane_mesh
-from intertrain_jax.engine.lanes import LanePrograms, Lanes
+from intertrain_jax.engine.lane_state import Blocks, Lanes
+from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.models import attention
 from intertrain_jax.models.families import encoder
 from intertrain_jax.models.families.encoder_config import EncoderConfig
@@ -139,7 +140,7 @@ class Trainer:
         for lane in range(lanes):
             self.state = self.programs.start(self.state, lane, params, self.hyper)
 
-    def block(self, shape: BlockShape) -> tuple[Segments, int]:
+    def block(self, shape: BlockShape, whole: bool = False) -> tuple[Blocks, int]:
         """Returns a full block of examples of the mean length, and its tokens per lane."""
         cells = (self.lanes_count, shape.rows, shape.segments)
         rng = np.random.default_rng(2)
@@ -148,17 +149,16 @@ class Trainer:
         offsets = rng.integers(0, ARENA - 600, cells).astype(np.int32)
         labels = rng.integers(0, 3, cells).astype(np.float32)
         segments = Segments(offsets, lengths, lengths // 2, examples, labels)
-        return jax.device_put(segments), int(lengths[0].sum())
+        share, flags = np.full(self.lanes_count, 1 / BATCH, np.float32), np.full(cells[0], whole)
+        tokens = int(lengths[0].sum())
+        return Blocks(shape, jax.device_put(segments), share, flags, whole), tokens
 
-    def micro_step(self, shape: BlockShape) -> Callable[[], Any]:
-        """Returns a call that does one micro-step of all lanes."""
-        segments, _ = self.block(shape)
-        share = np.full(self.lanes_count, 1 / BATCH, np.float32)
+    def micro_step(self, shape: BlockShape, whole: bool = False) -> Callable[[], Any]:
+        """Returns a call that does one micro-step of all lanes, or a batch of one block."""
+        blocks, _ = self.block(shape, whole)
 
         def call() -> Any:
-            self.state, loss = self.programs.accumulate(
-                self.state, segments, share, self.arena, shape
-            )
+            self.state, loss = self.programs.advance(self.state, blocks, self.arena, None)
             return loss
 
         return call
@@ -207,7 +207,7 @@ def attention_kernel(checks: Checks) -> None:
 
     def xla(query: Any, key: Any, value: Any) -> Any:
         drop = partial(encoder.drop_attention, keys_RxQ=keys, positions_RxL=positions, rate=rate)
-        return encoder.attend(query, key, value, mask, heads, drop, scale=1.0)
+        return encoder.attend(query, key, value, mask, heads, drop)
 
     def both(function: Any) -> tuple[Any, Any]:
         def pulled(query: Any, key: Any, value: Any) -> Any:
@@ -256,14 +256,9 @@ def micro_steps(checks: Checks) -> None:
     shape = checks.shape(48, 256)
     checks.note("micro_step_48x256", trainer.timed(shape))
     checks.note("optimiser", clock(trainer.optimiser))
-    micro_step = trainer.micro_step(shape)
-
-    def whole_step() -> Any:
-        micro_step()
-        return trainer.optimiser()
-
-    checks.note("micro_step_and_optimiser_48x256", clock(whole_step))
-    checks.note("top_kernels", top_kernels(trainer.micro_step(shape)))
+    batch = trainer.micro_step(shape, whole=True)
+    checks.note("micro_step_and_optimiser_48x256", clock(batch))
+    checks.note("top_kernels", top_kernels(batch))
     checks.note("two_runs_bit_equal", bit_equal(checks, shape))
     for rows, length in ((64, 64), (82, 128)):
         if time.monotonic() < checks.until:
@@ -357,8 +352,7 @@ def bit_equal(checks: Checks, shape: BlockShape) -> dict[str, Any]:
     def run() -> Lanes:
         trainer = Trainer(checks, "roberta-base", 1)
         for _ in range(2):
-            trainer.micro_step(shape)()
-            trainer.optimiser()
+            trainer.micro_step(shape, whole=True)()
         return trainer.state
 
     first = [np.asarray(x) for x in jax.tree.leaves(run().runs.params)]

@@ -29,7 +29,7 @@ OVERHEAD_TOKENS = {"cpu": 32, "gpu": 2500, "tpu": 2500}
 MOST_TOKENS = {"cpu": 2048, "gpu": 16384, "tpu": 16384}
 # On an accelerator a block has one of these sizes and row lengths, so that tasks share few programs
 # although each has the one that suits its batches.
-_BLOCK_TOKENS = (4096, 6144, 8192, 10240, 12288, 16384, 20480, 24576)
+_BLOCK_TOKENS = (4096, 6144, 8192, 10240, 11776, 12288, 16384, 20480, 24576)
 _SHORTEST_ROW = 64
 # Tokens per segment slot of rows whose examples are all as long; others have as many slots as rows may.
 _FEW_SEGMENTS = 24

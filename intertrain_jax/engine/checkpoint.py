@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 from intertrain_jax.base import IntertrainError, StopReason, reason_of
 from intertrain_jax.config.formats import read_json
 from intertrain_jax.engine.lane import LaneRun
-from intertrain_jax.engine.lanes import Lanes
+from intertrain_jax.engine.lane_state import Lanes
 from intertrain_jax.records.store import write_atomic
 from intertrain_jax.train.stopping import Progress
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from intertrain_jax.data.batches import Schedule, steps_from
 from intertrain_jax.data.packing import Block, BlockShape
-from intertrain_jax.engine.lanes import Lanes
+from intertrain_jax.engine.lane_state import Blocks, Lanes
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.step import Segments
@@ -27,6 +26,7 @@ class Tick:
         block: indices into the training split.
         share: 1 / examples in the batch.
         apply: whether the batch ends here, so that the optimiser steps.
+        whole: whether the block is the whole batch.
         validate: whether a validation is due after that.
         step: optimiser steps done once this tick is.
         examples: examples seen once the batch is done.
@@ -35,6 +35,7 @@ class Tick:
     block: Block
     share: float
     apply: bool
+    whole: bool
     validate: bool
     step: int
     examples: int
@@ -134,6 +135,7 @@ class LaneRun:
                     block,
                     1.0 / step.batch_size,
                     ends,
+                    last == 0,
                     ends and step.validate,
                     step.number + ends,
                     step.examples_after,
@@ -165,18 +167,12 @@ class Turn:
     """What the lanes of a group do in one micro-step.
 
     Attributes:
-        shape: of all blocks.
+        blocks: one for every lane, empty for those that do nothing.
         ticks: lane → its run and tick; lanes whose next block has another shape wait.
-        segments: references with leaves [K, R, Q]; empty for lanes that do nothing.
-        share_K: 1 / examples of the batch.
-        apply_K: whether the optimiser steps afterwards.
     """
 
-    shape: BlockShape
+    blocks: Blocks
     ticks: dict[int, tuple[LaneRun, Tick]]
-    segments: Segments
-    share_K: NDArray[np.float32]
-    apply_K: NDArray[np.bool_]
 
 
 @dataclass
@@ -232,4 +228,5 @@ class LaneGroup:
             for name, table in tables.items():
                 table[k] = getattr(segments, name)
             share_K[k], apply_K[k] = tick.share, tick.apply
-        return Turn(shape, ticks, Segments(**tables), share_K, apply_K)
+        whole = all(tick.whole for _, tick in ticks.values())
+        return Turn(Blocks(shape, Segments(**tables), share_K, apply_K, whole), ticks)

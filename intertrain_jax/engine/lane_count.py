@@ -17,6 +17,7 @@ from intertrain_jax.base import IntertrainError, cache_root, content_hash
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.formats import read_json
 from intertrain_jax.data.packing import BlockShape
+from intertrain_jax.engine.lane_state import Blocks
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.records.store import write_atomic
 from intertrain_jax.train.objectives import Objective
@@ -216,15 +217,16 @@ def tokens_per_second(
     lengths = np.full(cells, shape.length // shape.segments, np.int32)
     zeros = np.zeros(cells, np.int32)
     segments = Segments(zeros, lengths, lengths, zeros, zeros.astype(np.float32))
-    share, every = np.ones(lanes, np.float32), np.ones(lanes, np.bool_)
+    share = np.ones(lanes, np.float32)
+    halves = [
+        Blocks(shape, segments, share, np.full(lanes, ends), whole=False) for ends in (False, True)
+    ]
     arena = np.zeros(shape.length, np.uint16)
     best = 0.0
     for attempt in range(3):
         began = time.perf_counter()
         for tick in range(ticks):
-            state, _ = programs.accumulate(state, segments, share, arena, shape)
-            if tick % 2:
-                state = programs.step(state, every, None)
+            state, _ = programs.advance(state, halves[tick % 2], arena, None)
         jax.block_until_ready(state.runs.step)
         if attempt:  # the first compiles
             best = max(best, ticks * lanes * shape.tokens / (time.perf_counter() - began))

@@ -1,4 +1,4 @@
-"""Lanes: many runs stacked on one axis, and the compiled programs that advance, score and swap them.
+"""The compiled programs that advance, score and swap lanes.
 
 The engine's only `vmap` is here (a ranking's is in `probe/heads.py`). Everything below `micro_step` and
 `update` knows a single run.
@@ -6,7 +6,8 @@ The engine's only `vmap` is here (a ranking's is in `probe/heads.py`). Everythin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,17 @@ from intertrain_jax.engine.environment import (
     by_lane,
     over_lanes,
 )
+from intertrain_jax.engine.lane_state import (
+    TREES,
+    Blocks,
+    Lanes,
+    empty,
+    keep_lane,
+    read_lane,
+    restore_lane,
+    start_lane,
+    take,
+)
 from intertrain_jax.train.arena import backend_of
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Objective
@@ -30,53 +42,18 @@ from intertrain_jax.train.optim import (
     Hyper,
     RunState,
     clip_scale,
-    fresh_state,
     penalised_gradient,
     update,
 )
-from intertrain_jax.train.step import Segments, micro_step, predict
+from intertrain_jax.train.stacking import stacked
+from intertrain_jax.train.step import BlockKind, Segments, micro_step, predict
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Lanes:
-    """The state of K runs: every leaf has the lane as its leading axis.
-
-    Attributes:
-        runs: parameters, moments, accumulated gradients and step counts.
-        best: the parameters with the best validation score so far.
-        hyper: hyperparameters.
-    """
-
-    runs: RunState
-    best: Tree
-    hyper: Hyper
-
-
-def _take(tree: Tree, lane: Array) -> Tree:
-    return jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, lane, 0, keepdims=False), tree)
-
-
-def _put(tree: Tree, lane: Array, value: Tree) -> Tree:
-    return jax.tree.map(
-        lambda x, v: jax.lax.dynamic_update_index_in_dim(x, v.astype(x.dtype), lane, 0), tree, value
-    )
-
-
 def _where(flag: Array, new: Tree, old: Tree) -> Tree:
     return jax.tree.map(lambda n, o: jnp.where(flag, n, o), new, old)
-
-
-def _on_owner(lanes: Lanes, lane: Array, change: Any) -> Lanes:
-    """Applies `change(lanes, local lane)` on the device that holds the lane, nothing elsewhere."""
-    width = lanes.runs.step.shape[0]
-    local = lane - jax.lax.axis_index(AXIS) * width
-    here = (local >= 0) & (local < width)
-    # A loop of zero or one turns updates in place; a conditional would copy the whole state.
-    return jax.lax.fori_loop(0, here.astype(jnp.int32), lambda _, x: change(x, local), lanes)
 
 
 class LanePrograms:
@@ -100,14 +77,21 @@ class LanePrograms:
         self.num_lanes = num_lanes
         self.mesh = mesh
         self.dtype = dtype
+        self._on_accelerator = backend_of(mesh) != "cpu"
+        # A device's only lane; on CPUs lanes give the same bits in any number.
+        self._alone = self._on_accelerator and num_lanes == mesh.size
         self._accumulate: dict[BlockShape, Any] = {}
+        self._batch: dict[BlockShape, Any] = {}
         self._evaluate: dict[BlockShape, Any] = {}
         change = partial(over_lanes, mesh=mesh, out_specs=BY_LANE, donate=True)
         self._start = change(
-            self._start_lane, in_specs=(BY_LANE, EVERYWHERE, EVERYWHERE, EVERYWHERE)
+            partial(start_lane, hold=self._held),
+            in_specs=(BY_LANE, EVERYWHERE, EVERYWHERE, EVERYWHERE),
         )
-        self._restore = change(self._restore_lane, in_specs=(BY_LANE, *(EVERYWHERE,) * 4))
-        self._keep = change(self._keep_lane, in_specs=(BY_LANE, EVERYWHERE))
+        self._restore = change(
+            partial(restore_lane, hold=self._held), in_specs=(BY_LANE, *(EVERYWHERE,) * 4)
+        )
+        self._keep = change(keep_lane, in_specs=(BY_LANE, EVERYWHERE))
         self._whole_step = over_lanes(
             self._step_whole, mesh, (*(BY_LANE,) * 3, EVERYWHERE), BY_LANE, donate=True
         )
@@ -119,50 +103,79 @@ class LanePrograms:
             part: over_lanes(
                 partial(self._step_part, part=part), mesh, (BY_LANE,) * 5, BY_LANE, donate=True
             )
-            for part in ("params", "mean", "square", "gradient", "step")
+            for part in (*TREES, "step")
         }
         self._read = over_lanes(
-            self._read_lane, mesh, in_specs=(BY_LANE, EVERYWHERE), out_specs=BY_LANE, donate=False
+            read_lane, mesh, in_specs=(BY_LANE, EVERYWHERE), out_specs=BY_LANE, donate=False
         )
 
     @property
     def compilations(self) -> int:
-        """How many times a training program was compiled (one per block shape in use)."""
-        return sum(program._cache_size() for program in self._accumulate.values())
+        """How many times a training program was compiled.
+
+        One per block shape in use; on accelerators a second one where a block may be a whole batch.
+        """
+        programs = (*self._accumulate.values(), *self._batch.values())
+        return sum(program._cache_size() for program in programs)
+
+    @property
+    def shapes(self) -> Tree:
+        """The shapes of one lane's parameters, as lanes hold them."""
+        return jax.eval_shape(self._held, self.objective.parameter_shapes())
+
+    def _held(self, tree: Tree) -> Tree:
+        """Returns parameters as lanes hold them: on accelerators with layers stacked.
+
+        On a CPU that would copy them in every micro-step.
+        """
+        return stacked(tree) if self._on_accelerator else tree
 
     def empty_lanes(self) -> Lanes:
         """Returns K lanes of zeros, laid out over the mesh."""
-        shapes = self.objective.parameter_shapes()
-        k = self.num_lanes
-
-        def build() -> Lanes:
-            zeros = jax.tree.map(lambda s: jnp.zeros((k, *s.shape), jnp.float32), shapes)
-            # Distinct buffers: donated arguments must not alias each other.
-            params, mean, square, gradient = (jax.tree.map(jnp.copy, zeros) for _ in range(4))
-            runs = RunState(params, mean, square, gradient, jnp.zeros(k, jnp.int32))
-            hyper = jax.tree.map(
-                lambda x: jnp.zeros((k, *x.shape), x.dtype),
-                blank_hyper(self.objective.answers_shape),
-            )
-            return Lanes(runs, jax.tree.map(jnp.copy, zeros), hyper)
-
+        hyper = blank_hyper(self.objective.answers_shape)
+        build = partial(empty, self.shapes, hyper, self.num_lanes)
         return jax.jit(build, out_shardings=by_lane(self.mesh))()
 
-    def accumulate(
-        self, lanes: Lanes, segments: Segments, share_K: Array, arena: Array, shape: BlockShape
+    def advance(
+        self, lanes: Lanes, blocks: Blocks, arena: Array, pretrained: Tree
     ) -> tuple[Lanes, Array]:
-        """Does one micro-step of all lanes; returns them, and their shares of the loss [K].
+        """Does one micro-step of all lanes, and steps the optimiser of those whose batches end.
 
         Args:
             lanes: all lanes; given up.
-            segments: leaves [K, R, Q]; an idle lane has an empty block and stays as it is.
-            share_K: 1 / examples of the batch that a lane's block belongs to.
+            blocks: what each of them does.
             arena: all tokens.
-            shape: shape of the blocks.
+            pretrained: θ_PT of the body if runs are penalised for leaving it, else None.
+
+        Returns:
+            The lanes, and their shares of the losses of their batches [K].
         """
+        if not (blocks.whole and self._alone):
+            lanes, losses_K = self.accumulate(lanes, blocks, arena)
+            if np.any(blocks.apply_K):
+                lanes = self.step(lanes, blocks.apply_K, pretrained)
+            return lanes, losses_K
+        shape = blocks.shape
+        if shape not in self._batch:
+            self._batch[shape] = over_lanes(
+                partial(self._batch_blocks, kind=self._kind(shape)),
+                self.mesh,
+                in_specs=(*(BY_LANE,) * 5, EVERYWHERE, EVERYWHERE),
+                out_specs=BY_LANE,
+                donate=True,
+            )
+        runs, losses_K = self._batch[shape](
+            *(lanes.runs, lanes.hyper, blocks.segments, blocks.share_K, blocks.apply_K),
+            *(pretrained, arena),
+        )
+        return replace(lanes, runs=runs), losses_K
+
+    def accumulate(self, lanes: Lanes, blocks: Blocks, arena: Array) -> tuple[Lanes, Array]:
+        """Does one micro-step of all lanes; returns them, and their shares of the losses [K]."""
+        shape = blocks.shape
         if shape not in self._accumulate:
             self._accumulate[shape] = over_lanes(
-                partial(self._accumulate_blocks, shape=shape),
+                partial(self._accumulate_blocks, kind=self._kind(shape)),
                 self.mesh,
                 in_specs=(BY_LANE, BY_LANE, BY_LANE, BY_LANE, EVERYWHERE),
                 out_specs=BY_LANE,
@@ -170,19 +183,23 @@ class LanePrograms:
             )
         runs = lanes.runs
         gradient, losses_K = self._accumulate[shape](
-            runs.gradient, (runs.params, runs.step, lanes.hyper), segments, share_K, arena
+            *(runs.gradient, (runs.params, runs.step, lanes.hyper)),
+            *(blocks.segments, blocks.share_K, arena),
         )
         return replace(lanes, runs=replace(runs, gradient=gradient)), losses_K
+
+    def _kind(self, shape: BlockShape) -> BlockKind:
+        return BlockKind(self.objective, shape.length, self.dtype)
 
     def step(self, lanes: Lanes, flags_K: Array, pretrained: Tree) -> Lanes:
         """Steps the optimiser of the flagged lanes, whose batches are complete.
 
-        On accelerators that is one program, which updates everything in place: 3.5 ms for RoBERTa-base
-        on an H100, where five take 13 ms. On a CPU one program would copy the state, as parts are read
-        after others were written; there each part has a program of its own, in this order.
+        On accelerators that is one program, which updates everything in place. On a CPU one program
+        would copy the state, as parts are read after others were written; there each part has a program
+        of its own, in this order.
         """
         runs, hyper = lanes.runs, lanes.hyper
-        if backend_of(self.mesh) != "cpu":
+        if self._on_accelerator:
             return replace(lanes, runs=self._whole_step(runs, hyper, flags_K, pretrained))
         if pretrained is not None:
             others = replace(runs, gradient=None)
@@ -218,14 +235,15 @@ class LanePrograms:
         """
         if shape not in self._evaluate:
             self._evaluate[shape] = over_lanes(
-                partial(self._evaluate_blocks, shape=shape),
+                partial(self._evaluate_blocks, kind=self._kind(shape)),
                 self.mesh,
-                in_specs=(BY_LANE, *(EVERYWHERE,) * 5),
+                in_specs=(BY_LANE, BY_LANE, *(EVERYWHERE,) * 4),
                 out_specs=BY_LANE,
                 donate=False,
             )
+        params = lanes.best if best else lanes.runs.params
         logits = self._evaluate[shape](
-            lanes, np.int32(lane), np.bool_(best), segments, np.int32(count), arena
+            params, lanes.hyper, np.int32(lane), segments, np.int32(count), arena
         )
         return self._of_lane(logits, lane)
 
@@ -250,7 +268,7 @@ class LanePrograms:
         return self._keep(lanes, np.int32(lane))
 
     def read(self, lanes: Lanes, lane: int) -> Lanes:
-        """Copies one lane out, without its leading axis."""
+        """Copies one lane out, without its leading axis and with its layers apart."""
         return self._of_lane(self._read(lanes, np.int32(lane)), lane)
 
     def _of_lane(self, outputs: Tree, lane: int) -> Tree:
@@ -265,31 +283,66 @@ class LanePrograms:
         segments: Segments,
         share_K: Array,
         arena: Array,
-        shape: BlockShape,
+        kind: BlockKind,
     ) -> tuple[Tree, Array]:
         params, step, hyper = fixed
-        block = partial(
-            micro_step,
-            arena=arena,
-            objective=self.objective,
-            row_length=shape.length,
-            dtype=self.dtype,
-        )
-        return jax.vmap(block)(gradient, params, step, hyper, segments, share_K)
+        block = partial(micro_step, arena=arena, kind=kind)
+        return self._each_lane(block)(gradient, params, step, hyper, segments, share_K)
+
+    def _each_lane(self, function: Callable[..., Tree]) -> Callable[..., Tree]:
+        """Returns `function` over a device's lanes.
+
+        On an accelerator a lane that is alone has no axis: with one of length 1 XLA lays activations out
+        feature by feature, which takes a tenth more time.
+        """
+        if not self._alone:
+            return jax.vmap(function)
+
+        def alone(*stacked_on_lanes: Tree) -> Tree:
+            out = function(*jax.tree.map(lambda x: x[0], stacked_on_lanes))
+            return jax.tree.map(lambda x: x[None], out)
+
+        return alone
 
     def _step_whole(
         self, runs: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
     ) -> RunState:
         """Returns the whole state after the step; `pretrained` is None where nothing is penalised."""
+        return self._each_lane(partial(self._stepped, pretrained=pretrained))(runs, hyper, flags_K)
 
-        def one(run: RunState, hyper: Hyper, flag: Array) -> RunState:
-            state = run
-            if pretrained is not None:
-                state = replace(run, gradient=penalised_gradient(run, hyper, pretrained))
-            stepped: RunState = _where(flag, update(state, hyper, clip_scale(state, hyper)), run)
-            return stepped
+    def _stepped(self, run: RunState, hyper: Hyper, flag: Array, pretrained: Tree) -> RunState:
+        state = run
+        if pretrained is not None:
+            start = self._held(pretrained)
+            state = replace(run, gradient=penalised_gradient(run, hyper, start))
+        stepped: RunState = _where(flag, update(state, hyper, clip_scale(state, hyper)), run)
+        return stepped
 
-        return jax.vmap(one)(runs, hyper, flags_K)
+    def _batch_blocks(
+        self,
+        runs: RunState,
+        hyper: Hyper,
+        segments: Segments,
+        share_K: Array,
+        flags_K: Array,
+        pretrained: Tree,
+        arena: Array,
+        kind: BlockKind,
+    ) -> tuple[RunState, Array]:
+        """Returns the state after a batch of one block; accumulated gradients are and stay zero."""
+
+        def one(
+            run: RunState, hyper: Hyper, segments: Segments, share: Array, flag: Array
+        ) -> tuple[RunState, Array]:
+            zeros = jax.tree.map(jnp.zeros_like, run.gradient)
+            gradient, loss = micro_step(
+                *(zeros, run.params, run.step, hyper, segments, share, arena, kind)
+            )
+            state = replace(run, gradient=gradient)
+            stepped = self._stepped(state, hyper, flag, pretrained)
+            return replace(stepped, gradient=run.gradient), loss
+
+        return self._each_lane(one)(runs, hyper, segments, share_K, flags_K)
 
     def _penalise_part(
         self, gradient: Tree, others: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
@@ -313,54 +366,23 @@ class LanePrograms:
 
     def _evaluate_blocks(
         self,
-        lanes: Lanes,
+        params: Tree,
+        hyper: Hyper,
         lane: Array,
-        best: Array,
         segments: Segments,
         count: Array,
         arena: Array,
-        shape: BlockShape,
+        kind: BlockKind,
     ) -> Array:
-        width = lanes.runs.step.shape[0]
+        width = hyper.num_classes.shape[0]
         local = lane - jax.lax.axis_index(AXIS) * width
         here = (local >= 0) & (local < width)
-        local = jnp.clip(local, 0, width - 1)
-        params = jax.tree.map(
-            lambda now, kept: jnp.where(best, kept, now),
-            _take(lanes.runs.params, local),
-            _take(lanes.best, local),
-        )
-
-        hyper = _take(lanes.hyper, local)
+        params, hyper = take((params, hyper), jnp.clip(local, 0, width - 1))
 
         def one(t: Array, logits: Array) -> Array:
-            block = _take(segments, t)
-            out = predict(params, hyper, block, arena, self.objective, shape.length, self.dtype)
+            block = take(segments, t)
+            out = predict(params, hyper, block, arena, kind)
             return logits.at[t].set(out)
 
         blank = jnp.zeros((*segments.lengths_RxQ.shape, self.objective.num_outputs), jnp.float32)
         return jax.lax.fori_loop(0, jnp.where(here, count, 0), one, blank)[None]
-
-    def _start_lane(self, lanes: Lanes, lane: Array, params: Tree, hyper: Hyper) -> Lanes:
-        fresh = Lanes(fresh_state(params), params, hyper)
-        return _on_owner(lanes, lane, lambda all_lanes, local: _put(all_lanes, local, fresh))
-
-    def _restore_lane(
-        self, lanes: Lanes, lane: Array, saved: Tree, step: Array, hyper: Hyper
-    ) -> Lanes:
-        gradient = jax.tree.map(jnp.zeros_like, saved["params"])
-        runs = RunState(saved["params"], saved["mean"], saved["square"], gradient, step)
-        whole = Lanes(runs, saved["best"], hyper)
-        return _on_owner(lanes, lane, lambda all_lanes, local: _put(all_lanes, local, whole))
-
-    def _keep_lane(self, lanes: Lanes, lane: Array) -> Lanes:
-        def keep(all_lanes: Lanes, local: Array) -> Lanes:
-            current = _take(all_lanes.runs.params, local)
-            return replace(all_lanes, best=_put(all_lanes.best, local, current))
-
-        return _on_owner(lanes, lane, keep)
-
-    def _read_lane(self, lanes: Lanes, lane: Array) -> Lanes:
-        width = lanes.runs.step.shape[0]
-        local = jnp.clip(lane - jax.lax.axis_index(AXIS) * width, 0, width - 1)
-        return jax.tree.map(lambda x: x[None], _take(lanes, local))

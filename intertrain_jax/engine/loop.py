@@ -227,21 +227,19 @@ class GridLoop:
             seen = sum(lane.examples for lane in group.busy.values())
             turn = group.next_turn()
             compiled, began = self.compilations, time.monotonic()
-            group.lanes, losses_K = self._programs.accumulate(
-                group.lanes, turn.segments, turn.share_K, self.tasks.arena.tokens, turn.shape
+            group.lanes, losses_K = self._programs.advance(
+                group.lanes, turn.blocks, self.tasks.arena.tokens, self._pretrained
             )
             if self.compilations > compiled:
                 spent = self.progress.compile_seconds + time.monotonic() - began
                 self._count(compile_seconds=spent)
-            if turn.apply_K.any():
-                group.lanes = self._programs.step(group.lanes, turn.apply_K, self._pretrained)
             group.losses.append((turn, losses_K))
             tokens = sum(lane.tokens for lane in group.busy.values()) - before
             examples = sum(lane.examples for lane in group.busy.values()) - seen
             self._count(
                 lane_ticks=self.progress.lane_ticks + len(group.slots),
                 busy_ticks=self.progress.busy_ticks + len(turn.ticks),
-                slots=self.progress.slots + len(turn.ticks) * turn.shape.tokens,
+                slots=self.progress.slots + len(turn.ticks) * turn.blocks.shape.tokens,
                 tokens=self.progress.tokens + tokens,
                 examples=self.progress.examples + examples,
             )

@@ -13,7 +13,8 @@ from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, load_run
 from intertrain_jax.engine.lane import LaneRun
-from intertrain_jax.engine.lanes import LanePrograms, Lanes
+from intertrain_jax.engine.lane_state import Lanes
+from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES

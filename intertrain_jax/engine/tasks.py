@@ -12,7 +12,8 @@ from intertrain_jax.data.batches import Schedule, schedule_of
 from intertrain_jax.data.encoded import SPLITS, EncodedTask, TaskKey
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.environment import replicated
-from intertrain_jax.engine.lanes import LanePrograms, Lanes
+from intertrain_jax.engine.lane_state import Lanes
+from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.queue import Effort
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import GridWork

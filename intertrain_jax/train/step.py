@@ -12,6 +12,7 @@ from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.layers import Dropout, mix_bits, products_in
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
+from intertrain_jax.train.stacking import stacked_as, unstacked
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
@@ -38,6 +39,21 @@ class Segments:
     boundaries_RxQ: Array
     examples_RxQ: Array
     labels_RxQ: Array
+
+
+@dataclass(frozen=True)
+class BlockKind:
+    """What is compiled into a program, and so the same for all blocks that it takes.
+
+    Attributes:
+        objective: what is optimised.
+        row_length: L.
+        dtype: of computation.
+    """
+
+    objective: Objective
+    row_length: int
+    dtype: Any
 
 
 def token_block(arena: Array, segments: Segments, row_length: int) -> tuple[TokenBlock, Array]:
@@ -79,9 +95,7 @@ def micro_step(
     segments: Segments,
     share: Array,
     arena: Array,
-    objective: Objective,
-    row_length: int,
-    dtype: Any,
+    kind: BlockKind,
 ) -> tuple[Tree, Array]:
     """Adds the gradient of one block to a run's accumulated gradient.
 
@@ -89,21 +103,20 @@ def micro_step(
     dense (unless the word embedding gives the output too).
 
     Args:
-        gradient: accumulated so far in this batch.
-        params: the run's parameters.
+        gradient: accumulated so far in this batch; its layers may be stacked.
+        params: the run's parameters; as the gradient.
         step: int32, optimiser steps taken; decides dropout together with the run's seed.
         hyper: the run's hyperparameters.
         segments: the block's examples; if all are empty the gradient stays bit-identical.
         share: 1 / examples in the batch, so that the blocks of a batch add up to its mean loss.
         arena: all tokens of the grid, flat.
-        objective: what is optimised.
-        row_length: L.
-        dtype: dtype of computation.
+        kind: of the block.
 
     Returns:
         The advanced gradient, and this block's share of the batch's mean loss.
     """
-    block, token_keys = token_block(arena, segments, row_length)
+    objective, params = kind.objective, unstacked(params)
+    block, token_keys = token_block(arena, segments, kind.row_length)
     dropout = Dropout(
         seed=mix_bits(hyper.dropout_seed + step.astype(jnp.uint32)),
         tokens_RxL=token_keys,
@@ -125,35 +138,33 @@ def micro_step(
             segments.labels_RxQ,
             hyper,
             dropout,
-            dtype,
+            kind.dtype,
         )
         return share * jnp.sum(jnp.where(used_RxQ, losses, 0.0))
 
     trained = params if objective.table_is_output else without_word_table(params)
-    with products_in(dtype):
+    with products_in(kind.dtype):
         loss, (gradients, word_gradients) = jax.value_and_grad(loss_of, argnums=(0, 1))(
             trained, table[looked_up_RxS]
         )
     scattered = gradient["embeddings"]["word"].at[looked_up_RxS].add(word_gradients)
     if objective.table_is_output:
-        return jax.tree.map(jnp.add, with_word_table(gradient, scattered), gradients), loss
-    added = jax.tree.map(jnp.add, without_word_table(gradient), gradients)
+        return add_to(with_word_table(gradient, scattered), gradients), loss
+    added = add_to(without_word_table(gradient), gradients)
     return with_word_table(added, scattered), loss
 
 
-def predict(
-    params: Tree,
-    hyper: Hyper,
-    segments: Segments,
-    arena: Array,
-    objective: Objective,
-    row_length: int,
-    dtype: Any,
-) -> Array:
+def add_to(total: Tree, part: Tree) -> Tree:
+    """Adds a tree to one that may have its layers stacked."""
+    return jax.tree.map(jnp.add, total, stacked_as(part, total))
+
+
+def predict(params: Tree, hyper: Hyper, segments: Segments, arena: Array, kind: BlockKind) -> Array:
     """Returns float32 outputs [R, Q, C] of a block's examples, without dropout."""
-    block, _ = token_block(arena, segments, row_length)
-    with products_in(dtype):
-        return objective.outputs(params, block, hyper, dtype)
+    params = unstacked(params)
+    block, _ = token_block(arena, segments, kind.row_length)
+    with products_in(kind.dtype):
+        return kind.objective.outputs(params, block, hyper, kind.dtype)
 
 
 def without_word_table(params: Tree) -> Tree:

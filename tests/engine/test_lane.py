@@ -115,19 +115,24 @@ def test_lanes_of_one_turn_have_one_shape_and_the_others_get_theirs_in_time() ->
     longest_wait = 0
     while group.busy:
         turn = group.next_turn()
-        assert turn.ticks and {tick.block.shape for _, tick in turn.ticks.values()} == {turn.shape}
+        blocks = turn.blocks
+        assert turn.ticks and {tick.block.shape for _, tick in turn.ticks.values()} == {
+            blocks.shape
+        }
+        assert blocks.whole == all(tick.whole for _, tick in turn.ticks.values())
         longest_wait = max(longest_wait, *(run.waited for run in group.busy.values()))
         for k in range(4):
-            used = turn.segments.lengths_RxQ[k] > 0
+            used = blocks.segments.lengths_RxQ[k] > 0
             if k not in turn.ticks:
-                assert not used.any() and turn.share_K[k] == 0.0 and not turn.apply_K[k]
+                assert not used.any() and blocks.share_K[k] == 0.0 and not blocks.apply_K[k]
                 continue
             run, tick = turn.ticks[k]
-            examples = turn.segments.examples_RxQ[k][used]
+            examples = blocks.segments.examples_RxQ[k][used]
             np.testing.assert_array_equal(
-                turn.segments.offsets_RxQ[k][used], run.train.offsets[examples]
+                blocks.segments.offsets_RxQ[k][used], run.train.offsets[examples]
             )
-            assert turn.share_K[k] == np.float32(tick.share) and turn.apply_K[k] == tick.apply
+            assert blocks.share_K[k] == np.float32(tick.share) and blocks.apply_K[k] == tick.apply
+            assert tick.whole == (len(examples) == round(1 / tick.share))
             seen[k][-1] += examples.tolist()
             if tick.apply:
                 seen[k].append([])

@@ -33,7 +33,7 @@ from intertrain_jax.models.padded import padded_block
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import TextToText
-from intertrain_jax.train.step import micro_step
+from intertrain_jax.train.step import BlockKind, micro_step
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 # One example in each row, or two of them in one.
@@ -122,7 +122,7 @@ def training_differences(loaded: Loaded, shape: BlockShape) -> dict[str, float]:
 
 @cache
 def _micro_step(objective: TextToText, row_length: int) -> Any:
-    step = partial(micro_step, objective=objective, row_length=row_length, dtype=jnp.float32)
+    step = partial(micro_step, kind=BlockKind(objective, row_length, jnp.float32))
     return jax.jit(step, compiler_options=compiler_options())
 
 

@@ -17,7 +17,7 @@ from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import answer_table, blank_hyper
 from intertrain_jax.train.objectives import Classification, TextToText
 from intertrain_jax.train.optim import Hyper
-from intertrain_jax.train.step import Segments, predict, token_block
+from intertrain_jax.train.step import BlockKind, Segments, predict, token_block
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_protocol, tiny_task
 
 TASK, WIDER = tiny_task("task", 3), tiny_task("wider", 5)
@@ -62,7 +62,9 @@ def hyper(made: TextToText, answers: tuple[tuple[int, ...], ...] = TASK.answers)
 def outputs(version: str, made: TextToText, h: Hyper) -> np.ndarray:
     """Returns the outputs [N, C] of the block's examples."""
     segments = VIEW.segments(BLOCK)
-    found = predict(params_of(version, made), h, segments, ARENA, made, SHAPE.length, jnp.float32)
+    found = predict(
+        params_of(version, made), h, segments, ARENA, BlockKind(made, SHAPE.length, jnp.float32)
+    )
     return np.asarray(found)[BLOCK >= 0]
 
 
@@ -147,7 +149,7 @@ def test_a_classifier_pools_the_encoders_output_over_each_segment() -> None:
     params = {**body, **made.start_head(3, 0, False, body, None)}
     h = replace(blank_hyper(), num_classes=np.int32(3))
     segments = VIEW.segments(BLOCK)
-    found = predict(params, h, segments, ARENA, made, SHAPE.length, jnp.float32)
+    found = predict(params, h, segments, ARENA, BlockKind(made, SHAPE.length, jnp.float32))
     block, _ = token_block(ARENA, segments, SHAPE.length)
     encoded = np.asarray(t5_texts.encode(model.params, made.config, block))
     out = params["head"]["out"]

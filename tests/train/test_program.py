@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from intertrain_jax.data.packing import BlockShape, pack
-from intertrain_jax.train.step import micro_step, predict
+from intertrain_jax.train.stacking import stacked
+from intertrain_jax.train.step import BlockKind, micro_step, predict
 from tests.engine.tiny_grid import NETWORKS
 from tests.train.test_step import ARENA, LENGTHS, VIEW, hyper, objective, params_of
 
@@ -31,11 +32,11 @@ def equations(jaxpr: Any) -> Iterator[Any]:
                     yield from equations(inner)
 
 
-def traced(family: str, dtype: Any) -> list[Any]:
+def traced(family: str, dtype: Any, together: bool = False) -> list[Any]:
     """Returns the equations of a micro-step."""
-    params = params_of(family)
+    params = stacked(params_of(family)) if together else params_of(family)
     segments = VIEW.segments(pack(LENGTHS.tolist(), (SHAPE,))[0].examples)
-    step = partial(micro_step, objective=objective(family), row_length=SHAPE.length, dtype=dtype)
+    step = partial(micro_step, kind=BlockKind(objective(family), SHAPE.length, dtype))
     arguments = (params, params, np.int32(1), hyper(0.1, family=family), segments, np.float32(0.1))
     return list(equations(jax.make_jaxpr(step)(*arguments, ARENA).jaxpr))
 
@@ -68,17 +69,23 @@ def test_products_of_float32_are_float32_on_every_device(family: str) -> None:
             hyper(0.0, family=family),
             segments,
             ARENA,
-            objective(family),
-            SHAPE.length,
-            jnp.float32,
+            BlockKind(objective(family), SHAPE.length, jnp.float32),
         )
     )(params_of(family))
     found = products(list(equations(scored.jaxpr)))
     assert found and all(product.params["precision"] == exact for product in found)
 
 
-def test_no_parameter_is_selected_from_two() -> None:
-    matrices = {x.shape for x in jax.tree.leaves(params_of("bert")) if x.ndim > 1}
-    for equation in traced("bert", jnp.bfloat16):
+@pytest.mark.parametrize("together", [False, True], ids=["layers apart", "layers stacked"])
+def test_no_parameter_is_selected_from_two_and_nothing_is_asked_of_the_host(together: bool) -> None:
+    params = params_of("bert")
+    held = stacked(params) if together else params
+    matrices = {x.shape for tree in (params, held) for x in jax.tree.leaves(tree) if x.ndim > 1}
+    found = traced("bert", jnp.bfloat16, together)
+    for equation in found:
         if equation.primitive.name in ("select_n", "cond"):
             assert not matrices & {result.aval.shape for result in equation.outvars}, equation
+    names = {equation.primitive.name for equation in found}
+    assert not [name for name in names if "callback" in name or "feed" in name]
+    # Every other assertion here is about equations of this kind.
+    assert {"dot_general", "scatter-add", "select_n"} <= names

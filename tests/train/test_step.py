@@ -17,7 +17,7 @@ from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import answer_table, blank_hyper
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
-from intertrain_jax.train.step import micro_step, predict
+from intertrain_jax.train.step import BlockKind, micro_step, predict
 from tests.engine.tiny_grid import FAMILIES, tiny_checkpoint, tiny_protocol, tiny_task
 
 TASK = tiny_task("task", 3)
@@ -68,9 +68,8 @@ def gradient_in(family: str, shape: BlockShape, h: Hyper, step: int = 3) -> tupl
     params = params_of(family)
     gradient, loss = jax.tree.map(jnp.zeros_like, params), 0.0
     blocks = pack(LENGTHS.tolist(), (shape,))
-    do = jax.jit(
-        partial(micro_step, objective=objective(family), row_length=shape.length, dtype=jnp.float32)
-    )
+    kind = BlockKind(objective(family), shape.length, jnp.float32)
+    do = jax.jit(partial(micro_step, kind=kind))
     for block in blocks:
         segments = VIEW.segments(block.examples)
         share = np.float32(1 / len(LENGTHS))
@@ -137,7 +136,7 @@ def test_an_idle_block_leaves_the_gradient_bit_identical(family: str) -> None:
     empty = VIEW.segments(np.full((2, 4), -1, np.int32))
     after, loss = micro_step(
         gradient, params, np.int32(0), hyper(0.1, family=family), empty, np.float32(0), ARENA,
-        objective(family), 32, jnp.float32,
+        BlockKind(objective(family), 32, jnp.float32),
     )  # fmt: skip
     assert float(loss) == 0.0
     jax.tree.map(np.testing.assert_array_equal, after, gradient)
@@ -153,9 +152,8 @@ def test_classes_of_other_tasks_get_neither_probability_nor_gradient() -> None:
 def test_regression_is_squared_error_of_the_first_output() -> None:
     params = params_of("bert")
     blocks = pack(LENGTHS.tolist(), (PADDED,))[0].examples
-    logits = predict(
-        params, hyper(0.0), VIEW.segments(blocks), ARENA, objective("bert"), 32, jnp.float32
-    )
+    kind = BlockKind(objective("bert"), 32, jnp.float32)
+    logits = predict(params, hyper(0.0), VIEW.segments(blocks), ARENA, kind)
     outputs = np.asarray(logits)[:, 0, 0]
     expected = np.mean((outputs - VIEW.labels[blocks[:, 0]]) ** 2)
     _, loss, _ = gradient_in("bert", PADDED, hyper(0.0, regression=True))
