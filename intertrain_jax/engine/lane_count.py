@@ -32,6 +32,10 @@ _MOST = 64
 # cores: of the quickstart's encoder (0.2 M parameters) 8 fused lanes train 1.5 times the examples per
 # second of 8 lanes in turn; of MiniLM (23 M) 4 fused lanes train fewer.
 CPU_LANES, CPU_FUSED_LANES, SMALL_MODEL = 4, 8, 2_000_000
+# Lanes of an accelerator in turn, and the parameters from which on they are not fused: one block of
+# RoBERTa-base keeps an H100's matrix units as busy as they get, and a lane by itself has a cheaper
+# program (see `LanePrograms`). A second one runs while the host looks at the first.
+TURNS, LARGE_MODEL = 2, 50_000_000
 # A larger lane count has to be this much faster to be worth its memory and its idle tail.
 _WORTHWHILE = 1.05
 
@@ -110,11 +114,10 @@ def laid_out(lanes: int, fuse: int | str, devices: int, fuses_well: bool) -> Lan
 def fusing_pays(platform: str, parameters: int) -> bool:
     """Whether several lanes in one call are faster than one after another.
 
-    On accelerators they are. On a CPU, one lane of a large model keeps the cores busy, and lanes that
-    are not fused step their optimisers only when their own batches end; a small model's operations
-    are too short for that.
+    One lane of a large model keeps a device busy, and lanes that are not fused step their optimisers
+    only when their own batches end; a small model's operations are too short for that.
     """
-    return platform != "cpu" or parameters < SMALL_MODEL
+    return parameters < (SMALL_MODEL if platform == "cpu" else LARGE_MODEL)
 
 
 def choose_lanes(
@@ -127,9 +130,9 @@ def choose_lanes(
 ) -> LaneCounts:
     """Returns how many lanes to open.
 
-    "auto" bounds their number by memory and by the number of runs. On accelerators it then measures
-    the throughput of doubling lane counts for as long as that grows, and remembers the outcome for
-    this machine and shape.
+    "auto" bounds their number by memory and by the number of runs. For models that are fused on
+    accelerators it then measures the throughput of doubling lane counts for as long as that grows, and
+    remembers the outcome for this machine and shape.
 
     Args:
         options: `lanes` and `fuse`.
@@ -149,9 +152,9 @@ def choose_lanes(
     budget = _MEMORY_SHARE * memory_limit(device) / sharing
     fitting = int(budget // lane_bytes(objective, shape, precision)) * devices
     most = min(fitting, _MOST, -(-runs // devices) * devices)
-    if device.platform == "cpu":
+    if device.platform == "cpu" or not pays:
         # Measuring would take longer than it saves: more lanes only lengthen the idle tail.
-        few = CPU_FUSED_LANES if pays else CPU_LANES
+        few = TURNS if device.platform != "cpu" else CPU_FUSED_LANES if pays else CPU_LANES
         return laid_out(max(1, min(most, few * devices)), options.fuse, devices, pays)
     candidates = lane_candidates(most, devices)
     key = content_hash(

@@ -34,8 +34,8 @@ def test_lanes_are_laid_out_over_devices() -> None:
     assert LaneCounts(3, 3).halved(1) == LaneCounts(1, 3)
     assert LaneCounts(1, 8).halved(4) == LaneCounts(1, 4) == LaneCounts(1, 4).halved(4)
     assert lane_candidates(20, 4) == [4, 8, 16] and lane_candidates(1, 4) == [4]
-    assert fusing_pays("gpu", 10**9) and fusing_pays("cpu", 10**5)
-    assert not fusing_pays("cpu", 10**8)
+    assert fusing_pays("gpu", 10**7) and fusing_pays("cpu", 10**5)
+    assert not fusing_pays("cpu", 10**7) and not fusing_pays("gpu", 10**8)
 
 
 def test_the_lane_count_stops_growing_where_it_no_longer_pays() -> None:
@@ -50,6 +50,21 @@ def test_the_lane_count_stops_growing_where_it_no_longer_pays() -> None:
     assert fastest([1, 2], scarce) == (1, {"1": 1.0})
 
 
+class Accelerator:
+    """A device that is not here."""
+
+    platform, device_kind = "gpu", "imagined"
+
+    def memory_stats(self) -> dict[str, int]:
+        return {"bytes_limit": 1 << 30}
+
+
+class Imagined:
+    """A mesh of one."""
+
+    size, devices = 1, np.array([Accelerator()])
+
+
 def test_lanes_are_chosen_by_measurement_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -57,21 +72,27 @@ def test_lanes_are_chosen_by_measurement_and_remembered(monkeypatch: pytest.Monk
         calls.append(lanes)
         return {1: 1.0, 2: 2.0, 4: 2.0}[lanes]
 
-    class Accelerator:
-        platform, device_kind = "gpu", "imagined"
-
-        def memory_stats(self) -> dict[str, int]:
-            return {"bytes_limit": 1 << 30}
-
-    class Mesh:
-        size, devices = 1, np.array([Accelerator()])
-
     monkeypatch.setattr(lane_count, "tokens_per_second", measured)
-    arguments = (Classification(tiny_config(), 3), SHORT, "float32", Mesh(), 5)
+    arguments = (Classification(tiny_config(), 3), SHORT, "float32", Imagined(), 5)
     assert choose_lanes(EngineConfig(), *arguments) == LaneCounts(1, 2)
     assert choose_lanes(EngineConfig(), *arguments) == LaneCounts(1, 2)
     assert calls == [1, 2, 4]
     assert choose_lanes(EngineConfig(lanes=3, fuse=3), *arguments) == LaneCounts(1, 3)
+
+
+@pytest.mark.parametrize("gigabytes", [1, 4])
+def test_large_models_take_turns_on_an_accelerator_without_measuring(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: int
+) -> None:
+    monkeypatch.setattr(lane_count, "LARGE_MODEL", 10)
+    monkeypatch.setattr(lane_count, "tokens_per_second", None)
+    monkeypatch.setattr(lane_count, "lane_bytes", lambda *arguments: 6 << 27)
+    monkeypatch.setattr(Accelerator, "memory_stats", lambda self: {"bytes_limit": gigabytes << 30})
+    arguments = (Classification(tiny_config(), 3), SHORT, "bfloat16", Imagined())
+    turns = 1 if gigabytes == 1 else 2
+    assert choose_lanes(EngineConfig(), *arguments, 100) == LaneCounts(turns, 1)
+    assert choose_lanes(EngineConfig(), *arguments, 1) == LaneCounts(1, 1)
+    assert choose_lanes(EngineConfig(lanes=3), *arguments, 100) == LaneCounts(3, 1)
 
 
 def test_a_cpu_opens_few_lanes_without_measuring() -> None:
