@@ -46,8 +46,19 @@ class Embeddings(nnx.Module):  # type: ignore[misc]
         """Returns the embedded tokens [R, L, D] in `dtype`."""
         positions = self.position[...][block.positions_RxL + self.position_offset]
         if "token_type" in vars(self):
-            words_RxLxD = words_RxLxD + self.token_type[...][block.types_RxL]
+            words_RxLxD = words_RxLxD + _of_type(self.token_type[...], block.types_RxL)
         return self.norm((words_RxLxD + positions).astype(dtype))
+
+
+def _of_type(table_VxD: Array, types_RxL: Array) -> Array:
+    """Returns every token's row of a table of one or two.
+
+    By selection: the gradient is a sum then. That of a look-up adds every token of a block to the same
+    row, on a GPU in an order of its own.
+    """
+    if table_VxD.shape[0] > 2:
+        return table_VxD[types_RxL]
+    return jnp.where(types_RxL[:, :, None] > 0, table_VxD[-1], table_VxD[0])
 
 
 class Layer(nnx.Module):  # type: ignore[misc]
