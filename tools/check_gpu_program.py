@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_gpu_enable_triton_gemm=false"
+os.environ["XLA_FLAGS"] = f"--xla_gpu_enable_triton_gemm=false {os.environ.get('XLA_FLAGS', '')}"
 
 import jax
 import jax.numpy as jnp
@@ -345,7 +345,8 @@ def main() -> None:
     device = imagined_device(options.target)
     shape = BlockShape(options.rows, options.length, -(-options.length // 6))
     asked = {k: v for k, v in vars(options).items() if k not in ("out", "hlo", "target")}
-    found: dict[str, Any] = {"jax": jax.__version__, "asked": asked}
+    flags = os.environ["XLA_FLAGS"].strip()
+    found: dict[str, Any] = {"jax": jax.__version__, "xla_flags": flags, "asked": asked}
     if options.hlo:
         options.hlo.mkdir(parents=True, exist_ok=True)
     for name in options.programs.split(","):
