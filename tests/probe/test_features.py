@@ -129,9 +129,9 @@ def test_many_dispatches_are_collected_as_one(monkeypatch: pytest.MonkeyPatch) -
     compiled: list[Any] = []
     jit = jax.jit
 
-    def noted(function: Any) -> Any:
+    def noted(function: Any, **options: Any) -> Any:
         compiled.append(function)
-        return jit(function)
+        return jit(function, **options)
 
     monkeypatch.setattr(features_module, "EVALUATION_TOKENS", {"cpu": 64})
     monkeypatch.setattr(arena_module, "CHUNK_BLOCKS", 2)
