@@ -150,15 +150,16 @@ def _tokenizer(directory: Path) -> Any:
 def _held_tokenizer(directory: Path, files: _Files) -> Any:
     try:
         return _loaded_tokenizer(directory)
-    except IntertrainError as error:
-        raise IntertrainError(f"the tokenizer in {error}") from error
     except Exception as error:  # whatever a stranger's files make the libraries raise
+        # Whatever they say of such a file, this is the reason.
         pointer = next((name for name, _, _ in files if lfs_pointer(directory / name)), None)
         if pointer is not None:
             raise IntertrainError(
                 f"tokenizer file {str(directory / pointer)!r} is a pointer of Git LFS and not the file;"
                 " run: git lfs pull, in the repository that it is of."
             ) from error
+        if isinstance(error, IntertrainError):
+            raise IntertrainError(f"the tokenizer in {error}") from error
         what = f"the tokenizer in {str(directory)!r} cannot be loaded"
         raise IntertrainError(f"{reason_of(error, what)}. Mend or replace its files.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,8 +25,9 @@ from intertrain_jax.models.hf.references import is_local, resolve_reference, res
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.probe.features import PackedTask, pack_task
 
-# Models that are loaded while one is computed.
-_AHEAD = 2
+# Models that are loaded while one is computed, and how many of them at once: most of it is reading
+# and hashing, which one thread does at a fraction of what a disk gives.
+_AHEAD = _LOADERS = 3
 # Files of configurations that are fetched at once.
 _GLANCES = 8
 
@@ -95,13 +97,14 @@ class ModelLoader:
         self._task = data.task.name
         self._tokens = Tokenisations({self._task: data}, protocol, cache_dir)
         self._packed: dict[str, PackedTask] = {}
+        self._tokenising = threading.Lock()
         self._ahead: dict[ModelRef, Loaded | NotLoaded] = {}
 
     def stream(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
         """Yields every model in the order given, the next ones being loaded in the background."""
         if self._shape is None and not self._architectures:
             self._shape = self._commonest(refs)
-        with ThreadPoolExecutor(1, "load") as pool:
+        with ThreadPoolExecutor(_LOADERS, "load") as pool:
             waiting: list[Future[Loaded | NotLoaded]] = []
             for ref in refs:
                 waiting.append(pool.submit(self.load, ref))
@@ -131,7 +134,9 @@ class ModelLoader:
             config, hf_config = read_config(directory, ref.label)
             self._check(config, ref.label)
             checkpoint = load_weights(directory, ref.label, config, hf_config, texts=False)
-            task, tokenizer = self._tokens_for(directory, config, ref.label)
+            # Tokenisers use all cores by themselves, and what agrees is tokenised once.
+            with self._tokenising:
+                task, tokenizer = self._tokens_for(directory, config, ref.label)
         except Exception as error:  # whatever a stranger's files make the libraries raise
             return NotLoaded(ref, reason_of(error, "It cannot be loaded"))
         if self._shape is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,28 @@ def test_only_a_few_models_are_loaded_ahead(
     time.sleep(1.0)  # enough to load all of them
     assert len(started) == 1 + loading._AHEAD
     assert len(list(stream)) == 6
+
+
+def test_models_are_read_side_by_side_and_come_in_their_order(
+    tmp_path: Path, factory: ModelFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [ModelRef(model(factory)) for _ in range(7)]
+    # No model is read before as many are being read as there are to be: with fewer threads it ends here.
+    together = threading.Barrier(loading._LOADERS)
+    read = loading.load_weights
+    begun: list[str] = []
+
+    def slow(directory: Path, name: str, *rest: Any, **options: Any) -> Any:
+        begun.append(name)
+        if len(begun) <= loading._LOADERS:
+            together.wait(timeout=100)
+        return read(directory, name, *rest, **options)
+
+    monkeypatch.setattr(loading, "load_weights", slow)
+    found = list(loader(tmp_path).stream(refs))
+    assert [one.ref for one in found] == refs
+    assert all(isinstance(one, Loaded) for one in found)
+    assert len({id(one.task) for one in found if isinstance(one, Loaded)}) == 1, "tokenised once"
 
 
 @pytest.mark.parametrize(
