@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import shlex
 import signal
@@ -42,6 +43,9 @@ class CommandGroup(click.Group):
             # What a terminal's encoding lacks is written out, and ends nothing.
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+        # Once a command has ended, so may its process: without a word, and without handlers that raise.
+        atexit.unregister(_leave_signals_alone)
+        atexit.register(_leave_signals_alone)
         try:
             with ended_when_told():
                 return super().invoke(ctx)
@@ -50,12 +54,17 @@ class CommandGroup(click.Group):
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
             # From here on an impatient user ends the process without a word.
-            with suppress(ValueError):
-                signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _leave_signals_alone()
             again = shlex.join(["intertrain-jax", *sys.argv[1:]])
             say(err=True)
             say(f"interrupted. Finished runs are kept; to go on: {again}", err=True)
             ctx.exit(_SIGNALLED + getattr(error, "number", signal.SIGINT))
+
+
+def _leave_signals_alone() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError):  # not the main thread
+            signal.signal(number, signal.SIG_DFL)
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})

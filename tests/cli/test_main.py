@@ -58,12 +58,14 @@ def test_an_interruption_says_how_to_go_on(
     monkeypatch.setattr(options, "load_config", interrupt)
     monkeypatch.setattr(sys, "argv", ["/bin/intertrain-jax", "grid", "--out", "my results"])
     # The command leaves an impatient user the way out that needs no program.
-    before = signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
     try:
         result = CliRunner().invoke(main, ["grid", "--out", "my results"])
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert result.exit_code == code
     assert "to go on: intertrain-jax grid --out 'my results'" in result.stderr
 
