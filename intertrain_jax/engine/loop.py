@@ -348,9 +348,7 @@ class GridLoop:
         assert run.depends_on is not None
         self._checkpoints.forget_source(run.depends_on)
         self._starts.damaged += 1
-        if self._waiting.wait_for_source(run):
-            self._count(damaged=self.progress.damaged + 1)
-        else:
+        if not self._waiting.wait_for_source(run):
             self._finish(
                 run, None, f"It could not start: its source's model is damaged again: {why}"
             )

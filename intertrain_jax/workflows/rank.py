@@ -103,8 +103,9 @@ def rank(
         watcher.say(f"{task.name}: {note}")
     precision = runner.resolve_precision(config.protocol.precision)
     protocol = _fitting(replace(config.protocol, precision=precision), config.refs[0], watcher)
-    ids = _ids(config.refs, data, protocol)
-    records, earlier = _matching(store, ids, data, protocol, watcher)
+    files = {ref.label: files_hash(ref.reference) for ref in config.refs}
+    ids = _ids(config.refs, files, data, protocol)
+    records, earlier = _matching(store, ids, files, data, protocol, watcher)
     for ref in config.refs:
         if ref.label in earlier and not is_hub_id(ref.reference):
             watcher.say(f"{ref.label} is not there any more: what was measured of it is kept")
@@ -311,12 +312,12 @@ def _answers(outputs_NxC: NDArray[np.float32], task: EncodedTask) -> NDArray[Any
     return right
 
 
-def _ids(refs: Sequence[ModelRef], data: TaskData, protocol: Protocol) -> dict[str, str]:
-    """Returns label → id of its record."""
+def _ids(
+    refs: Sequence[ModelRef], files: Mapping[str, str | None], data: TaskData, protocol: Protocol
+) -> dict[str, str]:
+    """Returns label → id of its record; `files` has the hash of a local model's files by its label."""
     return {
-        ref.label: probe_id(
-            ref, files_hash(ref.reference), data.task.name, data.fingerprint, protocol
-        )
+        ref.label: probe_id(ref, files[ref.label], data.task.name, data.fingerprint, protocol)
         for ref in refs
     }
 
@@ -330,6 +331,7 @@ def _revisions(outcomes: Sequence[Outcome]) -> dict[str, str]:
 def _matching(
     store: Store[tuple[str, str], ProbeRecord],
     ids: Mapping[str, str],
+    files: Mapping[str, str | None],
     data: TaskData,
     protocol: Protocol,
     watcher: Watcher,
@@ -349,8 +351,7 @@ def _matching(
         same = record.data.fingerprint == data.fingerprint and record.protocol == protocol
         if failed_now and same and record.status == "done":
             earlier[label] = max(earlier.get(label, record), record, key=lambda r: r.seeds)
-    gone = {label for label in earlier if files_hash(ModelRef.parse(label).reference) is None}
-    return records, {label: record for label, record in earlier.items() if label in gone}
+    return records, {label: record for label, record in earlier.items() if files[label] is None}
 
 
 def _is_done(record: ProbeRecord | None, config: RankConfig, retry_failed: bool) -> bool:

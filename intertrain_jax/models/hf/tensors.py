@@ -16,8 +16,9 @@ from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.files import Tensors
 from intertrain_jax.models.hf.keys import Key, KeyTable, expand
 
-# What wraps a model while it is trained, on several devices or compiled, names its tensors so.
+# The square of a larger weight is no float32.
 _LARGEST_WEIGHT = 1e18
+# What wraps a model while it is trained, on several devices or compiled, names its tensors so.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 
