@@ -36,6 +36,7 @@ from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.models import attention
 from intertrain_jax.models.families import encoder
 from intertrain_jax.models.families.encoder_config import EncoderConfig
+from intertrain_jax.train.arena import deterministic_programs
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments
@@ -265,6 +266,17 @@ def micro_steps(checks: Checks) -> None:
             checks.note(f"micro_step_{rows}x{length}", trainer.timed(checks.shape(rows, length)))
 
 
+def deterministic(checks: Checks) -> None:
+    """A batch of one block as it comes, and with sums in one order; two runs of each."""
+    shape = checks.shape(48, 256)
+    for wanted in (False, True):
+        name = "deterministic" if wanted else "as_it_comes"
+        with deterministic_programs(wanted):
+            batch = Trainer(checks, "roberta-base", 1).micro_step(shape, whole=True)
+            checks.note(f"micro_step_and_optimiser_48x256_{name}", clock(batch))
+            checks.note(f"two_runs_bit_equal_{name}", bit_equal(checks, shape))
+
+
 def without_kernel(checks: Checks) -> None:
     """The same block with XLA's attention."""
     fits, encoder.kernel_fits = encoder.kernel_fits, lambda *arguments: False
@@ -403,6 +415,7 @@ PARTS: dict[str, Callable[[Checks], None]] = {
     "ceilings": ceilings,
     "attention": attention_kernel,
     "micro_steps": micro_steps,
+    "deterministic": deterministic,
     "torch": torch_trainer,
     "without_kernel": without_kernel,
     "lanes": lane_counts,

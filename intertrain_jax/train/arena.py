@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,10 +147,33 @@ def backend_of(mesh: Mesh) -> str:
     return "gpu" if platform in ("cuda", "rocm") else platform
 
 
+# Whether programs on GPUs add up in an order of their own; see `deterministic_programs`.
+_deterministic = False
+
+
+@contextmanager
+def deterministic_programs(wanted: bool) -> Iterator[None]:
+    """Makes the programs that are compiled meanwhile give the same bits whenever they are run.
+
+    Only a GPU's would not by themselves: it adds gradients of embeddings in the order in which they come.
+    It is the process's, as programs may be compiled by any thread.
+    """
+    global _deterministic
+    before, _deterministic = _deterministic, wanted
+    try:
+        yield
+    finally:
+        _deterministic = before
+
+
 def compiler_options(mesh: Mesh) -> dict[str, Any] | None:
     """Returns XLA's options for programs on a mesh.
 
     On a GPU products of one input, as queries, keys and values are, stay apart: merged they would have
-    their gradients copied side by side first, and their biases added in a pass of its own.
+    their gradients copied side by side first, and their biases added in a pass of its own. Of XLA's two
+    options for deterministic programs this is the one that leaves it its choice among kernels.
     """
-    return {"xla_gpu_dot_merger_threshold_mb": 0} if backend_of(mesh) == "gpu" else None
+    if backend_of(mesh) != "gpu":
+        return None
+    options: dict[str, Any] = {"xla_gpu_dot_merger_threshold_mb": 0}
+    return options | ({"xla_gpu_exclude_nondeterministic_ops": True} if _deterministic else {})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +12,13 @@ import pytest
 from intertrain_jax.data.encoded import EncodedSplit, EncodedTask
 from intertrain_jax.data.packing import EMPTY, BlockShape
 from intertrain_jax.data.splits import train_subset
-from intertrain_jax.train.arena import Arena, build_arena, chunked
+from intertrain_jax.train.arena import (
+    Arena,
+    build_arena,
+    chunked,
+    compiler_options,
+    deterministic_programs,
+)
 
 
 def split(seed: int, size: int, dtype: type = np.uint16) -> EncodedSplit:
@@ -86,3 +95,26 @@ def test_every_example_is_in_one_chunk(rows: int) -> None:
         assert (chunk.segments.lengths_RxQ.sum(axis=-1) <= chunk.shape.length).all()
     found = np.concatenate([chunk.examples.ravel() for chunk in chunks])
     assert sorted(found[found != EMPTY]) == list(range(30))
+
+
+def mesh_of(platform: str) -> Any:
+    """Returns what stands for a mesh of one device."""
+    return SimpleNamespace(devices=np.array([SimpleNamespace(platform=platform)], object))
+
+
+@pytest.mark.parametrize("platform", ["cuda", "rocm", "gpu"])
+def test_programs_for_gpus_are_deterministic_where_that_is_wanted(platform: str) -> None:
+    usual = compiler_options(mesh_of(platform))
+    assert usual is not None and not [name for name in usual if "determ" in name]
+    with deterministic_programs(True):
+        with deterministic_programs(False):
+            assert compiler_options(mesh_of(platform)) == usual
+        wanted = compiler_options(mesh_of(platform))
+        assert wanted == {**usual, "xla_gpu_exclude_nondeterministic_ops": True}
+    assert compiler_options(mesh_of(platform)) == usual
+
+
+@pytest.mark.parametrize("platform", ["cpu", "tpu"])
+def test_other_programs_are_deterministic_by_themselves(platform: str) -> None:
+    with deterministic_programs(True):
+        assert compiler_options(mesh_of(platform)) is None
