@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError, content_hash
-from intertrain_jax.config.experiment import ExperimentConfig, load_config
+from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, load_config
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.text import tokenizer_fingerprint
@@ -162,7 +162,7 @@ class FakeEngine:
         """Returns what "auto" means here."""
         return "float32"
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, options: EngineConfig | None = None) -> dict[str, str]:
         """Returns what there is."""
         return {"device": "made up"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, StopReason
-from intertrain_jax.config.experiment import DataConfig
+from intertrain_jax.config.experiment import DataConfig, EngineConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.config.refs import ModelRef
@@ -101,7 +101,7 @@ class FakeRunner:
     def resolve_precision(self, precision: str) -> str:
         return "float32"
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, options: EngineConfig | None = None) -> dict[str, str]:
         return {"device": "made up"}
 
     def ranking(

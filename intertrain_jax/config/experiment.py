@@ -93,6 +93,9 @@ class EngineConfig:
         block_rows: rows of a micro-step per lane; "auto" chooses.
         fuse: lanes per device that one call of the program advances together; "auto" fuses all of
             them on accelerators, and none on a CPU, which one lane keeps busy.
+        deterministic: whether the same run gives the same bits each time. On CPUs and TPUs it does,
+            whatever is asked; on GPUs true adds gradients in one order, which takes longer, and "auto" is
+            false.
     """
 
     lanes: int | Auto = "auto"
@@ -102,6 +105,7 @@ class EngineConfig:
     row_length: int | Auto = "auto"
     block_rows: int | Auto = "auto"
     fuse: int | Auto = "auto"
+    deterministic: bool | Auto = "auto"
 
     def __post_init__(self) -> None:
         check_types(self, "engine")

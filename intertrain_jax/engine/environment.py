@@ -23,7 +23,7 @@ from intertrain_jax.config.protocol import Precision, Protocol
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.fits import check_positions
-from intertrain_jax.train.arena import compiler_options
+from intertrain_jax.train.arena import backend_of, compiler_options
 
 AXIS = "lanes"
 BY_LANE = P(AXIS)
@@ -118,8 +118,13 @@ def resolve_precision(precision: Precision) -> Precision:
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"
 
 
-def environment() -> dict[str, str]:
-    """Returns the versions and devices that results depend on, for records."""
+def environment(options: EngineConfig | None = None) -> dict[str, str]:
+    """Returns the versions and devices that results depend on, for records.
+
+    Args:
+        options: of a grid, whose runs are the same bits each time, or not; None leaves that out, as of a
+            ranking, which has no gradients whose order is open.
+    """
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -129,6 +134,9 @@ def environment() -> dict[str, str]:
     devices = jax.devices()
     found["device"] = f"{len(devices)} x {devices[0].device_kind}"
     found["platform"] = f"{devices[0].platform} on {platform.system()} {platform.machine()}"
+    if options is not None:
+        same = options.deterministic is True or backend_of(lane_mesh(1)) != "gpu"
+        found["deterministic"] = "true" if same else "false"
     return found
 
 

@@ -23,6 +23,7 @@ from intertrain_jax.engine.tasks import Evaluator, GridTasks
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.results import RunResult
+from intertrain_jax.train.arena import deterministic_programs
 from intertrain_jax.train.step import DTYPES
 from intertrain_jax.train.stopping import Progress, diverged, validated
 
@@ -51,7 +52,8 @@ def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -
     """
     prepare_process()
     try:
-        return GridLoop(work, emit, watch).run()
+        with deterministic_programs(work.options.deterministic is True):
+            return GridLoop(work, emit, watch).run()
     finally:
         work.bases.close()
 

@@ -155,7 +155,7 @@ _deterministic = False
 def deterministic_programs(wanted: bool) -> Iterator[None]:
     """Makes the programs that are compiled meanwhile give the same bits whenever they are run.
 
-    Only a GPU's would not by themselves: it adds gradients of embeddings in the order in which they come.
+    Only a GPU's would not by themselves: it adds gradients of embeddings in whatever order they come.
     It is the process's, as programs may be compiled by any thread.
     """
     global _deterministic

@@ -86,7 +86,7 @@ def grid(
         done, failed = done_and_failed(plan, before.by_key)
         if retry_failed:
             failed = set()
-        environment = runner.environment()
+        environment = runner.environment(config.engine)
 
         def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
             origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
@@ -110,6 +110,11 @@ def grid(
         )
         final = None
         if pending:
+            if environment.get("deterministic") == "false":
+                watcher.say(
+                    "on this GPU the same run may differ in its last bits each time it is done; --set"
+                    " engine.deterministic=true makes it the same, and slower"
+                )
             watcher.say("tokenising")
             bases, rest = prepared.bases, plan.without(lost)
             work = GridWork(rest, done, bases, bases.tasks(plan), config.engine, out)

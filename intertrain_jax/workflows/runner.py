@@ -71,8 +71,8 @@ class Runner(Protocol):
     def resolve_precision(self, precision: Precision) -> Precision:
         """Returns what "auto" means here."""
 
-    def environment(self) -> dict[str, str]:
-        """Returns versions and devices, for records."""
+    def environment(self, options: EngineConfig | None = None) -> dict[str, str]:
+        """Returns versions and devices, for records, and what a grid's options make of them."""
 
     def run_grid(self, work: GridWork, emit: Emit, watch: Callable[[Any], None]) -> GridProgress:
         """Does every run that is not done; `emit` is called once for each that ends."""
@@ -133,11 +133,11 @@ class Devices:
 
         return resolve_precision(precision)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, options: EngineConfig | None = None) -> dict[str, str]:
         """Returns versions and devices."""
         from intertrain_jax.engine.environment import environment
 
-        return environment()
+        return environment(options)
 
     def run_grid(self, work: GridWork, emit: Emit, watch: Callable[[Any], None]) -> GridProgress:
         """Trains in lanes."""

@@ -126,6 +126,7 @@ def test_default_results_directory() -> None:
         ("protocol.batch_size=99999999", "'protocol.batch_size' must be at most 65,536"),
         ("engine.lanes=many", "'engine.lanes' must be a whole number or 'auto', got 'many'"),
         ("engine.checkpoint_minutes=0", "'engine.checkpoint_minutes' must be > 0"),
+        ("engine.deterministic=1", "'engine.deterministic' must be true or false or 'auto', got 1"),
         ("data.limit=0", "'data.limit' must be >= 1"),
         ("targets=[]", "'targets' must name at least one task"),
         ("targets=mnli", r"'targets' must be a list of texts such as \[a, b\], got 'mnli'\. The"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import platform
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Protocol, TextProtocol
-from intertrain_jax.engine import environment
+from intertrain_jax.engine import environment, loop
+from intertrain_jax.train.arena import compiler_options
 from tests.engine.tiny_grid import tiny_config
 
 
@@ -51,3 +54,30 @@ def test_inputs_are_checked_before_anything_compiles() -> None:
         environment.check_inputs("one", t5, EngineConfig(), Protocol())
     environment.check_inputs("one", t5, EngineConfig(), replace(text, max_length=9999))
     assert environment.environment()["device"].startswith("4 x")
+
+
+@pytest.mark.parametrize("wanted", [True, False, "auto"])
+def test_whether_bits_are_always_the_same_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, wanted: Any
+) -> None:
+    options = EngineConfig(deterministic=wanted)
+    assert environment.environment(options)["deterministic"] == "true", "a CPU's always are"
+    monkeypatch.setattr(environment, "backend_of", lambda mesh: "gpu")
+    expected = "true" if wanted is True else "false"
+    assert environment.environment(options)["deterministic"] == expected
+    assert "deterministic" not in environment.environment()
+
+
+@pytest.mark.parametrize("wanted", [True, False, "auto"])
+def test_a_grids_programs_are_compiled_as_its_option_says(
+    monkeypatch: pytest.MonkeyPatch, wanted: Any
+) -> None:
+    gpu: Any = SimpleNamespace(devices=np.array([SimpleNamespace(platform="cuda")], object))
+    seen: list[Any] = []
+    loop_of = SimpleNamespace(run=lambda: seen.append(compiler_options(gpu)))
+    monkeypatch.setattr(loop, "GridLoop", lambda *arguments: loop_of)
+    work: Any = SimpleNamespace(
+        options=EngineConfig(deterministic=wanted), bases=SimpleNamespace(close=lambda: None)
+    )
+    loop.run_grid(work, lambda *arguments: None)
+    assert ("xla_gpu_exclude_nondeterministic_ops" in seen[0]) == (wanted is True)

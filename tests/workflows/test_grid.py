@@ -129,6 +129,18 @@ def test_records_say_what_the_run_was(config: ExperimentConfig) -> None:
         assert record.environment == {"device": "made up"}
 
 
+@pytest.mark.parametrize("same", ["true", "false"])
+def test_it_is_said_once_where_runs_may_differ_in_their_bits(
+    config: ExperimentConfig, capsys: pytest.CaptureFixture[str], same: str
+) -> None:
+    engine = FakeEngine()
+    engine.environment = lambda options=None: {"deterministic": same}  # type: ignore[method-assign]
+    shown(config, engine)
+    assert capsys.readouterr().err.count("engine.deterministic=true") == (same == "false")
+    for record in ResultsDir(config.out_dir).runs.read_all().by_key.values():
+        assert record.environment == {"deterministic": same}
+
+
 def test_the_same_command_again_does_nothing(config: ExperimentConfig) -> None:
     grid(config, runner=FakeEngine())
     before, again = gains(config), FakeEngine()
