@@ -289,13 +289,14 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
             for group in loop.groups:
                 loop.dispatch(group)
         for group in loop.groups:
-            loop.take_losses(group, keep=0)
+            loop.settle(group)
             jax.block_until_ready(group.lanes)
 
     def validate() -> None:
         for group in loop.groups:
-            for k in group.busy:
-                loop.score(group, k, "validation", best=False)
+            loop.validate(group, group.busy)
+        for group in loop.groups:
+            loop.settle(group)
 
     for group in loop.groups:
         loop.refill(group)

@@ -232,7 +232,7 @@ class Compiler:
     def optimise(self) -> Any:
         """The optimiser's step of all lanes."""
         flags = jax.ShapeDtypeStruct((self.lanes,), jnp.bool_)
-        return self.programs._whole_step.lower(self.runs, self.hyper, flags, None)
+        return self.programs.optimiser._whole_step.lower(self.runs, self.hyper, flags, None)
 
     def batch(self) -> Any:
         """A batch that is one block: micro-step and optimiser."""
@@ -248,11 +248,12 @@ class Compiler:
         """Blocks of one lane, without gradients; a loop, whose body counts once."""
         program = over_lanes(
             partial(self.programs._evaluate_blocks, kind=self.programs._kind(self.shape)),
-            *(self.mesh, (BY_LANE, BY_LANE, *(EVERYWHERE,) * 4), BY_LANE, False),
+            *(self.mesh, (*(BY_LANE,) * 3, *(EVERYWHERE,) * 4), BY_LANE, False),
         )
         number = jax.ShapeDtypeStruct((), jnp.int32)
         segments = self.segments(EVALUATED)
-        return program.lower(self.tree, self.hyper, number, segments, number, self.arena)
+        tally = jax.ShapeDtypeStruct((1, 3), jnp.int32)
+        return program.lower(tally, self.tree, self.hyper, number, segments, number, self.arena)
 
     def features(self) -> Any:
         """Blocks of a ranking, without gradients; a loop, whose body counts once."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from intertrain_jax.base import StopReason
 from intertrain_jax.data.batches import Schedule, steps_from
 from intertrain_jax.data.packing import Block, BlockShape
+from intertrain_jax.engine.evaluation import Answers
 from intertrain_jax.engine.lane_state import Blocks, Lanes
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.train.arena import SplitView
@@ -41,6 +43,15 @@ class Tick:
     examples: int
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How far a run has been sent: optimiser steps, training examples and non-padding tokens."""
+
+    step: int
+    examples: int
+    tokens: int
+
+
 @dataclass
 class LaneRun:
     """A run while it occupies a lane.
@@ -58,7 +69,7 @@ class LaneRun:
         seconds: time in lanes before this process took it up.
         loss: of the batches since the last validation, added up.
         loss_steps: how many of them.
-        lost: whether a loss was not finite.
+        waits: for the host to judge its validation, so that nothing is sent off for it.
         between_batches: whether every block of the last batch has been dispatched.
         waited: turns in which the group did blocks of another shape.
         notes: what there is to say of its start.
@@ -76,7 +87,7 @@ class LaneRun:
     seconds: float = 0.0
     loss: float = 0.0
     loss_steps: int = 0
-    lost: bool = False
+    waits: bool = False
     between_batches: bool = True
     waited: int = 0
     notes: tuple[str, ...] = ()
@@ -97,6 +108,20 @@ class LaneRun:
     def elapsed(self) -> float:
         """Seconds in lanes so far."""
         return self.seconds + time.monotonic() - self._started
+
+    @property
+    def standing(self) -> Standing:
+        """Where the run stands now."""
+        return Standing(self.step, self.examples, self.tokens)
+
+    def step_back(self, to: Standing) -> None:
+        """Forgets what was sent off since then."""
+        self.step, self.examples, self.tokens = to.step, to.examples, to.tokens
+
+    @property
+    def going(self) -> bool:
+        """Whether nothing has ended the run, as far as is known."""
+        return self.progress.reason is StopReason.RUNNING
 
     def checkpoint_due(self, minutes: float) -> bool:
         """Whether `minutes` have passed since this was last true, or since the run entered its lane."""
@@ -142,20 +167,25 @@ class LaneRun:
                 )
             )
 
-    def add_loss(self, loss: float, ends_batch: bool) -> None:
-        """Takes in the loss of a dispatched tick, a part of its batch's mean."""
+    def add_loss(self, loss: float, ends_batch: bool) -> bool:
+        """Takes in the loss of a dispatched tick, a part of its batch's mean; says if it is finite."""
         self.loss += loss
         self.loss_steps += ends_batch
-        self.lost = self.lost or not np.isfinite(loss)
+        return bool(np.isfinite(loss))
 
-    def record_validation(self, score: float) -> None:
-        """Adds an entry to the history: the mean loss since the last one, and the score in percent."""
+    def record_validation(self, score: float, at: Standing) -> None:
+        """Adds an entry to the history: the mean loss since the last one, and the score in percent.
+
+        Args:
+            score: as a fraction.
+            at: where the run stood then.
+        """
         loss = self.loss / max(self.loss_steps, 1)
         self.loss, self.loss_steps = 0.0, 0
         self.history.append(
             {
-                "step": self.step,
-                "examples": self.examples,
+                "step": at.step,
+                "examples": at.examples,
                 "train_loss": loss if np.isfinite(loss) else None,
                 "validation": 100.0 * score if np.isfinite(score) else None,
             }
@@ -175,6 +205,46 @@ class Turn:
     ticks: dict[int, tuple[LaneRun, Tick]]
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A turn that was sent off, and its losses [K]."""
+
+    turn: Turn
+    losses_K: Any
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A validation that was sent off.
+
+    Attributes:
+        lane: index of the lane.
+        run: that is, or was, in it.
+        at: where the run stood.
+        answers: on the validation split.
+    """
+
+    lane: int
+    run: LaneRun
+    at: Standing
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The test of a run that has left its lane.
+
+    Attributes:
+        run: that ended, unless one of its last losses says that it diverged.
+        answers: of its best parameters, on the test split.
+        best: those parameters, where runs wait for them.
+    """
+
+    run: LaneRun
+    answers: Answers
+    best: Any
+
+
 @dataclass
 class LaneGroup:
     """The lanes of one device state.
@@ -182,14 +252,12 @@ class LaneGroup:
     Attributes:
         lanes: the device's side of all of them.
         slots: the host's side of each; None where a lane is free.
-        losses: dispatched and not yet read: turns, each with its losses [K].
-        dispatched_at: when the oldest of them was sent off.
+        sent: what was sent off and is not yet looked at, in that order.
     """
 
     lanes: Lanes
     slots: list[LaneRun | None]
-    losses: list[tuple[Turn, Any]] = field(default_factory=list)
-    dispatched_at: float | None = None
+    sent: deque[Trained | Validated | Ended] = field(default_factory=deque)
 
     @property
     def busy(self) -> dict[int, LaneRun]:
@@ -201,12 +269,28 @@ class LaneGroup:
         """Lanes without a run."""
         return [k for k, lane in enumerate(self.slots) if lane is None]
 
+    @property
+    def ready(self) -> dict[int, LaneRun]:
+        """Lane → its run, where there is one that can go on."""
+        return {k: lane for k, lane in self.busy.items() if not lane.waits}
+
+    @property
+    def open(self) -> list[LaneRun]:
+        """Runs without an outcome: in lanes, or out of them already."""
+        return [*self.busy.values(), *self.untested]
+
+    @property
+    def untested(self) -> list[LaneRun]:
+        """Runs that have left their lanes, and whose tests nobody has looked at."""
+        ended = [sent.run for sent in self.sent if isinstance(sent, Ended)]
+        return [run for run in ended if run.progress.reason is not StopReason.DIVERGED]
+
     def next_turn(self) -> Turn:
-        """Takes the next tick of all busy lanes whose next block has the most wanted shape.
+        """Takes the next tick of all ready lanes whose next block has the most wanted shape.
 
         A lane that waits has a growing vote, so that a rare shape gets its turn.
         """
-        lanes = self.busy
+        lanes = self.ready
         votes: Counter[BlockShape] = Counter()
         for lane in lanes.values():
             votes[lane.next_shape] += 1 + lane.waited

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.environment import AXIS
+from intertrain_jax.train.metrics import UNSCORED, right_answers
 from intertrain_jax.train.optim import Hyper, RunState, fresh_state
 from intertrain_jax.train.stacking import unstacked
 from intertrain_jax.train.step import Segments
@@ -34,11 +35,13 @@ class Lanes:
     Attributes:
         runs: parameters, moments, accumulated gradients and step counts.
         best: the parameters with the best validation score so far.
+        most_right: int32, right answers of those, where accuracy is the score.
         hyper: hyperparameters.
     """
 
     runs: RunState
     best: Tree
+    most_right: Array
     hyper: Hyper
 
 
@@ -74,24 +77,27 @@ def empty(shapes: Tree, hyper: Hyper, count: int) -> Lanes:
     trees = {name: jax.tree.map(jnp.copy, zeros) for name in TREES}
     runs = RunState(**trees, step=jnp.zeros(count, jnp.int32))
     stacked_hyper = jax.tree.map(lambda x: jnp.zeros((count, *x.shape), x.dtype), hyper)
-    return Lanes(runs, jax.tree.map(jnp.copy, zeros), stacked_hyper)
+    return Lanes(runs, jax.tree.map(jnp.copy, zeros), jnp.zeros(count, jnp.int32), stacked_hyper)
 
 
 def start_lane(lanes: Lanes, lane: Array, params: Tree, hyper: Hyper, hold: Hold) -> Lanes:
     """Puts a new run into a lane."""
     held = hold(params)
-    fresh = Lanes(fresh_state(held), held, hyper)
+    fresh = Lanes(fresh_state(held), held, jnp.int32(UNSCORED), hyper)
     return _on_owner(lanes, lane, lambda all_lanes, local: _put(all_lanes, local, fresh))
 
 
 def restore_lane(
-    lanes: Lanes, lane: Array, saved: Tree, step: Array, hyper: Hyper, hold: Hold
+    lanes: Lanes, lane: Array, saved: Tree, counts: tuple[Array, Array], hyper: Hyper, hold: Hold
 ) -> Lanes:
-    """Puts a run that was saved between two batches into a lane."""
+    """Puts a run that was saved between two batches into a lane.
+
+    `counts` are its steps and `most_right`.
+    """
     saved = {name: hold(tree) for name, tree in saved.items()}
     gradient = jax.tree.map(jnp.zeros_like, saved["params"])
-    runs = RunState(saved["params"], saved["mean"], saved["square"], gradient, step)
-    whole = Lanes(runs, saved["best"], hyper)
+    runs = RunState(saved["params"], saved["mean"], saved["square"], gradient, counts[0])
+    whole = Lanes(runs, saved["best"], counts[1], hyper)
     return _on_owner(lanes, lane, lambda all_lanes, local: _put(all_lanes, local, whole))
 
 
@@ -105,6 +111,25 @@ def keep_lane(lanes: Lanes, lane: Array) -> Lanes:
     return _on_owner(lanes, lane, keep)
 
 
+def keep_better_lane(lanes: Lanes, lane: Array, tally: Array) -> Lanes:
+    """Remembers a lane's current parameters if their validation is the best so far.
+
+    Args:
+        lanes: all lanes of a device.
+        lane: which one was validated.
+        tally: [1, 3] as of `tally_of`, on the device that holds the lane.
+    """
+    right = right_answers(tally[0])
+    width = lanes.runs.step.shape[0]
+    local = jnp.clip(lane - jax.lax.axis_index(AXIS) * width, 0, width - 1)
+
+    def keep(all_lanes: Lanes, local: Array) -> Lanes:
+        kept = _put(all_lanes.best, local, take(all_lanes.runs.params, local))
+        return replace(all_lanes, best=kept, most_right=_put(all_lanes.most_right, local, right))
+
+    return _on_owner(lanes, lane, keep, right > lanes.most_right[local])
+
+
 def read_lane(lanes: Lanes, lane: Array) -> Lanes:
     """Copies a lane out, its layers apart; of use on the device that holds it. Leaves [1, ...]."""
     width = lanes.runs.step.shape[0]
@@ -112,7 +137,7 @@ def read_lane(lanes: Lanes, lane: Array) -> Lanes:
     found = take(lanes, local)
     trees = {part: unstacked(getattr(found.runs, part)) for part in TREES}
     runs = RunState(**trees, step=found.runs.step)
-    apart = Lanes(runs, unstacked(found.best), found.hyper)
+    apart = Lanes(runs, unstacked(found.best), found.most_right, found.hyper)
     return jax.tree.map(lambda x: x[None], apart)
 
 
@@ -127,10 +152,10 @@ def _put(tree: Tree, lane: Array, value: Tree) -> Tree:
     )
 
 
-def _on_owner(lanes: Lanes, lane: Array, change: Any) -> Lanes:
-    """Applies `change(lanes, local lane)` on the device that holds the lane, nothing elsewhere."""
+def _on_owner(lanes: Lanes, lane: Array, change: Any, wanted: Array | bool = True) -> Lanes:
+    """Applies `change(lanes, local lane)` on the device that holds the lane, if it is wanted there."""
     width = lanes.runs.step.shape[0]
     local = lane - jax.lax.axis_index(AXIS) * width
-    here = (local >= 0) & (local < width)
+    here = (local >= 0) & (local < width) & wanted
     # A loop of zero or one turns updates in place; a conditional would copy the whole state.
     return jax.lax.fori_loop(0, here.astype(jnp.int32), lambda _, x: change(x, local), lanes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -25,35 +25,30 @@ from intertrain_jax.engine.environment import (
     over_lanes,
 )
 from intertrain_jax.engine.lane_state import (
-    TREES,
     Blocks,
     Lanes,
     empty,
+    keep_better_lane,
     keep_lane,
     read_lane,
     restore_lane,
     start_lane,
     take,
 )
-from intertrain_jax.train.arena import backend_of
+from intertrain_jax.engine.optimiser import Optimiser
+from intertrain_jax.train.arena import Chunk, backend_of
 from intertrain_jax.train.hyper import blank_hyper
+from intertrain_jax.train.metrics import tally_of
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import (
     Hyper,
     RunState,
-    clip_scale,
-    penalised_gradient,
-    update,
 )
 from intertrain_jax.train.stacking import stacked
 from intertrain_jax.train.step import BlockKind, Segments, micro_step, predict
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
-
-
-def _where(flag: Array, new: Tree, old: Tree) -> Tree:
-    return jax.tree.map(lambda n, o: jnp.where(flag, n, o), new, old)
 
 
 class LanePrograms:
@@ -92,19 +87,8 @@ class LanePrograms:
             partial(restore_lane, hold=self._held), in_specs=(BY_LANE, *(EVERYWHERE,) * 4)
         )
         self._keep = change(keep_lane, in_specs=(BY_LANE, EVERYWHERE))
-        self._whole_step = over_lanes(
-            self._step_whole, mesh, (*(BY_LANE,) * 3, EVERYWHERE), BY_LANE, donate=True
-        )
-        self._penalise = over_lanes(
-            self._penalise_part, mesh, (*(BY_LANE,) * 4, EVERYWHERE), BY_LANE, donate=True
-        )
-        self._scale = over_lanes(jax.vmap(clip_scale), mesh, BY_LANE, BY_LANE, donate=False)
-        self._step = {
-            part: over_lanes(
-                partial(self._step_part, part=part), mesh, (BY_LANE,) * 5, BY_LANE, donate=True
-            )
-            for part in (*TREES, "step")
-        }
+        self._keep_better = change(keep_better_lane, in_specs=(BY_LANE, EVERYWHERE, BY_LANE))
+        self.optimiser = Optimiser(mesh, self._held, self._each_lane)
         self._read = over_lanes(
             read_lane, mesh, in_specs=(BY_LANE, EVERYWHERE), out_specs=BY_LANE, donate=False
         )
@@ -192,24 +176,8 @@ class LanePrograms:
         return BlockKind(self.objective, shape.length, self.dtype)
 
     def step(self, lanes: Lanes, flags_K: Array, pretrained: Tree) -> Lanes:
-        """Steps the optimiser of the flagged lanes, whose batches are complete.
-
-        On accelerators that is one program, which updates everything in place. On a CPU one program
-        would copy the state, as parts are read after others were written; there each part has a program
-        of its own, in this order.
-        """
-        runs, hyper = lanes.runs, lanes.hyper
-        if self._on_accelerator:
-            return replace(lanes, runs=self._whole_step(runs, hyper, flags_K, pretrained))
-        if pretrained is not None:
-            others = replace(runs, gradient=None)
-            gradient = self._penalise(runs.gradient, others, hyper, flags_K, pretrained)
-            runs = replace(runs, gradient=gradient)
-        scale_K = self._scale(runs, hyper)
-        for part, program in self._step.items():
-            others = replace(runs, **{part: None})
-            value = program(getattr(runs, part), others, hyper, flags_K, scale_K)
-            runs = replace(runs, **{part: value})
+        """Steps the optimiser of the flagged lanes, whose batches are complete."""
+        runs = self.optimiser.step(lanes.runs, lanes.hyper, flags_K, pretrained)
         return replace(lanes, runs=runs)
 
     def evaluate(
@@ -217,61 +185,76 @@ class LanePrograms:
         lanes: Lanes,
         lane: int,
         best: bool,
-        segments: Segments,
-        count: int,
+        chunk: Chunk,
         arena: Array,
-        shape: BlockShape,
-    ) -> Array:
-        """Returns logits [T, R, Q, C] of one lane on blocks [T, R, Q], the first `count` of them real.
+        tally: Array,
+    ) -> tuple[Array, Array]:
+        """Returns logits of one lane on a chunk (see `of_lane`), and the tally with its answers counted.
+
+        A device without the lane does nothing, so that lanes of several devices are evaluated side by
+        side if nothing is read in between.
 
         Args:
             lanes: all lanes; unchanged.
             lane: which one to score.
             best: score its best parameters instead of its current ones.
-            segments: leaves [T, R, Q].
-            count: blocks to compute.
+            chunk: blocks.
             arena: all tokens.
-            shape: shape of the blocks.
+            tally: of the chunks before, by device; `blank_tally` at first.
         """
+        shape = chunk.shape
         if shape not in self._evaluate:
             self._evaluate[shape] = over_lanes(
                 partial(self._evaluate_blocks, kind=self._kind(shape)),
                 self.mesh,
-                in_specs=(BY_LANE, BY_LANE, *(EVERYWHERE,) * 4),
+                in_specs=(*(BY_LANE,) * 3, *(EVERYWHERE,) * 4),
                 out_specs=BY_LANE,
                 donate=False,
             )
         params = lanes.best if best else lanes.runs.params
-        logits = self._evaluate[shape](
-            params, lanes.hyper, np.int32(lane), segments, np.int32(count), arena
+        logits, tally = self._evaluate[shape](
+            *(tally, params, lanes.hyper, np.int32(lane)),
+            *(chunk.segments, np.int32(chunk.count), arena),
         )
-        return self._of_lane(logits, lane)
+        return logits, tally
+
+    @cached_property
+    def blank_tally(self) -> Array:
+        """Counts of nothing [devices, 3]; see `tally_of`."""
+        return jax.device_put(np.zeros((self.mesh.size, 3), np.int32), by_lane(self.mesh))
 
     def start(self, lanes: Lanes, lane: int, params: Tree, hyper: Hyper) -> Lanes:
         """Puts a new run into a lane."""
         return self._start(lanes, np.int32(lane), params, hyper)
 
-    def restore(self, lanes: Lanes, lane: int, saved: Tree, step: int, hyper: Hyper) -> Lanes:
+    def restore(
+        self, lanes: Lanes, lane: int, saved: Tree, counts: tuple[int, int], hyper: Hyper
+    ) -> Lanes:
         """Puts a run that was saved between two batches back into a lane.
 
         Args:
             lanes: all lanes.
             lane: which one to fill.
             saved: trees "params", "mean", "square" and "best".
-            step: optimiser steps taken.
+            counts: optimiser steps taken, and `most_right`.
             hyper: the run's hyperparameters.
         """
-        return self._restore(lanes, np.int32(lane), saved, np.int32(step), hyper)
+        steps, right = map(np.int32, counts)
+        return self._restore(lanes, np.int32(lane), saved, (steps, right), hyper)
 
     def keep_best(self, lanes: Lanes, lane: int) -> Lanes:
         """Remembers a lane's current parameters as its best."""
         return self._keep(lanes, np.int32(lane))
 
+    def keep_better(self, lanes: Lanes, lane: int, tally: Array) -> Lanes:
+        """Does so if the tally of their validation says so, which the host need not have read."""
+        return self._keep_better(lanes, np.int32(lane), tally)
+
     def read(self, lanes: Lanes, lane: int) -> Lanes:
         """Copies one lane out, without its leading axis and with its layers apart."""
-        return self._of_lane(self._read(lanes, np.int32(lane)), lane)
+        return self.of_lane(self._read(lanes, np.int32(lane)), lane)
 
-    def _of_lane(self, outputs: Tree, lane: int) -> Tree:
+    def of_lane(self, outputs: Tree, lane: int) -> Tree:
         """Takes the owner's part of an output of which every device gave one."""
         owner = lane // (self.num_lanes // self.mesh.size)
         return jax.tree.map(lambda x: x.addressable_shards[owner].data[0], outputs)
@@ -304,20 +287,6 @@ class LanePrograms:
 
         return alone
 
-    def _step_whole(
-        self, runs: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
-    ) -> RunState:
-        """Returns the whole state after the step; `pretrained` is None where nothing is penalised."""
-        return self._each_lane(partial(self._stepped, pretrained=pretrained))(runs, hyper, flags_K)
-
-    def _stepped(self, run: RunState, hyper: Hyper, flag: Array, pretrained: Tree) -> RunState:
-        state = run
-        if pretrained is not None:
-            start = self._held(pretrained)
-            state = replace(run, gradient=penalised_gradient(run, hyper, start))
-        stepped: RunState = _where(flag, update(state, hyper, clip_scale(state, hyper)), run)
-        return stepped
-
     def _batch_blocks(
         self,
         runs: RunState,
@@ -339,33 +308,14 @@ class LanePrograms:
                 *(zeros, run.params, run.step, hyper, segments, share, arena, kind)
             )
             state = replace(run, gradient=gradient)
-            stepped = self._stepped(state, hyper, flag, pretrained)
+            stepped = self.optimiser.stepped(state, hyper, flag, pretrained)
             return replace(stepped, gradient=run.gradient), loss
 
         return self._each_lane(one)(runs, hyper, segments, share_K, flags_K)
 
-    def _penalise_part(
-        self, gradient: Tree, others: RunState, hyper: Hyper, flags_K: Array, pretrained: Tree
-    ) -> Tree:
-        def one(gradient: Tree, others: RunState, hyper: Hyper, flag: Array) -> Tree:
-            run = replace(others, gradient=gradient)
-            return _where(flag, penalised_gradient(run, hyper, pretrained), gradient)
-
-        return jax.vmap(one)(gradient, others, hyper, flags_K)
-
-    def _step_part(
-        self, old: Tree, others: RunState, hyper: Hyper, flags_K: Array, scale_K: Array, part: str
-    ) -> Tree:
-        """Returns one part of the state after the step; the rest of the computation falls away."""
-
-        def one(old: Tree, others: RunState, hyper: Hyper, flag: Array, scale: Array) -> Tree:
-            stepped = update(replace(others, **{part: old}), hyper, scale)
-            return _where(flag, getattr(stepped, part), old)
-
-        return jax.vmap(one)(old, others, hyper, flags_K, scale_K)
-
     def _evaluate_blocks(
         self,
+        tally: Array,
         params: Tree,
         hyper: Hyper,
         lane: Array,
@@ -373,7 +323,7 @@ class LanePrograms:
         count: Array,
         arena: Array,
         kind: BlockKind,
-    ) -> Array:
+    ) -> tuple[Array, Array]:
         width = hyper.num_classes.shape[0]
         local = lane - jax.lax.axis_index(AXIS) * width
         here = (local >= 0) & (local < width)
@@ -385,4 +335,7 @@ class LanePrograms:
             return logits.at[t].set(out)
 
         blank = jnp.zeros((*segments.lengths_RxQ.shape, self.objective.num_outputs), jnp.float32)
-        return jax.lax.fori_loop(0, jnp.where(here, count, 0), one, blank)[None]
+        logits = jax.lax.fori_loop(0, jnp.where(here, count, 0), one, blank)
+        used = (segments.lengths_RxQ > 0) & here
+        found = tally_of(logits, segments.labels_RxQ, used, hyper.num_classes)
+        return logits[None], tally + found

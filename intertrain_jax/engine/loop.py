@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -13,19 +12,20 @@ import numpy as np
 from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, save_run
 from intertrain_jax.engine.environment import lane_mesh, prepare_process, replicated
-from intertrain_jax.engine.lane import LaneGroup
+from intertrain_jax.engine.evaluation import send
+from intertrain_jax.engine.lane import Ended, LaneGroup, LaneRun, Trained, Validated
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.queue import RunQueue
-from intertrain_jax.engine.recording import GridProgress, Recorder, result_of
+from intertrain_jax.engine.recording import Counts, GridProgress, Recorder, result_of
 from intertrain_jax.engine.starts import Starts
-from intertrain_jax.engine.tasks import Evaluator, GridTasks
+from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.arena import deterministic_programs
 from intertrain_jax.train.step import DTYPES
-from intertrain_jax.train.stopping import Progress, diverged, validated
+from intertrain_jax.train.stopping import diverged, validated
 
 # Most micro-steps that are sent off before the host looks at losses.
 TICKS = 32
@@ -69,7 +69,6 @@ class GridLoop:
         self._mesh = lane_mesh(options.devices)
         self.tasks = GridTasks(work, self._mesh)
         self._starts = Starts(work.bases, self.tasks, self._protocol, self._checkpoints)
-        self._evaluator = Evaluator(self.tasks, self._starts.objective.num_outputs)
         self._pretrained: Any = None
         if any(run.protocol.l2_to_base > 0 for run in plan.runs):
             self._pretrained = jax.device_put(
@@ -79,11 +78,13 @@ class GridLoop:
             plan.runs, work.done, self._checkpoints.has_source, self.tasks.effort_of
         )
         self._recorder = Recorder(emit, self._checkpoints, self._waiting, options.keep_checkpoints)
-        # Tokens of the runs that ended: trained on, and of their whole schedules.
-        self._stopped_at = self._stopped_of = 0
-        self._started = time.monotonic()
+        self._counts = Counts(self._waiting.to_record, self.tasks.effort_of)
         self.groups: list[LaneGroup] = []
-        self.progress = GridProgress(total=self._waiting.to_record)
+
+    @property
+    def progress(self) -> GridProgress:
+        """What has been done so far."""
+        return self._counts.progress
 
     def run(self) -> GridProgress:
         """Loops until no run waits and no lane is busy.
@@ -97,7 +98,7 @@ class GridLoop:
             self._waiting.waiting, None if self._options.keep_checkpoints else wanted
         )
         counts = self._lane_counts() if len(self._waiting) else None
-        while len(self._waiting) or any(group.busy for group in self.groups):
+        while len(self._waiting) or any(group.open for group in self.groups):
             assert counts is not None
             scarce = None
             try:
@@ -155,62 +156,45 @@ class GridLoop:
             LaneGroup(self._programs.empty_lanes(), [None] * counts.fused)
             for _ in range(counts.groups)
         ]
-        self._count(lanes=counts.lanes)
+        self._counts.set(lanes=counts.lanes)
 
     def _turn(self, group: LaneGroup) -> None:
-        """Fills a group's free lanes, takes its lanes to the next validation, and validates."""
+        """Fills a group's free lanes, sends it on, and looks at what it did before."""
         for run, why in self._waiting.take_orphans():
             self._finish(
                 run, None, f"Its source run {run.depends_on} ({run.base.label}) failed: {why}"
             )
         self.refill(group)
-        if group.busy:
-            self._take_in(group, self.dispatch(group), TICKS)
+        sent, due = len(group.sent), set()
+        if group.ready:
+            # Where a run may turn out to have ended, little is sent that would be for nothing.
+            unread = any(isinstance(x, Validated) for x in group.sent)
+            due = self.dispatch(group, 1 if unread else TICKS)
+        # Devices have something to do: what was sent before is looked at, a block late.
+        self._look(group, sent)
+        self.validate(group, due)
         if self._recorder.due:
             self._write_results()
-        self._count(
-            active=sum(len(group.busy) for group in self.groups),
+        busy = [lane for group in self.groups for lane in group.busy.values()]
+        self._counts.set(
+            active=len(busy),
             compilations=self.compilations,
             damaged=self._starts.damaged,
-            tokens_left=self._tokens_left(),
-            seconds=time.monotonic() - self._started,
+            tokens_left=self._counts.tokens_left(self._waiting.tokens, busy),
         )
-
-    def _tokens_left(self) -> float:
-        """Returns the tokens still to be trained on, if runs stop as early as those that ended."""
-        stopped = self._stopped_at / self._stopped_of if self._stopped_of else 1.0
-        left = self._waiting.tokens * stopped
-        for group in self.groups:
-            for lane in group.busy.values():
-                left += max(self.tasks.effort_of(lane.run).tokens * stopped - lane.tokens, 0.0)
-        return left
-
-    def _take_in(self, group: LaneGroup, due: set[int], keep: int) -> None:
-        """Reads losses that are at hand, and validates the lanes that are due.
-
-        Args:
-            group: of lanes that were sent on their way.
-            due: lanes that have reached a validation.
-            keep: how many turns may stay unread where none has.
-        """
-        self.take_losses(group, keep=0 if due else keep)
-        for k, lane in group.busy.items():
-            if lane.lost:
-                self._end(group, k, diverged(lane.progress))
-            elif k in due:
-                self._validate(group, k)
 
     def _save_in_flight(self) -> None:
         """Takes every run in a lane to the end of its batch, and saves it there."""
         for group in self.groups:
-            self._take_in(group, set(), keep=0)
+            self.settle(group)
             while group.busy:
                 for k, lane in group.busy.items():
                     if lane.between_batches:
                         save_run(self._checkpoints, lane, self._programs.read(group.lanes, k))
                         group.slots[k] = None
                 if group.busy:
-                    self._take_in(group, self.dispatch(group, most=1), keep=0)
+                    self.validate(group, self.dispatch(group, most=1))
+                    self.settle(group)
         self._write_results()
         self._checkpoints.close()
 
@@ -218,15 +202,11 @@ class GridLoop:
         """Sends a group on its way until a validation is due; returns the lanes that reach one.
 
         Args:
-            group: with a busy lane at least.
+            group: with a ready lane at least.
             most: micro-steps to send off.
         """
-        if group.dispatched_at is None:
-            group.dispatched_at = time.monotonic()
-        due: set[int] = set()
         for _ in range(most):
-            before = sum(lane.tokens for lane in group.busy.values())
-            seen = sum(lane.examples for lane in group.busy.values())
+            before = [lane.standing for lane in group.busy.values()]
             turn = group.next_turn()
             compiled, began = self.compilations, time.monotonic()
             group.lanes, losses_K = self._programs.advance(
@@ -234,79 +214,121 @@ class GridLoop:
             )
             if self.compilations > compiled:
                 spent = self.progress.compile_seconds + time.monotonic() - began
-                self._count(compile_seconds=spent)
-            group.losses.append((turn, losses_K))
-            tokens = sum(lane.tokens for lane in group.busy.values()) - before
-            examples = sum(lane.examples for lane in group.busy.values()) - seen
-            self._count(
+                self._counts.set(compile_seconds=spent)
+            group.sent.append(Trained(turn, losses_K))
+            self._counts.set(
                 lane_ticks=self.progress.lane_ticks + len(group.slots),
                 busy_ticks=self.progress.busy_ticks + len(turn.ticks),
                 slots=self.progress.slots + len(turn.ticks) * turn.blocks.shape.tokens,
-                tokens=self.progress.tokens + tokens,
-                examples=self.progress.examples + examples,
             )
+            after = [lane.standing for lane in group.busy.values()]
+            self._counts.trained(after, before)
             due = {k for k, (_, tick) in turn.ticks.items() if tick.validate}
             if due:
-                break
-        return due
+                return due
+        return set()
 
-    def take_losses(self, group: LaneGroup, keep: int) -> None:
-        """Reads the losses of all but the last `keep` turns: the host looks a few turns late."""
-        while len(group.losses) > keep:
-            turn, losses_K = group.losses.pop(0)
-            values_K = np.asarray(losses_K)
-            for k, (lane, tick) in turn.ticks.items():
-                lane.add_loss(float(values_K[k]), tick.apply)
-        if not group.losses and group.dispatched_at is not None:
-            spent = time.monotonic() - group.dispatched_at
-            group.dispatched_at = None
-            self._count(train_seconds=self.progress.train_seconds + spent)
+    def validate(self, group: LaneGroup, due: Iterable[int]) -> None:
+        """Sends validations off; a lane whose schedule ends is tested at once, and free.
 
-    def _validate(self, group: LaneGroup, k: int) -> None:
+        Nothing is read, unless a run is due to be saved: then what was sent is looked at first.
+
+        Args:
+            group: of the lanes.
+            due: lanes, whose last validation has been looked at.
+        """
+        due = [k for k in due if (lane := group.slots[k]) is not None and lane.going]
+        for k in due:
+            lane = group.busy[k]
+            answers = send(self.tasks, self._programs, group.lanes, k, lane.run, best=False)
+            group.sent.append(Validated(k, lane, lane.standing, answers))
+            if answers.outputs is not None:
+                lane.waits = True
+                continue
+            group.lanes = self._programs.keep_better(group.lanes, k, answers.tally)
+            if lane.step >= lane.schedule.total_steps:
+                self._test(group, k)
+        minutes = self._options.checkpoint_minutes
+        saved = [k for k in due if k in group.busy and group.busy[k].checkpoint_due(minutes)]
+        if saved:
+            self.settle(group)
+        for k in saved:
+            if k in group.busy:
+                save_run(self._checkpoints, group.busy[k], self._programs.read(group.lanes, k))
+
+    def _test(self, group: LaneGroup, k: int) -> None:
+        """Sends off the test of a run that has ended, and frees its lane."""
         lane = group.busy[k]
-        score, _ = self.score(group, k, "validation", best=False)
-        lane.record_validation(score)
-        last = lane.step >= lane.schedule.total_steps
-        lane.progress, improved = validated(
-            lane.progress, score, lane.examples, last, lane.run.protocol
-        )
-        if improved:
-            group.lanes = self._programs.keep_best(group.lanes, k)
-        if lane.progress.reason is not StopReason.RUNNING:
-            self._end(group, k, lane.progress)
-        elif lane.checkpoint_due(self._options.checkpoint_minutes):
-            save_run(self._checkpoints, lane, self._programs.read(group.lanes, k))
-
-    def score(self, group: LaneGroup, k: int, split: str, best: bool) -> tuple[float, int]:
-        """Returns a lane's score on a split, as a fraction, and how many examples got no answer."""
-        began = time.monotonic()
-        run = group.busy[k].run
-        found = self._evaluator.score(self._programs, group.lanes, k, best, run, split)
-        spent = time.monotonic() - began
-        self._count(evaluation_seconds=self.progress.evaluation_seconds + spent)
-        return found
-
-    def _end(self, group: LaneGroup, k: int, ended: Progress) -> None:
-        """Scores a run that has ended, keeps its weights where runs wait for them, frees its lane."""
-        lane, result, failure = group.busy[k], None, None
-        run = lane.run
-        if ended.reason is StopReason.DIVERGED:
-            failure = f"{ended.reason.sentence} (seen by step {lane.step})"
-        else:
-            test, unanswered = self.score(group, k, "test", best=True)
-            result = result_of(lane, self.tasks.task_of(run), ended, test, unanswered)
-            if result is None:
-                failure = "Its score is undefined: all predictions are the same."
-        if result is not None:
-            kept = self._options.keep_checkpoints and self._waiting.is_source(run.id)
-            if kept or self._waiting.dependants(run.id):
-                best = self._programs.read(group.lanes, k).best
-                self._write_results()
-                self._checkpoints.save_source(run.id, self._starts.source_params(run, best))
+        answers = send(self.tasks, self._programs, group.lanes, k, lane.run, best=True)
+        kept = self._options.keep_checkpoints and self._waiting.is_source(lane.run.id)
+        best = None
+        if kept or self._waiting.dependants(lane.run.id):
+            best = self._programs.read(group.lanes, k).best
+        group.sent.append(Ended(lane, answers, best))
         group.slots[k] = None
-        self._stopped_at += lane.tokens
-        self._stopped_of += self.tasks.effort_of(run).tokens
-        self._finish(run, result, failure)
+
+    def settle(self, group: LaneGroup) -> None:
+        """Looks at everything that was sent off, and at what follows from it."""
+        while group.sent:
+            self._look(group, len(group.sent))
+
+    def _look(self, group: LaneGroup, count: int) -> None:
+        """Looks at the oldest of what was sent off; what a run did after its end is nobody's."""
+        for _ in range(count):
+            sent = group.sent[0]
+            if isinstance(sent, Trained):
+                self._look_at_losses(group, sent)
+            elif isinstance(sent, Validated):
+                self._look_at_validation(group, sent)
+            elif sent.run.progress.reason is not StopReason.DIVERGED:
+                self._look_at_test(sent)
+            # Only now, so that no run is lost where memory runs out meanwhile.
+            group.sent.popleft()
+
+    def _look_at_losses(self, group: LaneGroup, sent: Trained) -> None:
+        values_K = np.asarray(sent.losses_K)
+        for k, (lane, tick) in sent.turn.ticks.items():
+            if not lane.going or lane.add_loss(float(values_K[k]), tick.apply):
+                continue
+            lane.progress = diverged(lane.progress)
+            if group.slots[k] is lane:
+                group.slots[k] = None
+            self._close(lane, None, f"{lane.progress.reason.sentence} (at step {tick.step})")
+
+    def _look_at_validation(self, group: LaneGroup, sent: Validated) -> None:
+        lane, at = sent.run, sent.at
+        if not lane.going:
+            return
+        score, _ = sent.answers.read()
+        lane.record_validation(score, at)
+        last = at.step >= lane.schedule.total_steps
+        rules = lane.run.protocol
+        lane.progress, improved = validated(lane.progress, score, at.examples, last, rules)
+        if lane.waits and improved:
+            group.lanes = self._programs.keep_best(group.lanes, sent.lane)
+        lane.waits = False
+        ended = lane.progress.reason is not StopReason.RUNNING
+        if ended and group.slots[sent.lane] is lane:
+            self._counts.trained([at], [lane.standing])
+            lane.step_back(at)
+            self._test(group, sent.lane)
+
+    def _look_at_test(self, sent: Ended) -> None:
+        """Takes in the score of a run that has ended; keeps its weights where runs wait for them."""
+        lane, failure = sent.run, None
+        task, (test, unanswered) = self.tasks.task_of(lane.run), sent.answers.read()
+        result = result_of(lane, task, lane.progress, test, unanswered)
+        if result is None:
+            failure = "Its score is undefined: all predictions are the same."
+        elif sent.best is not None:
+            self._write_results()
+            kept = self._starts.source_params(lane.run, sent.best)
+            self._checkpoints.save_source(lane.run.id, kept)
+        self._close(lane, result, failure)
+
+    def _close(self, lane: LaneRun, result: RunResult | None, failure: str | None) -> None:
+        self._counts.stopped(lane)
+        self._finish(lane.run, result, failure)
 
     def _finish(self, run: Run, result: RunResult | None, reason: str | None) -> None:
         """Closes a run's account; its record is written once its weights are safe."""
@@ -315,14 +337,13 @@ class GridLoop:
             return
         self._recorder.add(run, result, reason)
         if reason is None:
-            self._count(done=self.progress.done + 1)
+            self._counts.set(done=self.progress.done + 1)
         else:
-            self._count(failed=self.progress.failed + 1)
+            self._counts.set(failed=self.progress.failed + 1)
 
     def _write_results(self) -> None:
         """Writes the records of runs that ended."""
-        busy = (lane for group in self.groups for lane in group.busy.values())
-        self._recorder.write({lane.run.depends_on for lane in busy})
+        self._recorder.write({lane.run.depends_on for group in self.groups for lane in group.open})
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""
@@ -361,6 +382,7 @@ class GridLoop:
         The runs in them start again, or have failed where a single one was too much.
         """
         interrupted = [lane.run for group in self.groups for lane in group.busy.values()]
+        unread = [lane.run for group in self.groups for lane in group.untested]
         fewer = now.halved(self._mesh.size)
         self.groups = []
         cure = "lower engine.block_rows or protocol.max_length"
@@ -368,6 +390,8 @@ class GridLoop:
             raise IntertrainError(
                 f"a lane on each device must fit into memory, but there is none for it: {cure} ({why})."
             )
+        for run in unread:
+            self._waiting.put_back(run)
         for run in interrupted:
             if fewer == now:
                 reason = f"Memory ran out with one lane per device: {cure} ({why})"
@@ -375,6 +399,3 @@ class GridLoop:
             else:
                 self._waiting.put_back(run)
         return fewer
-
-    def _count(self, **changes: Any) -> None:
-        self.progress = replace(self.progress, **changes)

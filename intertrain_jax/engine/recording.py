@@ -6,15 +6,15 @@ A result is written once the weights that it promises are on disk.
 from __future__ import annotations
 
 import time
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.lane import LaneRun
-from intertrain_jax.engine.queue import RunQueue
+from intertrain_jax.engine.lane import LaneRun, Standing
+from intertrain_jax.engine.queue import Effort, RunQueue
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit
 from intertrain_jax.records.results import RunResult
@@ -42,8 +42,6 @@ class GridProgress:
         busy_ticks: micro-steps × busy lanes.
         compilations: times that a training program was compiled.
         damaged: saved weights that could not be used, so that runs were done again.
-        train_seconds: time in training dispatches, as seen between synchronisations.
-        evaluation_seconds: time in evaluations.
         compile_seconds: time in which training programs were compiled.
         seconds: since the engine started.
     """
@@ -61,8 +59,6 @@ class GridProgress:
     busy_ticks: int = 0
     compilations: int = 0
     damaged: int = 0
-    train_seconds: float = 0.0
-    evaluation_seconds: float = 0.0
     compile_seconds: float = 0.0
     seconds: float = 0.0
 
@@ -75,6 +71,56 @@ class GridProgress:
     def padding_share(self) -> float:
         """Share of the token slots of busy lanes that were padding."""
         return 1.0 - self.tokens / self.slots if self.slots else 0.0
+
+
+class Counts:
+    """Keeps account of what the engine has done.
+
+    Args:
+        total: runs that it sets out to do.
+        effort: what a run takes.
+
+    Attributes:
+        progress: so far.
+    """
+
+    def __init__(self, total: int, effort: Callable[[Run], Effort]) -> None:
+        self.progress = GridProgress(total=total)
+        self._effort = effort
+        # Tokens of the runs that ended: trained on, and of their whole schedules.
+        self._stopped_at = self._stopped_of = 0
+        self._started = time.monotonic()
+
+    def set(self, **changes: float) -> None:
+        """Enters what has changed."""
+        seconds = time.monotonic() - self._started
+        self.progress = replace(self.progress, seconds=seconds, **changes)  # type: ignore[arg-type]
+
+    def trained(self, after: Iterable[Standing], before: Iterable[Standing]) -> None:
+        """Enters what runs were sent on by; less than nothing where they are taken back."""
+        now, examples, tokens = self.progress, 0, 0
+        for sign, standings in ((1, after), (-1, before)):
+            for at in standings:
+                examples, tokens = examples + sign * at.examples, tokens + sign * at.tokens
+        self.set(examples=now.examples + examples, tokens=now.tokens + tokens)
+
+    def stopped(self, lane: LaneRun) -> None:
+        """Takes in how early a run ended."""
+        self._stopped_at += lane.tokens
+        self._stopped_of += self._effort(lane.run).tokens
+
+    def tokens_left(self, waiting: float, lanes: Iterable[LaneRun]) -> float:
+        """Returns the tokens still to be trained on, if runs stop as early as those that ended.
+
+        Args:
+            waiting: tokens of the runs that wait.
+            lanes: runs in lanes.
+        """
+        stopped = self._stopped_at / self._stopped_of if self._stopped_of else 1.0
+        left = waiting * stopped
+        for lane in lanes:
+            left += max(self._effort(lane.run).tokens * stopped - lane.tokens, 0.0)
+        return left
 
 
 def result_of(

@@ -23,6 +23,7 @@ from intertrain_jax.models.labels import class_names
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.work import Bases, ref_of
 from intertrain_jax.train.hyper import hyper_of
+from intertrain_jax.train.metrics import most_right
 from intertrain_jax.train.objectives import Classification, Objective, TextToText
 
 Tree = Any
@@ -112,7 +113,8 @@ class Starts:
             lanes = programs.start(lanes, k, params, hyper)
             return lanes, LaneRun(run, train, schedule, shapes, notes=notes)
         state, fields = saved
-        lanes = programs.restore(lanes, k, state, fields["step"], hyper)
+        right = most_right(fields["progress"].best, len(task.validation))
+        lanes = programs.restore(lanes, k, state, (fields["step"], right), hyper)
         return lanes, LaneRun(run, train, schedule, shapes, **fields)
 
     def _saved(self, run: Run, total_steps: int) -> tuple[Tree, dict[str, Any]] | None:

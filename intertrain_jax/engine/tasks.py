@@ -1,24 +1,21 @@
-"""The tasks of a grid on its devices: their tokens, their block shapes, and how lanes score on them."""
+"""The tasks of a grid on its devices: their tokens, their block shapes, and what their runs take."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-import numpy as np
+import jax
 from jax.sharding import Mesh
-from numpy.typing import NDArray
 
 from intertrain_jax.data.batches import Schedule, schedule_of
 from intertrain_jax.data.encoded import SPLITS, EncodedTask, TaskKey
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.environment import replicated
-from intertrain_jax.engine.lane_state import Lanes
-from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.queue import Effort
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
-from intertrain_jax.train.metrics import answered, score_predictions
 
 
 class GridTasks:
@@ -35,8 +32,8 @@ class GridTasks:
     """
 
     def __init__(self, work: GridWork, mesh: Mesh) -> None:
-        self._work = work
-        self.arena = build_arena(work.tasks, replicated(mesh))
+        self._work, self._everywhere = work, replicated(mesh)
+        self.arena = build_arena(work.tasks, self._everywhere)
         protocol, views = work.plan.runs[0].protocol, self.arena.views
         self.shapes = choose_shapes(
             {key: views[key, "train"].first(protocol.train_size).lengths for key in work.tasks},
@@ -50,6 +47,7 @@ class GridTasks:
             backend_of(mesh),
         )
         self._efforts: dict[TaskKey, Effort] = {}
+        self._chunks: dict[tuple[TaskKey, str], list[Chunk]] = {}
 
     @property
     def encoded(self) -> Mapping[TaskKey, EncodedTask]:
@@ -85,65 +83,12 @@ class GridTasks:
             self._efforts[key] = Effort(self.shapes[key].train[0], tokens)
         return self._efforts[key]
 
-
-class Evaluator:
-    """Packs every split once, and scores lanes on it.
-
-    Args:
-        tasks: of the grid.
-        num_outputs: C, outputs of the shared head.
-    """
-
-    def __init__(self, tasks: GridTasks, num_outputs: int) -> None:
-        self._tasks = tasks
-        self._num_outputs = num_outputs
-        self._packed: dict[tuple[TaskKey, str], list[Chunk]] = {}
-
-    def score(
-        self, programs: LanePrograms, lanes: Lanes, lane: int, best: bool, run: Run, split: str
-    ) -> tuple[float, int]:
-        """Returns a lane's score on a split, as a fraction, and how many examples got no answer.
-
-        Args:
-            programs: of the lanes.
-            lanes: the device's state.
-            lane: index of the lane.
-            best: whether to score its best parameters rather than its current ones.
-            run: that is in the lane.
-            split: "validation" or "test".
-        """
-        task = self._tasks.task_of(run)
-        logits_NxC = self._logits(programs, lanes, lane, best, self._tasks.key_of(run), split)
-        labels_N = self._tasks.arena.views[self._tasks.key_of(run), split].labels
-        unanswered = int(np.sum(~answered(logits_NxC, task.num_classes)))
-        return score_predictions(logits_NxC, labels_N, task.num_classes, task.metric), unanswered
-
-    def _logits(
-        self,
-        programs: LanePrograms,
-        lanes: Lanes,
-        lane: int,
-        best: bool,
-        task: TaskKey,
-        split: str,
-    ) -> NDArray[np.float32]:
-        """Returns logits [N, C], in the split's order."""
-        arena, chunks = self._tasks.arena, self._chunks(task, split)
-        # All dispatches go out before the first result is awaited.
-        outputs = [
-            programs.evaluate(
-                lanes, lane, best, chunk.segments, chunk.count, arena.tokens, chunk.shape
-            )
-            for chunk in chunks
-        ]
-        logits_NxC = np.zeros((len(arena.views[task, split]), self._num_outputs), np.float32)
-        for output, chunk in zip(outputs, chunks, strict=True):
-            used = chunk.examples >= 0
-            logits_NxC[chunk.examples[used]] = np.asarray(output)[used]
-        return logits_NxC
-
-    def _chunks(self, task: TaskKey, split: str) -> list[Chunk]:
-        if (task, split) not in self._packed:
-            view, shapes = self._tasks.arena.views[task, split], self._tasks.shapes[task].evaluate
-            self._packed[task, split] = chunked(view, shapes)
-        return self._packed[task, split]
+    def chunks_of(self, key: TaskKey, split: str) -> list[Chunk]:
+        """Returns a split packed for evaluation, on the devices, once for all runs of a task."""
+        if (key, split) not in self._chunks:
+            chunks = chunked(self.arena.views[key, split], self.shapes[key].evaluate)
+            self._chunks[key, split] = [
+                replace(chunk, segments=jax.device_put(chunk.segments, self._everywhere))
+                for chunk in chunks
+            ]
+        return self._chunks[key, split]

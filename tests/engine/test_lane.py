@@ -12,7 +12,7 @@ import pytest
 from intertrain_jax.data.batches import batches_from, schedule_of
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import lane as module
-from intertrain_jax.engine.lane import LaneGroup, LaneRun, Tick
+from intertrain_jax.engine.lane import LaneGroup, LaneRun, Standing, Tick
 from intertrain_jax.train.arena import SplitView
 from tests.engine.tiny_grid import tiny_plan, tiny_protocol
 
@@ -77,12 +77,14 @@ def test_a_run_taken_up_in_the_middle_goes_on_with_the_same_batches() -> None:
 def test_losses_are_averaged_over_batches_between_validations() -> None:
     taken = lane()
     for loss, ends in [(0.25, False), (0.5, True), (1.0, True)]:
-        taken.add_loss(loss, ends)
-    taken.step, taken.examples = 2, 16
-    taken.record_validation(0.5)
-    taken.add_loss(float("inf"), True)
-    taken.record_validation(float("nan"))
-    assert taken.lost
+        assert taken.add_loss(loss, ends)
+    # It was sent on meanwhile.
+    then, taken.step, taken.examples = Standing(2, 16, 90), 3, 24
+    taken.record_validation(0.5, then)
+    assert not taken.add_loss(float("inf"), True)
+    taken.record_validation(float("nan"), then)
+    taken.step_back(then)
+    assert taken.standing == then
     assert taken.history == [
         {"step": 2, "examples": 16, "train_loss": 0.875, "validation": 50.0},
         {"step": 2, "examples": 16, "train_loss": None, "validation": None},
@@ -141,3 +143,12 @@ def test_lanes_of_one_turn_have_one_shape_and_the_others_get_theirs_in_time() ->
     for k, found in seen.items():
         assert [sorted(batch) for batch in found[:-1]] == expected[k]
     assert longest_wait <= 4
+
+
+def test_a_lane_that_waits_for_the_host_gets_no_turn() -> None:
+    group = group_of(lane(12, 0), lane(12, 1))
+    group.busy[0].waits = True
+    assert list(group.ready) == [1] and list(group.busy) == [0, 1]
+    assert list(group.next_turn().ticks) == [1]
+    group.busy[0].waits = False
+    assert list(group.next_turn().ticks) == [0, 1]

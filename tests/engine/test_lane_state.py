@@ -15,6 +15,7 @@ from intertrain_jax.engine.lane_state import (
     TREES,
     Lanes,
     empty,
+    keep_better_lane,
     keep_lane,
     read_lane,
     restore_lane,
@@ -40,9 +41,12 @@ def program(function: Callable[..., Any], arguments: int, out: Any = BY_LANE) ->
     return over_lanes(function, MESH, (BY_LANE, *(EVERYWHERE,) * arguments), out, donate=False)
 
 
+READ = program(read_lane, 1)
+
+
 def read(lanes: Lanes, lane: int) -> Lanes:
     """Returns a lane, from the device that holds it."""
-    found = program(read_lane, 1)(lanes, np.int32(lane))
+    found = READ(lanes, np.int32(lane))
     owner = lane // (LANES // DEVICES)
     return jax.tree.map(lambda x: np.asarray(x.addressable_shards[owner].data[0]), found)
 
@@ -66,8 +70,8 @@ def test_a_run_gets_in_and_out_and_others_stay(held: str) -> None:
         name: params_of(20.0 + n) for n, name in enumerate(("params", "mean", "square", "best"))
     }
     restore = program(partial(restore_lane, hold=hold), 4)
-    lanes = restore(lanes, np.int32(2), saved, np.int32(7), HYPER)
-    lanes = restore(lanes, np.int32(3), saved, np.int32(9), HYPER)
+    lanes = restore(lanes, np.int32(2), saved, (np.int32(7), np.int32(4)), HYPER)
+    lanes = restore(lanes, np.int32(3), saved, (np.int32(9), np.int32(-1)), HYPER)
 
     first, idle, third, last = (read(lanes, lane) for lane in range(LANES))
     same(first.runs.params, params_of(1.0))
@@ -86,6 +90,23 @@ def test_a_run_gets_in_and_out_and_others_stay(held: str) -> None:
     same(read(kept, 3).best, saved["params"])
     for lane in range(3):
         same(read(kept, lane), read(lanes, lane))
+
+    better = over_lanes(
+        keep_better_lane, MESH, (BY_LANE, EVERYWHERE, BY_LANE), BY_LANE, donate=False
+    )
+    # Lane 2 has had 4 right answers; neither as many nor outputs that are no numbers are better.
+    for tally, right in (((4, 9, 0), 4), ((9, 0, 1), 4), ((5, 9, 0), 5)):
+        counts = np.array([(99, 0, 0), tally], np.int32)
+        judged = better(lanes, np.int32(2), counts)
+        assert int(read(judged, 2).most_right) == right
+        same(read(judged, 2).best, saved["params" if right == 5 else "best"])
+        for lane in (0, 1, 3):
+            same(read(judged, lane), read(lanes, lane))
+    # Any number is better than none, and no numbers are better than no validation.
+    for lane, tally, right in ((3, (0, 9, 0), 0), (0, (9, 0, 1), -1)):
+        judged = better(lanes, np.int32(lane), np.array([tally, tally], np.int32))
+        assert int(read(judged, lane).most_right) == right
+        same(read(judged, lane).best, read(lanes, lane).runs.params)
 
 
 def test_donated_lanes_share_no_buffer() -> None:

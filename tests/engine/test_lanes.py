@@ -12,6 +12,7 @@ import pytest
 
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import lanes as module
+from intertrain_jax.engine import optimiser
 from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.lane_state import Blocks, Lanes
 from intertrain_jax.engine.lanes import LanePrograms
@@ -42,8 +43,15 @@ def programs_and_lanes(count: int = LANES) -> tuple[LanePrograms, Lanes]:
         changes = {name: jnp.float32(value[lane]) for name, value in values.items()}
         hyper = replace(blank_hyper(None), total_steps=jnp.int32(10), **changes)
         hyper = replace(hyper, num_classes=jnp.int32(2), hidden_dropout=jnp.float32(0.1))
-        lanes = programs.restore(lanes, lane, saved, step, jax.tree.map(jnp.asarray, hyper))
+        hyper = jax.tree.map(jnp.asarray, hyper)
+        lanes = programs.restore(lanes, lane, saved, (step, -2), hyper)
     return programs, lanes
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """Lets programs be those of a backend."""
+    for used in (module, optimiser):
+        monkeypatch.setattr(used, "backend_of", lambda mesh: backend)
 
 
 def blocks_of(*flags: bool, whole: bool = False) -> tuple[Blocks, Any]:
@@ -70,7 +78,7 @@ def half_of(params: Any) -> Any:
 def test_accelerators_do_what_a_cpu_does(monkeypatch: pytest.MonkeyPatch, penalised: bool) -> None:
     found: dict[str, list[Any]] = {}
     for backend in ("cpu", "gpu"):
-        monkeypatch.setattr(module, "backend_of", lambda mesh, backend=backend: backend)
+        pretend(monkeypatch, backend)
         programs, lanes = programs_and_lanes()
         before = jax.tree.map(np.asarray, programs.read(lanes, 1))
         pretrained = half_of(programs.read(lanes, 0).runs.params) if penalised else None
@@ -95,7 +103,7 @@ def test_a_batch_of_one_block_is_one_program_where_a_lane_is_alone(
 ) -> None:
     found: list[Any] = []
     for backend, whole in (("cpu", True), ("gpu", False), ("gpu", True)):
-        monkeypatch.setattr(module, "backend_of", lambda mesh, backend=backend: backend)
+        pretend(monkeypatch, backend)
         programs, lanes = programs_and_lanes(1)
         pretrained = half_of(programs.read(lanes, 0).runs.params) if penalised else None
         blocks, arena = blocks_of(True, whole=whole)
@@ -111,17 +119,3 @@ def test_a_batch_of_one_block_is_one_program_where_a_lane_is_alone(
     for other in found[1:]:
         for ours, theirs in zip(*map(jax.tree.leaves, (found[0], other)), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
-
-
-def test_an_accelerator_steps_in_one_program_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "backend_of", lambda mesh: "gpu")
-    programs, lanes = programs_and_lanes()
-    flags = np.ones(LANES, np.bool_)
-    text = programs._whole_step.lower(lanes.runs, lanes.hyper, flags, None).as_text()
-    arrays = jax.tree.leaves(lanes.runs)
-    assert text.count("tf.aliasing_output") + text.count("jax.buffer_donor") == len(arrays)
-    apart = jax.tree.leaves(programs.objective.parameter_shapes())
-    assert len(jax.tree.leaves(lanes.runs.params)) < len(apart)
-    programs.step(lanes, flags, None)
-    assert programs._whole_step._cache_size() == 1
-    assert [p._cache_size() for p in programs._step.values()] == [0] * len(programs._step)

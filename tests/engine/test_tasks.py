@@ -1,4 +1,4 @@
-"""Tasks on the device: what a run reads, what it will take, and how its score is put together."""
+"""Tasks on the device: what a run reads, and what it will take."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.engine.environment import lane_mesh
-from intertrain_jax.engine.tasks import Evaluator, GridTasks
+from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.planning.work import GridWork
-from intertrain_jax.train.metrics import score_predictions
 from tests.engine.tiny_grid import TinyBases, tiny_checkpoint, tiny_plan, tiny_protocol, tiny_task
 
 OUTPUTS = 4
@@ -68,36 +67,10 @@ def test_examples_longer_than_a_forced_row_are_named() -> None:
         grid_tasks(row_length=16)
 
 
-class Programs:
-    """Gives every example the logits of a table, laid out as the device lays them out."""
-
-    def __init__(self, logits_NxC: Any) -> None:
-        self.logits_NxC, self.calls = logits_NxC, 0
-
-    def evaluate(
-        self, lanes: Any, lane: int, best: bool, segments: Any, count: int, tokens: Any, shape: Any
-    ) -> Any:
-        self.calls += 1
-        assert (lanes, lane, best) == ("lanes", 1, True) and 0 < count <= len(segments.labels_RxQ)
-        logits = self.logits_NxC[segments.examples_RxQ]
-        # What slots without an example hold is nobody's logits.
-        return np.where(segments.lengths_RxQ[..., None] > 0, logits, np.nan)
-
-
-@pytest.mark.parametrize("name", ["PT:few:0", "PT:many:0", "PT:graded:0", "other:few:0"])
-def test_scores_are_those_of_all_examples_in_their_order(name: str) -> None:
-    work, tasks = grid_tasks()
-    run = next(run for run in work.plan.runs if run.name == name)
-    task = tasks.task_of(run)
-    view = tasks.arena.views[tasks.key_of(run), "test"]
-    logits_NxC = np.random.default_rng(5).normal(size=(len(view), OUTPUTS)).astype(np.float32)
-    programs: Any = Programs(logits_NxC)
-    evaluator, lanes = Evaluator(tasks, OUTPUTS), ("lanes",)
-    stand_in: Any = lanes[0]
-    score, unanswered = evaluator.score(programs, stand_in, 1, True, run, "test")
-    assert score == score_predictions(logits_NxC, view.labels, task.num_classes, task.metric)
-    assert unanswered == 0 and programs.calls >= 1
-    shown = np.full(logits_NxC.shape, -np.inf, np.float32)
-    shown[3:] = logits_NxC[3:]
-    programs.logits_NxC = shown
-    assert evaluator.score(programs, stand_in, 1, True, run, "test")[1] == 3
+def test_a_split_is_packed_once() -> None:
+    _, tasks = grid_tasks()
+    key = ("", "many")
+    chunks = tasks.chunks_of(key, "test")
+    assert tasks.chunks_of(key, "test") is chunks
+    examples = np.concatenate([chunk.examples.ravel() for chunk in chunks])
+    assert sorted(examples[examples >= 0]) == list(range(len(tasks.arena.views[key, "test"])))

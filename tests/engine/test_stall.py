@@ -1,0 +1,190 @@
+"""The host looks a block late: a device with a clock of its own never waits for it in between."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from intertrain_jax.base import StopReason
+from intertrain_jax.engine import loop
+from intertrain_jax.engine.loop import GridLoop
+from tests.engine.tiny_grid import Outcomes, run_tiny, tiny_plan, tiny_protocol, tiny_task
+
+MICRO_STEP, EVALUATION = 10.0, 25.0
+TASKS = {name: tiny_task(name, classes) for name, classes in (("a", 2), ("b", 3))}
+TASKS["graded"] = tiny_task("graded", regression=True)
+
+
+class Device:
+    """Does what it was sent, one after another, while the host goes on; all time is its clock's.
+
+    Attributes:
+        now: the host's time.
+        free_at: when everything that was sent is done.
+        idle: time in which it had nothing to do between the first and the last of it.
+        stalls: reads that the host could not send anything after before they were done.
+    """
+
+    def __init__(self) -> None:
+        self.now = self.free_at = self.idle = 0.0
+        self.sent = 0
+        self.stalls: list[str] = []
+        self._drained: str | None = None
+
+    def send(self, seconds: float) -> float:
+        """Takes in a program; returns when it will be done."""
+        self.now += 0.01  # of the host
+        if self.sent:
+            self.idle += max(0.0, self.now - self.free_at)
+        if self._drained is not None:
+            self.stalls.append(self._drained)
+        self._drained = None
+        self.sent += 1
+        self.free_at = max(self.now, self.free_at) + seconds
+        return self.free_at
+
+    def wait(self, until: float, what: str) -> None:
+        """Waits for a result; whether that left nothing to do shows when something is sent again."""
+        self.now = max(self.now, until)
+        if until == self.free_at:
+            self._drained = what
+
+
+class Result:
+    """An array on the device."""
+
+    def __init__(self, device: Device, done_at: float, values: Any, what: str) -> None:
+        self.device, self.done_at, self.values, self.what = device, done_at, values, what
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        self.device.wait(self.done_at, self.what)
+        return np.asarray(self.values, dtype)
+
+
+class Programs:
+    """Programs whose results take time, in place of `LanePrograms`; scores are as the script says.
+
+    Args:
+        devices: that lanes are spread over, by number.
+        scores: right answers of a lane's first, second, ... validation; the last one stays.
+    """
+
+    compilations = 1
+
+    def __init__(self, devices: list[Device], lanes: int, scores: list[int]) -> None:
+        self.devices, self.num_lanes, self.scores = devices, lanes, scores
+        self.blank_tally = np.zeros((1, 3), np.int32)
+        self.validations: dict[tuple[str, int], int] = defaultdict(int)
+        self.groups = 0
+
+    def empty_lanes(self) -> str:
+        self.groups += 1
+        return f"group {self.groups}"
+
+    def start(self, lanes: str, lane: int, params: Any, hyper: Any) -> str:
+        self.validations[lanes, lane] = 0
+        return lanes
+
+    def advance(self, lanes: str, blocks: Any, arena: Any, pretrained: Any) -> Any:
+        ends = [device.send(MICRO_STEP) for device in self.devices]
+        return lanes, Result(self.devices[0], ends[0], np.ones(self.num_lanes), "losses")
+
+    def evaluate(
+        self, lanes: str, lane: int, best: bool, chunk: Any, arena: Any, tally: Any
+    ) -> Any:
+        owner = self.devices[lane // (self.num_lanes // len(self.devices))]
+        done = [device.send(EVALUATION * (device is owner)) for device in self.devices]
+        at = done[self.devices.index(owner)]
+        right = 7 if best else self.scores[min(self.validations[lanes, lane], 4)]
+        self.validations[lanes, lane] += not best
+        logits = np.zeros((*chunk.examples.shape, 3))
+        logits[..., 0] = chunk.examples * (1 if right % 2 else -1)
+        what = "test" if best else "validation"
+        return Result(owner, at, logits, what), Result(owner, at, [[right, 0, 0]], what)
+
+    def of_lane(self, outputs: Any, lane: int) -> Any:
+        return outputs
+
+    def keep_better(self, lanes: str, lane: int, tally: Any) -> str:
+        return lanes
+
+    def keep_best(self, lanes: str, lane: int) -> str:
+        return lanes
+
+
+def run_on(
+    monkeypatch: pytest.MonkeyPatch, out: Path, tasks: list[str], seeds: int, **options: Any
+) -> tuple[list[Device], Outcomes]:
+    """Runs a grid on devices with clocks, and runs that stop by patience and at their end."""
+    devices = [Device() for _ in range(options.get("devices", 1))]
+    # The third validation is the best; patience ends a run two later, unless its schedule does before.
+    scores = [5, 6, 9, 8, 7]
+
+    def programs(objective: Any, lanes: int, mesh: Any, dtype: Any) -> Any:
+        return Programs(devices, lanes, scores)
+
+    monkeypatch.setattr(loop, "LanePrograms", programs)
+    protocol = tiny_protocol(epochs=8, patience=80)
+    plan = tiny_plan(tasks, seeds=seeds, protocol=protocol)
+    outcomes, progress = run_tiny(out, plan, TASKS, **options)
+    assert len(outcomes.results) == progress.done == len(plan.runs)
+    # What was sent off for nothing is counted nowhere.
+    assert progress.examples == sum(result.examples for result in outcomes.results.values())
+    assert progress.tokens == sum(result.tokens for result in outcomes.results.values())
+    return devices, outcomes
+
+
+LAYOUTS = {
+    "alone": {"lanes": 1, "fuse": 1},
+    "fused": {"lanes": 3, "fuse": 3},
+    "in turn": {"lanes": 2, "fuse": 1},
+    "devices": {"lanes": 4, "fuse": 2, "devices": 2},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_read_leaves_a_device_without_work(
+    layout: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    devices, outcomes = run_on(monkeypatch, tmp_path, ["a", "b"], 4, **LAYOUTS[layout])
+    for device in devices:
+        assert device.stalls == [] and device.idle == pytest.approx(0.0, abs=1e-9)
+    for result in outcomes.results.values():
+        assert (result.stop_reason, len(result.history)) == (StopReason.PATIENCE, 5)
+        assert result.examples == 200 and result.validation == pytest.approx(100 * 9 / 15)
+
+
+def test_lanes_of_all_devices_are_evaluated_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one, _ = run_on(monkeypatch, tmp_path / "one", ["a"], 4, lanes=4, fuse=4, devices=1)
+    two, _ = run_on(monkeypatch, tmp_path / "two", ["a"], 4, lanes=4, fuse=2, devices=2)
+    turns = (one[0].free_at - 24 * EVALUATION) / MICRO_STEP
+    # Each device has half of the lanes, and so half of the validations and tests.
+    for device in two:
+        assert device.free_at == pytest.approx(turns * MICRO_STEP + 12 * EVALUATION, abs=10.0)
+
+
+def test_a_rank_correlation_is_judged_by_the_host_while_other_lanes_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (device,), outcomes = run_on(monkeypatch, tmp_path, ["graded", "a"], 2, lanes=4, fuse=1)
+    assert {result.metric for result in outcomes.results.values()} == {"spearman", "accuracy"}
+    judged = [what for what in device.stalls if what == "validation"]
+    assert len(judged) <= 2  # as the last lanes end, alone
+
+
+def test_a_blocking_read_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    original = GridLoop.validate
+
+    def at_once(self: GridLoop, group: Any, due: Any) -> None:
+        original(self, group, due)
+        self.settle(group)
+
+    monkeypatch.setattr(GridLoop, "validate", at_once)
+    devices, _ = run_on(monkeypatch, tmp_path, ["a", "b"], 4, **LAYOUTS["fused"])
+    assert devices[0].stalls.count("validation") > 10 and devices[0].idle > 0.1
