@@ -161,9 +161,8 @@ class GridLoop:
     def _turn(self, group: LaneGroup) -> None:
         """Fills a group's free lanes, sends it on, and looks at what it did before."""
         for run, why in self._waiting.take_orphans():
-            self._finish(
-                run, None, f"Its source run {run.depends_on} ({run.base.label}) failed: {why}"
-            )
+            source = f"Its source run {run.depends_on} ({run.base.label})"
+            self._finish(run, None, f"{source} failed: {why}")
         self.refill(group)
         sent, due = len(group.sent), set()
         if group.ready:
