@@ -11,6 +11,8 @@ from scipy import stats
 
 # Gains closer to each other than this, in points, are rounding of one value.
 _ROUNDING = 1e-9
+# A spread that rests on fewer differences than this says little about the next seed.
+_ENOUGH_FREEDOM = 4
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class GainMatrices:
         n: how many those seeds are.
         asked: how many seeds were asked for.
         significant: 1 or −1 where the mean is more than two standard deviations above or below
-            zero, else 0; NaN below two seeds.
-        p: of a two-sided t-test that the mean paired difference is zero; NaN below two seeds.
+            zero, else 0; NaN below two seeds. The deviation is the cell's or its target's, the larger.
+        p: of a two-sided t-test that the mean paired difference is zero; NaN below two seeds. The spread
+            is the cell's or its target's; see `spread_floors` and `paired_p_value`.
         q: `p` adjusted over the whole matrix by Benjamini and Hochberg.
     """
 
@@ -115,11 +118,49 @@ def gain_matrices(
         mean.loc[base, target] = gains.mean()
         n.loc[base, target] = len(gains)
         if len(gains) > 1:
-            spread = gains.std(ddof=1)
-            std.loc[base, target] = spread
-            significant.loc[base, target] = two_std_sign(gains.mean(), spread)
-            p.loc[base, target] = paired_p_value(gains)
+            std.loc[base, target] = gains.std(ddof=1)
+    floors = spread_floors(std, n)
+    for target in targets:
+        for base in std.index[std[target].notna()]:
+            spread = max(std.loc[base, target], floors[target].std)
+            found, seeds = float(mean.loc[base, target]), int(n.loc[base, target])
+            p.loc[base, target] = paired_p_value(found, spread, seeds, floors[target].freedom)
+            least = least_p_value(spread, seeds, floors[target].freedom)
+            significant.loc[base, target] = two_std_sign(found, spread) if least <= 0.05 else 0
     return GainMatrices(mean, std, n, asked, significant, p, benjamini_hochberg(p))
+
+
+@dataclass(frozen=True)
+class SpreadFloor:
+    """The standard deviation over seeds of the gains on one target, pooled over its base models.
+
+    Attributes:
+        std: in points.
+        freedom: differences between seeds that it rests on.
+    """
+
+    std: float
+    freedom: int
+
+
+def spread_floors(std: pd.DataFrame, n: pd.DataFrame) -> dict[str, SpreadFloor]:
+    """Returns target → its pooled spread: no cell's spread is believed to be smaller.
+
+    Scores are counts of examples, so a few seeds often agree to the last digit by chance. What they
+    vary by is better known from all base models of their target.
+
+    Args:
+        std: sample standard deviations of cells, NaN where there is none.
+        n: seeds of cells.
+    """
+    floors = {}
+    for target in std.columns:
+        known = std[target].notna()
+        freedom = (n.loc[known, target] - 1).to_numpy(dtype=float)
+        total = freedom.sum()
+        squares = freedom @ std.loc[known, target].to_numpy(dtype=float) ** 2
+        floors[target] = SpreadFloor(float(np.sqrt(squares / total)) if total else 0.0, int(total))
+    return floors
 
 
 def two_std_sign(mean: float, std: float) -> int:
@@ -129,15 +170,34 @@ def two_std_sign(mean: float, std: float) -> int:
     return 1 if mean > 0 else -1
 
 
-def paired_p_value(differences: np.ndarray) -> float:
+def least_p_value(std: float, n: int, freedom: int) -> float:
+    """Returns the smallest p-value that a cell's seeds can support.
+
+    Where there is no spread, or too little to know it by, only the signs of the differences are
+    evidence: that all `n` agree happens by chance with probability 2^(1−n).
+
+    Args:
+        std: that is believed, in points.
+        n: seeds.
+        freedom: that the spread rests on.
+    """
+    return 2.0 ** (1 - n) if std < _ROUNDING or freedom < _ENOUGH_FREEDOM else 0.0
+
+
+def paired_p_value(mean: float, std: float, n: int, freedom: int) -> float:
     """Returns the p-value of a two-sided t-test that paired differences have mean zero.
 
     Args:
-        differences: [seeds], at least two. If they are all the same, the mean is known exactly.
+        mean, std: of the differences, the deviation that is believed.
+        n: how many they are, at least two.
+        freedom: that `std` rests on, or a pooled one that it is not below.
     """
-    if np.ptp(differences) < _ROUNDING:
-        return float(abs(differences.mean()) < _ROUNDING)
-    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+    if abs(mean) < _ROUNDING:
+        return 1.0
+    least = least_p_value(std, n, freedom)
+    if std < _ROUNDING:
+        return least
+    return max(float(2.0 * stats.t.sf(abs(mean) / (std / np.sqrt(n)), n - 1)), least)
 
 
 def benjamini_hochberg(p: pd.DataFrame) -> pd.DataFrame:

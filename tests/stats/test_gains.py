@@ -16,7 +16,6 @@ from intertrain_jax.stats.gains import (
     GainMatrices,
     benjamini_hochberg,
     gain_matrices,
-    paired_p_value,
     summarise_scores,
     two_std_sign,
 )
@@ -71,14 +70,70 @@ def test_gains_are_paired_by_seed() -> None:
 def test_significance() -> None:
     gains = matrices(make_records())
     expected = pd.DataFrame(
-        [[0, -1], [0, 0]], index=gains.mean.index, columns=list(TARGETS), dtype=float
+        [[0, 0], [0, 0]], index=gains.mean.index, columns=list(TARGETS), dtype=float
     )
     pd.testing.assert_frame_equal(gains.significant, expected)
+    # Where a cell's spread is above its target's, it is the t-test as it is in the books.
     assert gains.p.loc["alpha", "beta"] == pytest.approx(
         stats.ttest_rel((61.0, 64.0, 67.0), (60.0, 62.0, 64.0)).pvalue
     )
-    assert gains.p.loc["alpha", "gamma"] == 0.0
     assert gains.p.loc["beta", "beta"] == 1.0
+    # Three gains of −1 to the digit, where another model's vary by 10: 7.07 over the target.
+    pooled = np.sqrt((2 * 0.0**2 + 2 * 10.0**2) / 4)
+    assert gains.p.loc["alpha", "gamma"] == pytest.approx(
+        2 * stats.t.sf(1.0 / (pooled / np.sqrt(3)), 2)
+    )
+
+
+def cells(*differences: tuple[float, ...]) -> GainMatrices:
+    """The gains of base models on one target, given their differences from PT by seed."""
+    scores = {"PT": [50.0] * len(differences[0])}
+    scores |= {f"b{i}": [50.0 + x for x in row] for i, row in enumerate(differences)}
+    rows = [
+        {"base": base, "target": "t", "seed": seed, "score": score, "status": "done"}
+        for base, row in scores.items()
+        for seed, score in enumerate(row)
+    ]
+    return gain_matrices(pd.DataFrame(rows), "PT", list(scores), ["t"], len(differences[0]))
+
+
+@pytest.mark.parametrize("differences", [(1.2, 1.2), (1.2, 1.20001), (9.0, 9.0, 9.0), (-3.0,) * 4])
+def test_seeds_that_agree_are_not_certain(differences: tuple[float, ...]) -> None:
+    gains = cells(differences)
+    assert gains.significant.loc["b0", "t"] == 0
+    assert gains.p.loc["b0", "t"] >= 2.0 ** (1 - len(differences))
+    # Nor are they where another base model's seeds agree too.
+    gains = cells(differences, tuple(0.5 * x for x in differences))
+    assert (gains.significant["t"] == 0).all()
+    assert (gains.q["t"] > 0.05).all()
+
+
+def test_the_spread_of_a_target_makes_few_seeds_enough() -> None:
+    noise = [(0.1, -0.1), (-0.3, 0.2), (0.4, 0.1), (-0.2, -0.2)]
+    gains = cells((40.0, 40.0), *noise)
+    assert gains.significant["t"].tolist() == [1, 0, 0, 0, 0]
+    assert 0.0 < gains.p.loc["b0", "t"] < 0.01
+    # A cell is never surer than its own spread lets it be.
+    wide = cells((40.0, 10.0), *noise)
+    assert wide.p.loc["b0", "t"] == pytest.approx(stats.ttest_1samp((40.0, 10.0), 0.0).pvalue)
+
+
+def test_enough_seeds_that_agree_are_significant() -> None:
+    gains = cells((1.2,) * 6)
+    assert gains.significant.loc["b0", "t"] == 1
+    assert gains.p.loc["b0", "t"] == 2.0**-5
+    assert cells((0.0,) * 6).p.loc["b0", "t"] == 1.0
+
+
+def test_p_values_of_noise_are_not_too_small() -> None:
+    rng = np.random.default_rng(0)
+    small = []
+    for _ in range(150):
+        # Two seeds of 50 test examples: gains in steps of 2 points, a third of the cells without spread.
+        counts = rng.binomial(50, 0.9, size=(2, 4, 2))
+        gains = cells(*(tuple(row) for row in 2.0 * (counts[0] - counts[1])))
+        small.extend(gains.p["t"].to_numpy() < 0.05)
+    assert np.mean(small) < 0.05
 
 
 def test_order_of_records_does_not_matter() -> None:
@@ -151,11 +206,6 @@ def test_scores_per_cell() -> None:
 )
 def test_two_standard_deviations(mean: float, std: float, sign: int) -> None:
     assert two_std_sign(mean, std) == sign
-
-
-def test_equal_differences_have_a_certain_mean() -> None:
-    assert paired_p_value(np.array([1.0, 1.0, 1.0])) == 0.0
-    assert paired_p_value(np.array([0.0, 0.0])) == 1.0
 
 
 def test_benjamini_hochberg_adjusts_over_all_cells() -> None:

@@ -15,7 +15,8 @@ SIGNIFICANCE: Statistic[Significance] = Statistic(
     name="significance",
     definition=(
         "Cells whose mean gain is more than two standard deviations over seeds from zero, and cells"
-        " whose seed-paired t-test is significant after Benjamini and Hochberg's adjustment."
+        " whose seed-paired t-test is significant after Benjamini and Hochberg's adjustment. No cell's"
+        " deviation is believed to be below its target's."
     ),
     source="paper, Fig. 1; Benjamini and Hochberg 1995",
     compute=lambda context: count_significant(context.study.gains),
