@@ -262,7 +262,7 @@ class Compiler:
         count = jax.ShapeDtypeStruct((), jnp.int32)
         return self._jitted(
             partial(program._blocks, row_length=self.shape.length),
-            *(body, self.arena, self.segments(EVALUATED), count),
+            *(jax.eval_shape(program._cast, body), self.arena, self.segments(EVALUATED), count),
             options=compiler_options(self.mesh),
         )
 

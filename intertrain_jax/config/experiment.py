@@ -94,8 +94,8 @@ class EngineConfig:
         fuse: lanes per device that one call of the program advances together; "auto" fuses all of
             them on accelerators, and none on a CPU, which one lane keeps busy.
         deterministic: whether the same run gives the same bits each time. On CPUs and TPUs it does,
-            whatever is asked; on GPUs true adds gradients in one order, which takes longer, and "auto" is
-            false.
+            whatever is asked; on GPUs true adds gradients in one order, which takes longer, and "auto"
+            is false.
     """
 
     lanes: int | Auto = "auto"

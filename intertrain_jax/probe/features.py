@@ -139,6 +139,7 @@ class FeatureProgram:
         self._objective, self._dtype = objective, dtype
         self._options = compiler_options(mesh)
         self._everywhere = NamedSharding(mesh, PartitionSpec())
+        self._cast = jax.jit(partial(_kernels_in, dtype=dtype), out_shardings=self._everywhere)
         self._programs: dict[BlockShape, Any] = {}
         self._body = self._objective.parameter_shapes().keys() - {"head"}
 
@@ -147,21 +148,29 @@ class FeatureProgram:
         """How many times a program was compiled: one per row length in use."""
         return sum(program._cache_size() for program in self._programs.values())
 
+    def place(self, params: Tree) -> Tree:
+        """Returns a model's body on the devices, kernels as products take them; does not wait for it.
+
+        Args:
+            params: a model's arrays, of this architecture; or what this gave for them, which stays.
+        """
+        body = {name: params[name] for name in params if name in self._body}
+        on_device = jax.device_put(body, self._everywhere)
+        return on_device if self._dtype == jnp.float32 else self._cast(on_device)
+
     def __call__(self, params: Tree, task: PackedTask) -> Features:
         """Returns the features of every example.
 
         Args:
-            params: a model's arrays, of this architecture.
+            params: of `place`.
             task: packed with the tokens of the model's tokenizer.
         """
-        body = {name: params[name] for name in params if name in self._body}
-        on_device = jax.device_put(body, self._everywhere)
         total = sum(task.sizes.values())
         features_NxD = self._allocate(total)
         # Two dispatches are under way while a third is being read.
         pending: list[tuple[Chunk, Any]] = []
         for chunk in task.chunks:
-            pending.append((chunk, self._dispatch(on_device, task, chunk)))
+            pending.append((chunk, self._dispatch(params, task, chunk)))
             if len(pending) > 2:
                 _collect(features_NxD, *pending.pop(0))
         for chunk, output in pending:
@@ -204,6 +213,15 @@ class FeatureProgram:
         with tempfile.TemporaryFile() as file:
             file.truncate(rows * shape[1] * dtype.itemsize)
             return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _kernels_in(params: Tree, dtype: Any) -> Tree:
+    """Returns parameters with kernels in `dtype`, to which every product would take them by itself."""
+
+    def cast(path: Any, leaf: Any) -> Any:
+        return leaf.astype(dtype) if path[-1].key == "kernel" else leaf
+
+    return jax.tree_util.tree_map_with_path(cast, params)
 
 
 def _collect(features_NxD: NDArray[Any], chunk: Chunk, output: Any) -> None:

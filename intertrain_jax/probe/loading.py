@@ -21,7 +21,12 @@ from intertrain_jax.data.tokens import Tokenisations
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES, architecture_hash
 from intertrain_jax.models.fits import check_positions, check_shape, check_words
-from intertrain_jax.models.hf.references import is_local, resolve_reference, resolved_revision
+from intertrain_jax.models.hf.references import (
+    files_hash,
+    is_local,
+    resolve_reference,
+    resolved_revision,
+)
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.probe.features import PackedTask, pack_task
 
@@ -43,6 +48,7 @@ class Loaded:
         revision: commit of a hub model.
         tokenizer: hash of its tokenizer's words; where it has none, whose it reads.
         seconds: that loading took, in the background.
+        files: hash of a local model's files as they were loaded, as of `files_hash`.
     """
 
     ref: ModelRef
@@ -51,6 +57,7 @@ class Loaded:
     revision: str | None
     tokenizer: str
     seconds: float
+    files: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +67,12 @@ class NotLoaded:
     Attributes:
         ref: as the list names it.
         reason: why, one line.
+        files: as of `Loaded`.
     """
 
     ref: ModelRef
     reason: str
+    files: str | None = None
 
 
 class ModelLoader:
@@ -133,17 +142,20 @@ class ModelLoader:
             directory = resolve_reference(ref.reference, ref.at, self._downloads)
             config, hf_config = read_config(directory, ref.label)
             self._check(config, ref.label)
+            # What is hashed now is still in memory when its tensors are taken: a disk reads it once.
+            files = files_hash(ref.reference)
             checkpoint = load_weights(directory, ref.label, config, hf_config, texts=False)
             # Tokenisers use all cores by themselves, and what agrees is tokenised once.
             with self._tokenising:
                 task, tokenizer = self._tokens_for(directory, config, ref.label)
         except Exception as error:  # whatever a stranger's files make the libraries raise
-            return NotLoaded(ref, reason_of(error, "It cannot be loaded"))
+            reason = reason_of(error, "It cannot be loaded")
+            return NotLoaded(ref, reason, files_hash(ref.reference))
         if self._shape is None:
             self._shape = config.shape
         revision = resolved_revision(directory)
         seconds = time.monotonic() - began
-        return Loaded(ref, checkpoint, task, revision, tokenizer, seconds)
+        return Loaded(ref, checkpoint, task, revision, tokenizer, seconds, files)
 
     def forget(self, ref: ModelRef) -> None:
         """Deletes what was downloaded of a model, if downloads are not kept."""

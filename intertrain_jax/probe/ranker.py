@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ class Outcome:
         estimates: by estimator beside "lp"; None where it is not defined.
         notes: what there is to say of an inherited head, and why an estimate is missing.
         seconds: of loading, features, heads and estimators, each the model's share.
+        files: hash of its files, if they are on disk.
     """
 
     ref: ModelRef
@@ -58,6 +60,7 @@ class Outcome:
     estimates: Mapping[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    files: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,13 @@ class Ranker:
         self.progress = RankProgress(total=len(refs))
         waiting: list[_Waiting] = []
         with ThreadPoolExecutor(1, "estimate") as pool:
-            for found in self._loader.stream(refs):
+            for found in self._placed(refs):
                 if isinstance(found, NotLoaded):
                     self._loader.forget(found.ref)
-                    self._fail(Outcome(found.ref, found.reason))
+                    self._fail(Outcome(found.ref, found.reason, files=found.files))
                     continue
                 ready = self._compute(found, pool)
+                del found  # its weights: others are put in their place while this waits
                 if ready is not None:
                     waiting.append(ready)
                 if self._heads is not None and len(waiting) == self._heads.group:
@@ -160,15 +164,49 @@ class Ranker:
         self._count()
         return self.progress
 
+    def _placed(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
+        """Yields what the loader does, weights on the devices; the next one is put there meanwhile.
+
+        Two models are on the devices, and as many as the loader holds in the host's memory.
+        """
+        found = self._loader.stream(refs)
+        with ThreadPoolExecutor(1, "place") as pool:
+            coming = pool.submit(self._place_next, found)
+            while (model := coming.result()) is not None:
+                coming = pool.submit(self._place_next, found)
+                yield model
+                del model
+
+    def _place_next(self, found: Iterator[Loaded | NotLoaded]) -> Loaded | NotLoaded | None:
+        """Returns the next model with its weights on the devices; None after the last."""
+        model = next(found, None)
+        if not isinstance(model, Loaded):
+            return model
+        checkpoint = model.checkpoint
+        if self._features is None:
+            shape = checkpoint.config.shape
+            objective = Classification(shape, model.task.encoded.num_classes)
+            dtype = DTYPES[self._protocol.precision]
+            self._features = FeatureProgram(objective, dtype, self._mesh)
+        try:
+            params = self._features.place(checkpoint.params)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            return model  # there is no room for two: it is put there at its turn
+        return replace(model, checkpoint=replace(checkpoint, params=params))
+
     def _compute(self, loaded: Loaded, pool: ThreadPoolExecutor) -> _Waiting | None:
         """Computes a model's features, and starts on its estimates."""
         began = time.monotonic()
         checkpoint, task = loaded.checkpoint, loaded.task.encoded
         objective = Classification(checkpoint.config.shape, task.num_classes)
-        if self._features is None:
-            dtype = DTYPES[self._protocol.precision]
-            self._features = FeatureProgram(objective, dtype, self._mesh)
-        features = self._features(checkpoint.params, loaded.task)
+        assert self._features is not None
+        params = checkpoint.params
+        if any(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(params)):
+            params = self._features.place(params)
+        features = self._features(params, loaded.task)
+        del params
         spent = time.monotonic() - began
         self._loader.forget(loaded.ref)
         finite = features.finite
@@ -187,6 +225,7 @@ class Ranker:
                     " overflows in this precision.",
                     light,
                     architecture_hash(checkpoint.config, words=False),
+                    files=loaded.files,
                 )
             )
             return None
@@ -251,6 +290,7 @@ class Ranker:
                         "heads": spent / len(waiting),
                         "estimators": seconds,
                     },
+                    model.loaded.files,
                 )
             )
         self._emit(outcomes)

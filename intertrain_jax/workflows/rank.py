@@ -26,14 +26,13 @@ from intertrain_jax.records.probes import (
     ProbeRecord,
     choose_rate,
     pack_answers,
-    probe_id,
 )
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import BaseRef, DataStamp
-from intertrain_jax.records.store import Store
 from intertrain_jax.study.model_ranking import gain_correlations
+from intertrain_jax.workflows.rank_done import Ids, is_done, matching, read_probes
 from intertrain_jax.workflows.rank_files import (
     ranking_of,
     read_gains,
@@ -103,9 +102,11 @@ def rank(
         watcher.say(f"{task.name}: {note}")
     precision = runner.resolve_precision(config.protocol.precision)
     protocol = _fitting(replace(config.protocol, precision=precision), config.refs[0], watcher)
-    files = {ref.label: files_hash(ref.reference) for ref in config.refs}
-    ids = _ids(config.refs, files, data, protocol)
-    records, earlier = _matching(store, ids, files, data, protocol, watcher)
+    stored = read_probes(store, watcher)
+    ids = Ids(data, protocol)
+    # Of models that have no record yet, files are hashed as they are loaded.
+    ids.hash_files([ref for ref in config.refs if ref.label in {label for label, _ in stored}])
+    records, earlier = matching(config.refs, stored, ids)
     for ref in config.refs:
         if ref.label in earlier and not is_hub_id(ref.reference):
             watcher.say(f"{ref.label} is not there any more: what was measured of it is kept")
@@ -114,7 +115,7 @@ def rank(
     pending = [
         kept.pinned(ref)
         for ref in config.refs
-        if not _is_done(records.get(ref.label), config, retry_failed)
+        if not is_done(records.get(ref.label), config, retry_failed)
     ]
     known = {r.architecture for r in records.values() if r.status == "done" and r.architecture}
     run = None
@@ -138,7 +139,8 @@ def rank(
             def emit(outcomes: Sequence[Outcome]) -> None:
                 nonlocal renewed
                 for outcome in outcomes:
-                    record = record_of(outcome, ids[outcome.ref.label], probe)
+                    files = outcome.files or files_hash(outcome.ref.reference)
+                    record = record_of(outcome, ids.of(outcome.ref, files), probe)
                     label = outcome.ref.label
                     before = records.get(label, earlier.get(label))
                     if record.status == "failed" and before and before.status == "done":
@@ -312,52 +314,10 @@ def _answers(outputs_NxC: NDArray[np.float32], task: EncodedTask) -> NDArray[Any
     return right
 
 
-def _ids(
-    refs: Sequence[ModelRef], files: Mapping[str, str | None], data: TaskData, protocol: Protocol
-) -> dict[str, str]:
-    """Returns label → id of its record; `files` has the hash of a local model's files by its label."""
-    return {
-        ref.label: probe_id(ref, files[ref.label], data.task.name, data.fingerprint, protocol)
-        for ref in refs
-    }
-
-
 def _revisions(outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Returns label → commit of the models off the hub."""
     found = {one.ref.label: one.loaded.revision for one in outcomes if one.loaded is not None}
     return {label: revision for label, revision in found.items() if revision is not None}
-
-
-def _matching(
-    store: Store[tuple[str, str], ProbeRecord],
-    ids: Mapping[str, str],
-    files: Mapping[str, str | None],
-    data: TaskData,
-    protocol: Protocol,
-    watcher: Watcher,
-) -> tuple[dict[str, ProbeRecord], dict[str, ProbeRecord]]:
-    """Returns label → record of this ranking's models, and, of those without one, what was earlier.
-
-    A model whose files are gone has another id than it had: what was measured of it, on the same data
-    and by the same protocol, is still true.
-    """
-    found = store.read_all()
-    for problem in found.problems:
-        watcher.warn(f"{problem.path} is no record and does not count: {problem.reason}")
-    records = {key[0]: found.by_key[key] for key in ids.items() if key in found.by_key}
-    earlier: dict[str, ProbeRecord] = {}
-    for (label, _), record in found.by_key.items():
-        failed_now = label in ids and (label not in records or records[label].status == "failed")
-        same = record.data.fingerprint == data.fingerprint and record.protocol == protocol
-        if failed_now and same and record.status == "done":
-            earlier[label] = max(earlier.get(label, record), record, key=lambda r: r.seeds)
-    return records, {label: record for label, record in earlier.items() if files[label] is None}
-
-
-def _is_done(record: ProbeRecord | None, config: RankConfig, retry_failed: bool) -> bool:
-    if record is None or (retry_failed and record.status == "failed"):
-        return False
-    return record.covers(config.seeds, config.learning_rates, config.estimators)
 
 
 def _show(display: Display, progress: RankProgress) -> None:

@@ -17,10 +17,12 @@ from intertrain_jax.data.encoded import SPLITS, EncodedTask
 from intertrain_jax.data.splits import train_subset
 from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.models.block import TokenBlock
+from intertrain_jax.models.hf.tensors import flatten
 from intertrain_jax.probe import features as features_module
-from intertrain_jax.probe.features import FeatureProgram, Features, pack_task
+from intertrain_jax.probe.features import FeatureProgram, Features, PackedTask, pack_task
 from intertrain_jax.train import arena as arena_module
-from tests.engine.tiny_grid import VOCABULARY, tiny_task
+from intertrain_jax.train.objectives import Classification
+from tests.engine.tiny_grid import NETWORKS, VOCABULARY, tiny_checkpoint, tiny_config, tiny_task
 
 WIDTH = 4
 
@@ -76,6 +78,11 @@ def program(devices: int = 1, dtype: Any = jnp.float32) -> FeatureProgram:
     return FeatureProgram(objective, dtype, lane_mesh(devices))
 
 
+def features_of(made: FeatureProgram, params: Any, packed: PackedTask) -> Features:
+    """Returns the features of a model that is not on the devices yet."""
+    return made(made.place(params), packed)
+
+
 @pytest.fixture
 def mapped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Features go to files, however few there are."""
@@ -89,7 +96,7 @@ def test_every_example_has_its_own_row(devices: int) -> None:
     shapes = {chunk.shape for chunk in packed.chunks}
     assert sorted(shape.length for shape in shapes) == [32, 64]
     assert all(shape.rows % devices == 0 for shape in shapes)
-    found = program(devices)(PARAMS, packed)
+    found = features_of(program(devices), PARAMS, packed)
     assert list(found.by_split) == list(SPLITS) and found.finite
     for split in SPLITS:
         np.testing.assert_allclose(
@@ -97,7 +104,7 @@ def test_every_example_has_its_own_row(devices: int) -> None:
         )
     before = program(devices).compilations
     assert before >= 2
-    program(devices)({"words": 2 * WORDS}, packed)
+    features_of(program(devices), {"words": 2 * WORDS}, packed)
     assert program(devices).compilations == before, "another model is another argument"
 
 
@@ -118,7 +125,7 @@ def test_a_subset_is_the_first_of_the_shuffle_and_of_training_alone() -> None:
     chosen = train_subset(60, 7)
     assert packed.sizes == {"train": 7, "validation": 15, "test": 20}
     np.testing.assert_array_equal(packed.labels["train"], np.asarray(TASK.train.labels)[chosen])
-    found = program()(PARAMS, packed).by_split
+    found = features_of(program(), PARAMS, packed).by_split
     np.testing.assert_allclose(
         found["train"], expected(TASK, "train", chosen), rtol=1e-4, atol=1e-4
     )
@@ -140,21 +147,21 @@ def test_many_dispatches_are_collected_as_one(monkeypatch: pytest.MonkeyPatch) -
     objective: Any = BagOfWords()
     fresh = FeatureProgram(objective, jnp.float32, lane_mesh(1))
     monkeypatch.setattr(jax, "jit", noted)
-    found = fresh(PARAMS, packed).by_split
+    found = features_of(fresh, PARAMS, packed).by_split
     assert len(compiled) == fresh.compilations == 2, "one for each length of rows"
     for split in SPLITS:
         np.testing.assert_allclose(found[split], expected(TASK, split), rtol=1e-4, atol=1e-4)
 
 
 def test_large_features_lie_in_a_file_without_a_name(mapped: None) -> None:
-    found = program()(PARAMS, pack_task(TASK, None, lane_mesh(1))).by_split
+    found = features_of(program(), PARAMS, pack_task(TASK, None, lane_mesh(1))).by_split
     for split in SPLITS:
         assert isinstance(found[split], np.memmap)
         np.testing.assert_allclose(found[split], expected(TASK, split), rtol=1e-4, atol=1e-4)
 
 
 def test_features_have_the_dtype_of_computation() -> None:
-    found = program(1, jnp.bfloat16)(PARAMS, pack_task(TASK, 7, lane_mesh(1)))
+    found = features_of(program(1, jnp.bfloat16), PARAMS, pack_task(TASK, 7, lane_mesh(1)))
     assert {part.dtype for part in found.by_split.values()} == {np.dtype(jnp.bfloat16)}
     near = expected(TASK, "test")
     # Eight bits of every word and of the sum.
@@ -181,3 +188,29 @@ def test_examples_of_one_length_need_one_program() -> None:
     short = tiny_task("short", 2, shortest=3, longest=9)
     packed = pack_task(replace(short, name="other"), None, lane_mesh(1))
     assert {chunk.shape.length for chunk in packed.chunks} == {32}
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_kernels_that_are_cast_once_give_the_bits_of_those_cast_by_every_product(
+    family: str,
+) -> None:
+    params = tiny_checkpoint(family).params
+    objective = Classification(tiny_config(family).shape, 3)
+    placed = FeatureProgram(objective, jnp.bfloat16, lane_mesh(1)).place(params)
+    before, after = dict(flatten(params)), dict(flatten(placed))
+    kernels = {path for path in after if path.endswith("/kernel")}
+    assert len(kernels) > 10
+    for path, leaf in after.items():
+        assert leaf.dtype == (jnp.bfloat16 if path in kernels else jnp.float32), path
+        np.testing.assert_array_equal(leaf, before[path].astype(leaf.dtype))
+    tokens = jnp.arange(5, 13)[None]
+    segments, positions = jnp.zeros((1, 8), jnp.int32), jnp.arange(8)[None]
+    block = TokenBlock(tokens, segments, positions, segments, jnp.zeros((1, 1), jnp.int32))
+    features = jax.jit(lambda params: objective.features(params, block, jnp.bfloat16))
+    body = {name: params[name] for name in placed}
+    np.testing.assert_array_equal(features(placed), features(body))
+
+
+def test_in_float32_weights_stay_as_they_are() -> None:
+    placed = program().place({"words": {"kernel": WORDS}, "head": np.zeros(9)})
+    assert list(placed) == ["words"] and placed["words"]["kernel"].dtype == jnp.float32

@@ -65,7 +65,7 @@ def probe(
     objective = Classification(models[0].config.shape, task.num_classes)
     packed = pack_task(task, protocol.train_size, mesh)
     program = FeatureProgram(objective, jnp.float32, mesh)
-    probed = [Probed(m.config, m.head, program(m.params, packed)) for m in models]
+    probed = [Probed(m.config, m.head, program(program.place(m.params), packed)) for m in models]
     trainer = HeadTrainer(objective, protocol, rates, seeds, group, task, mesh)
     runs = trainer(probed, packed.labels)
     assert program.compilations == len({chunk.shape for chunk in packed.chunks})
@@ -176,7 +176,7 @@ def test_packed_features_are_those_of_single_examples(family: str) -> None:
     model = checkpoint_of(family)
     objective = Classification(model.config.shape, 3)
     program = FeatureProgram(objective, jnp.float32, mesh)
-    packed = program(model.params, pack_task(TASK, None, mesh)).by_split["test"]
+    packed = program(program.place(model.params), pack_task(TASK, None, mesh)).by_split["test"]
     offsets = TASK.test.offsets
     for i in (0, 7, 19):
         cut = slice(offsets[i], offsets[i + 1])
@@ -188,7 +188,7 @@ def test_packed_features_are_those_of_single_examples(family: str) -> None:
             labels=TASK.test.labels[i : i + 1],
         )
         one = replace(TASK, train=split, validation=split, test=split)
-        alone = program(model.params, pack_task(one, None, mesh)).by_split["test"]
+        alone = program(program.place(model.params), pack_task(one, None, mesh)).by_split["test"]
         np.testing.assert_allclose(packed[i], alone[0], atol=1e-5)
     assert packed.shape == (
         20,

@@ -278,4 +278,9 @@ def test_files_say_whether_a_model_is_still_the_same(tmp_path: Path, factory: Mo
     name = sorted(tensors)[0]
     save_file({**tensors, name: np.zeros_like(tensors[name])}, path / "model.safetensors")
     assert files_hash(str(path)) != before
+    found = loader(tmp_path).load(ModelRef(str(path)))
+    assert isinstance(found, Loaded) and found.files == files_hash(str(path))
+    (path / "model.safetensors").write_bytes(b"damaged")
+    damaged = loader(tmp_path).load(ModelRef(str(path)))
+    assert isinstance(damaged, NotLoaded) and damaged.files == files_hash(str(path)) != found.files
     assert files_hash("org/name") is None and files_hash(str(tmp_path / "gone")) is None

@@ -55,10 +55,11 @@ class Loader:
         )
         for number, ref in enumerate(refs):
             if ref.label in self.absent:
-                yield NotLoaded(ref, f"{ref.label} is gated.")
+                yield NotLoaded(ref, f"{ref.label} is gated.", "files of none")
             else:
                 checkpoint = replace(tiny_checkpoint("bert"), params={"number": number})
-                yield Loaded(ref, checkpoint, packed, None, "words", 0.25)
+                files = f"files of {ref.label}"
+                yield Loaded(ref, checkpoint, packed, None, "words", 0.25, files)
 
     def forget(self, ref: ModelRef) -> None:
         """Notes it."""
@@ -102,7 +103,11 @@ class _Program:
     made: Made
     compilations: int = 1
 
+    def place(self, params: Any) -> Any:
+        return {"placed": True, **params}
+
     def __call__(self, params: Any, task: Any) -> Features:
+        assert params["placed"]
         number = float(params["number"])
         if f"org/m{params['number']}" in self.made.infinite:
             number = np.nan
@@ -180,6 +185,8 @@ def test_models_that_fail_leave_the_others_their_groups(monkeypatch: pytest.Monk
     by_label = {o.ref.label: o for group in emitted for o in group}
     assert set(by_label) == {f"org/m{k}" for k in range(5)}
     reasons = {label: outcome.reason for label, outcome in by_label.items()}
+    assert by_label["org/m1"].files == "files of none"
+    assert by_label["org/m0"].files == "files of org/m0"
     assert reasons["org/m1"] == "org/m1 is gated." and by_label["org/m1"].loaded is None
     assert "not all numbers" in str(reasons["org/m0"])
     assert by_label["org/m0"].architecture == architecture_hash(
@@ -199,6 +206,7 @@ def test_outcomes_hold_no_weights_and_every_share_of_time(monkeypatch: pytest.Mo
     for outcome in emitted[0]:
         assert outcome.loaded is not None and isinstance(outcome.loaded.checkpoint, Checkpoint)
         assert outcome.loaded.checkpoint.params == {}
+        assert outcome.files == f"files of {outcome.ref.label}"
         assert set(outcome.seconds) == {"load", "features", "heads", "estimators"}
         assert (outcome.seconds["load"], outcome.seconds["heads"]) == (0.25, 5.0)
         assert [len(row) for row in outcome.heads] == [3, 3]
