@@ -13,7 +13,6 @@ from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 if TYPE_CHECKING:
     from intertrain_jax.config.experiment import ExperimentConfig
     from intertrain_jax.config.ranking import RankConfig
-    from intertrain_jax.data.check import TaskReport
 
 
 @click.group()
@@ -98,14 +97,23 @@ def show(name: str, config: str | None) -> None:
 @command.command()
 @click.argument("names", nargs=-1, required=True)
 @experiment_options
-def check(options: ExperimentOptions, names: tuple[str, ...]) -> None:
-    """Load the data of NAMES (tasks, groups, patterns) as a grid would, and describe them."""
+@click.pass_context
+def check(ctx: click.Context, options: ExperimentOptions, names: tuple[str, ...]) -> None:
+    """Load the data of NAMES (tasks, groups, patterns) as a grid would, and describe them.
+
+    What is wrong is listed for all of them, row by row; the exit code is 2 then.
+    """
     from intertrain_jax.data.check import check_task
     from intertrain_jax.data.tasks import expand
 
     config = _load(options)
+    reports = []
     for task in expand(names, config.tasks):
-        _print(check_task(task, config.data))
+        report = check_task(task, config.data)
+        reports.append(report)
+        for line in report.lines:
+            say(line, err=bool(report.problems))
+    ctx.exit(2 if any(report.problems for report in reports) else 0)
 
 
 def _load(options: ExperimentOptions) -> ExperimentConfig | RankConfig:
@@ -118,23 +126,3 @@ def _load(options: ExperimentOptions) -> ExperimentConfig | RankConfig:
     short = {f"data.{key}": options.short.get(key) for key in ("data_dir", "limit")}
     given = {key: value for key, value in short.items() if value is not None}
     return load(RankConfig, options.config, options.overrides, given)
-
-
-def _print(report: TaskReport) -> None:
-    origin = ", ".join(
-        f"{key} {value}" for key, value in report.origin.items() if key not in ("rows", "notes")
-    )
-    say(f"{report.task.name} ({origin}; fingerprint {report.fingerprint})")
-    for note in report.origin.get("notes", ()):
-        say(f"  note: {note}")
-    for split in report.splits:
-        line = (
-            f"  {split.name}: {split.rows:,} rows, {split.mean_words:.0f} words on average,"
-            f" at most {split.most_words}"
-        )
-        if split.also_in_train:
-            line += f"; {split.also_in_train} of them also in train"
-        say(line)
-        if split.labels:
-            counts = ", ".join(f"{label} {count:,}" for label, count in split.labels.items())
-            say(f"    {counts}")

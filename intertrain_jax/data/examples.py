@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Number
 
@@ -40,12 +41,15 @@ class Found:
         numbers: column of texts → values that are numbers.
         blank: column of texts → values that are empty.
         none: texts that are only a word for "no value".
+        errors: where it is a list, rows that are wrong are left out, and why is gathered here; None
+            makes the first one an error.
     """
 
     unlabelled: int = 0
     numbers: Counter[str] = field(default_factory=Counter)
     blank: Counter[str] = field(default_factory=Counter)
     none: Counter[str] = field(default_factory=Counter)
+    errors: list[IntertrainError] | None = None
 
     def notes(self) -> list[str]:
         """Returns the counts as sentences."""
@@ -81,31 +85,49 @@ def read_examples(task: Task, raw: RawSplit, found: Found) -> list[Example]:
     columns = list(dict.fromkeys(slot for text in task.texts for slot in slots(text)))
     examples = []
     for number, row in enumerate(raw.rows, 1):
-        place = _Place(task, raw, number)
-        value = row.get(task.label)
-        if is_missing(value) or (isinstance(value, str) and not value.strip()):
-            raise place.error(f"has no value in column {task.label!r}")
         try:
-            label = reader.read(value)
+            examples.append(_example(_Place(task, raw, number), row, reader, columns, found))
         except NoLabelError:
             found.unlabelled += 1
-            continue
-        except ValueError as error:
-            said = f"has label {_shown(value)}, but its {str(error).removesuffix('.')}"
-            raise place.error(said, ", or the task's labels") from error
-        for column in columns:
-            _check_text(place, column, row, raw.blank_is_missing, found)
-        if raw.blank_is_missing:
-            _check_blank(place, task, row)
-        texts = tuple(render(template, row) for template in task.texts)
-        _check_whole(place, texts)
-        examples.append((texts, label))
-    if not examples:
+        except IntertrainError as error:
+            if found.errors is None:
+                raise
+            found.errors.append(error)
+    if not examples and not found.errors:
         raise IntertrainError(
             f"task {task.name!r}: {raw.origin!r} has no row with a label, all {len(raw.rows)} are -1."
             " Take another split, as this one's labels are not public."
         )
     return examples
+
+
+def _example(
+    place: _Place, row: Row, reader: LabelReader, columns: Sequence[str], found: Found
+) -> Example:
+    """Returns one row as an example.
+
+    Raises:
+        IntertrainError: something is wrong with it.
+        NoLabelError: it says that it has no label.
+    """
+    task, raw = place.task, place.raw
+    value = row.get(task.label)
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
+        raise place.error(f"has no value in column {task.label!r}")
+    try:
+        label = reader.read(value)
+    except NoLabelError:
+        raise
+    except ValueError as error:
+        said = f"has label {_shown(value)}, but its {str(error).removesuffix('.')}"
+        raise place.error(said, ", or the task's labels") from error
+    for column in columns:
+        _check_text(place, column, row, raw.blank_is_missing, found)
+    if raw.blank_is_missing:
+        _check_blank(place, task, row)
+    texts = tuple(render(template, row) for template in task.texts)
+    _check_whole(place, texts)
+    return texts, label
 
 
 def check_columns(task: Task, raw: RawSplit) -> None:

@@ -59,12 +59,15 @@ def is_local(task: Task, data: DataConfig) -> bool:
     return at_hand(task, data.data_dir)
 
 
-def load_task(task: Task, data: DataConfig) -> TaskData:
+def load_task(
+    task: Task, data: DataConfig, errors: list[IntertrainError] | None = None
+) -> TaskData:
     """Reads a task's rows, checks them, and splits them.
 
     Args:
         task: what to load.
         data: data directory, and limits of rows per split.
+        errors: where given, wrong rows are left out, and what is wrong with them is added to it.
 
     Returns:
         The examples; the task has its names of labels, and what was found out about the data is in the
@@ -85,7 +88,7 @@ def load_task(task: Task, data: DataConfig) -> TaskData:
     for split in raw.values():
         check_columns(task, split)
     task, note = with_labels(task, list(raw.values()))
-    found = Found()
+    found = Found(errors=errors)
     read = {name: read_examples(task, raw[name], found) for name in names}
     parts = _split(task, policy, made, read)
     for name, part in parts.items():

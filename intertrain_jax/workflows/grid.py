@@ -171,11 +171,18 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     fingerprints: dict[str, str | None] = {}
     revisions: dict[str, str] = {}
     unusable: dict[str, str] = {}
+    rows: dict[str, str] = {}
     for base in (ref, *config.model.base_refs):
         if base != ref:
             watcher.say(f"looking at {base.label}")
         try:
             model = bases.look(kept.pinned(base))
+            twin = rows.setdefault(model.identity, base.label)
+            if twin != base.label:
+                raise IntertrainError(
+                    f"Model {base.label!r} must be another model than the rows above it, but its weights"
+                    f" and its tokenizer are those of {twin!r}; remove it."
+                )
         except IntertrainError as error:
             unusable[base.label] = str(error)
             watcher.warn(f"{base.label} cannot be used, and its runs fail: {error}")

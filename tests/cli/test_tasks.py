@@ -62,6 +62,24 @@ def test_check_of_a_wrong_task(tmp_path: Path, config_file: str) -> None:
     assert result.stderr.startswith("error: task 'alpha'")
 
 
+def test_check_goes_on_after_what_is_wrong(tmp_path: Path, config_file: str) -> None:
+    file = tmp_path / "data" / "alpha" / "train.jsonl"
+    rows = file.read_text("utf-8").splitlines()
+    rows[3] = rows[3].replace('"label"', '"lable"')
+    rows[7] = rows[7].replace("film", "film \\ud800")
+    file.write_text("\n".join(rows), "utf-8")
+    result = invoke("check", "alpha", "beta", "--config", config_file)
+    assert result.exit_code == 2
+    first, second = result.stderr.splitlines()
+    assert "row 4" in first and "has no value in column 'label'" in first
+    assert "row 8" in second and "half a character" in second
+    # The next task is described all the same.
+    assert "beta (kind data_dir" in result.output and "alpha (kind" not in result.output
+    file.write_text("\n".join(row.replace('"label"', '"lable"') for row in rows[1:]), "utf-8")
+    result = invoke("check", "alpha", "--config", config_file)
+    assert result.exit_code == 2 and result.stderr.startswith("error: task 'alpha'")
+
+
 def test_check_of_real_data(shared_data: Path) -> None:
     result = invoke("check", "rte", "--data-dir", str(shared_data))
     assert result.exit_code == 0

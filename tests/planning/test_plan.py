@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import ModelConfig
+from intertrain_jax.config.experiment import ModelConfig, load_config
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.hf.references import files_hash
 from intertrain_jax.planning.plan import PRETRAINED, Plan, Run, build_plan, record_of, sort_runs
@@ -241,6 +241,18 @@ def test_a_ranking_of_the_version_before_resumes_with_nothing_to_do() -> None:
         record = by_label[pretrained.label]
         data = record.data.fingerprint
         assert record.id == probe_id(pretrained, files, config.task, data, record.protocol)
+
+
+@pytest.mark.parametrize("name", ["real-small", "real-small-rank"])
+def test_no_default_results_directory_is_that_of_published_results(name: str) -> None:
+    published = (RESULTS / name).resolve()
+    experiment, ranking = ResultsDir(published).experiment(), ResultsDir(published).ranking()
+    configs = [load_config(name), load_config(published / "experiment.yaml"), experiment, ranking]
+    for config in filter(None, configs):
+        assert (RESULTS.parent / config.out_dir).resolve() != published
+        # What is there is not among what git keeps either.
+        assert config.out_dir.parts[0] == "runs"
+    assert "runs/" in (RESULTS.parent / ".gitignore").read_text("utf-8").splitlines()
 
 
 def test_what_a_plan_is_asked_takes_time_in_proportion_to_its_runs(

@@ -275,6 +275,20 @@ def test_base_models_that_cannot_be_used_are_records_and_not_the_end(tmp_path: P
     assert again.calls == []
 
 
+def test_a_copy_of_another_row_is_a_failed_row(tmp_path: Path) -> None:
+    # The made-up weights are told by the last part of the path.
+    bases = [str(write_tokenizer(tmp_path / name)) for name in ("a/one", "b/one", "two")]
+    model = {"pretrained": str(tmp_path / "model"), "bases": bases}
+    config = write_experiment(tmp_path, model=model)
+    with pytest.warns(UserWarning, match="are those of"):
+        result = grid(config, runner=FakeEngine())
+    assert result.counts == (RUNS + 8, 4)
+    reasons = result.failed.groupby("base")["reason"].first()
+    assert list(reasons.index) == [bases[1]] and f"those of {bases[0]!r}" in reasons[bases[1]]
+    with pytest.warns(UserWarning, match="are those of"):
+        assert grid(config, runner=FakeEngine()).counts == (RUNS + 8, 4)
+
+
 def test_a_base_model_that_vanishes_keeps_the_runs_that_are_done(tmp_path: Path) -> None:
     other = write_tokenizer(tmp_path / "other")
     model = {"pretrained": str(tmp_path / "model"), "bases": [str(other)]}
