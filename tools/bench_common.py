@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing as mp
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +24,17 @@ class Setting(Protocol):
 
 
 def contestant(prepare: Callable[[Any, Any], Measure], work: Any, setting: Any, pipe: Any) -> None:
-    """Runs in a process of its own: prepares, then measures a round whenever it is told to."""
+    """Runs in a process of its own: prepares, then measures a round whenever it is told to.
+
+    A setting with a `tree` is measured by that checkout's package and its own script of this name.
+    """
+    tree = getattr(setting, "tree", None)
+    if tree is not None:
+        script = Path(sys.modules[prepare.__module__].__file__ or "").stem
+        sys.path[:0] = [tree, f"{tree}/tools"]
+        for shared in ("bench_common", "bench_shapes"):
+            sys.modules.pop(shared, None)
+        prepare = importlib.import_module(script).prepare
     measure = prepare(work, setting)
     while (number := pipe.recv()) is not None:
         pipe.send(measure(number))

@@ -12,6 +12,9 @@ Trainer is measured in two settings: random batches with dynamic padding, which 
 batches, and grouped by length, which is faster but draws other batches. Needs torch, transformers and
 accelerate; on a GPU, Trainer runs compiled. Compilation and warm-up are outside the measured time.
 
+`--before TREE` measures the engine of another checkout of this repository, too; `--no-trainer` leaves
+the peer out.
+
 `--rows N` forces the rows of a micro-step, `--fuse N` the lanes that one call advances. With `--shape
 roberta-base` or `t5-small` the network has that shape and random weights, and is fed with the tokens of
 `--model`.
@@ -24,6 +27,7 @@ import json
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +48,7 @@ class Setting:
         precision: "float32" or "bfloat16".
         grouped: Trainer only: batches grouped by length.
         lanes: engine only.
+        tree: engine only: the checkout that it is of; None is this one.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Setting:
     precision: str
     grouped: bool = False
     lanes: int = 1
+    tree: str | None = None
 
 
 @dataclass(frozen=True)
@@ -359,6 +365,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--evaluate", action="store_true", help="end rounds with validation")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--before", help="another checkout, whose engine is measured too")
+    parser.add_argument("--no-trainer", action="store_true", help="leave the peer out")
     parser.add_argument("--out", help="write the figures to this JSON file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -379,11 +387,14 @@ def main() -> None:
             Setting(f"Trainer {kind} {precision}", "trainer", precision, kind == "grouped")
             for precision in arguments.precisions.split(",")
             for kind in ("random", "grouped")
-        ] + [
-            Setting(f"engine {lanes} lanes {precision}", "engine", precision, lanes=int(lanes))
-            for precision in arguments.engine_precisions.split(",")
-            for lanes in arguments.lanes.split(",")
+            if not arguments.no_trainer
         ]
+        trees = [None] if arguments.before is None else [arguments.before, None]
+        for precision, lanes, tree in product(
+            arguments.engine_precisions.split(","), arguments.lanes.split(","), trees
+        ):
+            name = f"engine {lanes} lanes {precision}{'' if tree is None else ', before'}"
+            settings.append(Setting(name, "engine", precision, lanes=int(lanes), tree=tree))
         unit = "examples_per_second"
         found = alternate(prepare, work, settings, arguments.rounds, unit)
         rows = summarise(found, unit, settings[0].name)

@@ -12,6 +12,8 @@ recommended settings (batches of 32, the mean of all layers, LogME).
 with the body frozen and dropout as the model has it, one seed after another, same epochs, batch size
 and learning rate, validation and test at the end of each.
 
+`--before TREE` measures another checkout of this repository instead of the peer.
+
 `models`: models per hour when many checkpoints are ranked, and the share of that time in which the
 device computes. With `--shape roberta-base` the checkpoints have that shape and random weights. There is
 no peer in this part.
@@ -44,11 +46,13 @@ class Setting:
         name: for the report.
         side: "ours", "ranker" or "trainer".
         precision: "float32" or "bfloat16".
+        tree: of "ours" the checkout that it is of; None is this one.
     """
 
     name: str
     side: str
     precision: str
+    tree: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ def our_rounds(work: Work, setting: Setting) -> Measure:
                 programs["heads"] = HeadTrainer(
                     objective, protocol, (5e-5,), work.seeds, 1, task, mesh
                 )
-            features = programs["features"](model.checkpoint.params, model.task)
+            params = programs["features"].place(model.checkpoint.params)
+            features = programs["features"](params, model.task)
             if work.part == "features":
                 rows = np.concatenate(list(features.by_split.values()))
                 labels = np.concatenate(list(model.task.labels.values())).astype(np.int64)
@@ -323,6 +328,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=20, help="checkpoints of the part 'models'")
     parser.add_argument("--precisions", default="float32")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--before", help="another checkout, instead of the peer")
     parser.add_argument("--scratch", help="folder for checkpoints of the part 'models'")
     parser.add_argument("--out", help="write the figures to this JSON file")
     arguments = parser.parse_args()
@@ -341,6 +347,12 @@ def main() -> None:
             for precision in arguments.precisions.split(",")
             for side in (peer, "ours")
         ]
+        if arguments.before is not None:
+            settings = [
+                Setting(f"ours {precision}{', before' if tree else ''}", "ours", precision, tree)
+                for precision in arguments.precisions.split(",")
+                for tree in (arguments.before, None)
+            ]
         work = Work(
             arguments.part,
             arguments.model,

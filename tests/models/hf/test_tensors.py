@@ -1,4 +1,4 @@
-"""Tensors by name become arrays in a tree, and back: each is used once, ignored for a reason, or an error."""
+"""Tensors by name become arrays in a tree, and back: each is used once, ignored, or an error."""
 
 from __future__ import annotations
 
