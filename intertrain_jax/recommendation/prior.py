@@ -1,0 +1,118 @@
+"""What past targets say of a new one: how gains follow a ranking, in units of a target's own noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from intertrain_jax.base import IntertrainError
+
+Floats = NDArray[np.float64]
+PRIOR_FILE = Path(__file__).parent / "prior.csv"
+# No target has less noise than this many points: a share of some thousand test examples.
+LEAST_NOISE = 0.1
+_WIDEN = (0.7, 1.4)  # a new target is none of the past ones: each stands for some like it
+
+
+@dataclass(frozen=True)
+class PastTargets:
+    """Lines of gain over standardised probe score, one per past target; K targets.
+
+    Gains there are g = alpha + beta·x + e with e of standard deviation tau, all in units of the standard
+    deviation over seeds of the pretrained model's score on the same target.
+
+    Attributes:
+        names: of the targets.
+        alpha, beta, tau: [K].
+        noise: [K] the unit itself, in points.
+    """
+
+    names: tuple[str, ...]
+    alpha: Floats
+    beta: Floats
+    tau: Floats
+    noise: Floats
+
+    def without(self, name: str) -> PastTargets:
+        """Returns all targets but one, as a replay of that one must not know it."""
+        keep = np.array([other != name for other in self.names])
+        names = tuple(other for other in self.names if other != name)
+        return PastTargets(
+            names, self.alpha[keep], self.beta[keep], self.tau[keep], self.noise[keep]
+        )
+
+    @property
+    def usual_noise(self) -> float:
+        """The median of their noise, in points."""
+        return float(np.median(self.noise))
+
+
+def fit_lines(
+    names: Sequence[str], gains_MxT: ArrayLike, probe_M: ArrayLike, noise_T: ArrayLike
+) -> PastTargets:
+    """Fits a line to every target's gains by least squares; M models × T targets.
+
+    tau² is the residual variance less that of one run, at least a tenth of the former: what of the
+    scatter about the line is the models' own.
+
+    Args:
+        names: of the targets.
+        gains_MxT: one run each, in points, NaN where missing.
+        probe_M: the ranking's scores, in any unit, none missing.
+        noise_T: standard deviation over seeds of a run, in points.
+
+    Raises:
+        IntertrainError: a target has fewer than four gains.
+    """
+    gains, x = np.asarray(gains_MxT, float), standardised(probe_M)
+    noise = np.maximum(np.asarray(noise_T, float), LEAST_NOISE)
+    rows = []
+    for t, name in enumerate(names):
+        known = np.isfinite(gains[:, t])
+        if known.sum() < 4:
+            raise IntertrainError(
+                f"target {name!r} must have gains of at least 4 models, has {known.sum()}. Leave it out."
+            )
+        beta, alpha = np.polyfit(x[known], gains[known, t], 1)
+        rest = gains[known, t] - alpha - beta * x[known]
+        scatter = float(rest @ rest) / (known.sum() - 2)
+        tau = np.sqrt(max(scatter - noise[t] ** 2, 0.1 * scatter))
+        rows.append((alpha / noise[t], beta / noise[t], tau / noise[t]))
+    alpha_T, beta_T, tau_T = np.array(rows).T
+    return PastTargets(tuple(names), alpha_T, beta_T, tau_T, noise)
+
+
+def standardised(probe: ArrayLike) -> Floats:
+    """Returns probe scores with mean 0 and standard deviation 1; the mean where one is missing."""
+    values = np.asarray(probe, float)
+    known = values[np.isfinite(values)]
+    if not len(known) or known.std() == 0:
+        return np.zeros_like(values)
+    return np.asarray(np.nan_to_num((values - known.mean()) / known.std()))
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A mixture of components of equal weight; K components, in units of noise as `PastTargets`."""
+
+    alpha: Floats
+    beta: Floats
+    tau: Floats
+
+
+def prior_of(past: PastTargets) -> Prior:
+    """Returns the mixture: every past target, once with less and once with more of everything."""
+    parts = [np.concatenate([f * v for f in _WIDEN]) for v in (past.alpha, past.beta, past.tau)]
+    return Prior(*parts)
+
+
+def read_past(path: Path = PRIOR_FILE) -> PastTargets:
+    """Reads fitted lines: columns target, alpha, beta, tau, noise."""
+    table = pd.read_csv(path)
+    columns = [table[name].to_numpy(float) for name in ("alpha", "beta", "tau", "noise")]
+    return PastTargets(tuple(table["target"].astype(str)), *columns)
