@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from intertrain_jax.diagnosis.examine import Findings
+    from intertrain_jax.diagnosis.findings import Findings
 
 FOUND = 1
+_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
 @click.command()
@@ -45,8 +46,10 @@ def command(
     PATH is a public leaderboard, a matrix of scores or gains (a row per model), scores in long form
     (base, target, seed, score), or a results directory. It is never written to.
 
-    Looks for models that occur twice, scores outside their range, averages that are not those of
-    their cells, cells far from their column, and rows whose cells stand under wrong columns.
+    Looks for models that occur twice, scores outside their range or that no number of right answers
+    gives, averages that are not those of their cells, and rows whose cells stand under wrong columns.
+    Cells far from their column are noted, and no error. A repair is written where it is 99 % sure, some
+    score of the row is impossible where it stands, and none is after it.
 
     Exit codes: 0 nothing found, 1 something found, 2 bad input.
     """
@@ -99,10 +102,13 @@ def _print(console: Console, findings: Findings) -> None:
         console.print("Nothing found.")
     if findings.order_rows:
         console.print(
-            f"Cells moved along this order of columns, inferred from {findings.order_rows} rows: "
+            f"Cells moved along this order of columns, as {findings.order_rows} rows show: "
             + _plain(", ".join(findings.order)),
             markup=False,
         )
+    for finding in findings.findings:
+        if finding.not_repaired:
+            console.print(f"Not repaired: row {finding.row}: {finding.not_repaired}", markup=False)
     for note in findings.notes:
         console.print(_plain(note), markup=False)
 
@@ -118,13 +124,13 @@ def _table(findings: Findings) -> Table:
         table.add_column(name, justify="right" if name == "row" else "left", overflow="fold")
     for finding in findings.findings:
         likely = ", ".join(finding.missing)
-        if finding.repaired:
-            likely += f" (repair {finding.confidence:.0%} sure)"
+        if finding.confidence > 0:  # not where there is none
+            likely += f" (repair {finding.confidence:.1%} sure)"
         table.add_row(
             "" if finding.row < 0 else str(finding.row),
             Text(_plain(finding.model)),
             finding.rule,
-            Text(finding.severity, style="red" if finding.severity == "error" else "yellow"),
+            Text(finding.severity, style=_STYLES[finding.severity]),
             Text(_plain(finding.evidence)),
             Text(_plain(likely.strip())),
         )

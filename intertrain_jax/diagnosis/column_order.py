@@ -29,6 +29,10 @@ _LOG_BROAD = -np.log(50.0)
 # The search with the whole model: largest offset, moves tried at once per column, rows in memory.
 _FURTHEST, _MOVES_TRIED, _BATCH = 4, 6, 4000
 _NO_CHANGE = 1e-6
+# Prior of a table of a known format to have its rows shifted along its own order instead.
+_NOT_KNOWN = 0.01
+# A cell whose log density in its own column is below this does not fit it.
+_UNFIT = -12.0
 # Orders whose log-likelihood is closer than this to the best one's count as alternatives.
 _CLOSE, _CLOSE_ORDERS, _KEPT_ORDERS = 5.0, 60, 12
 
@@ -69,6 +73,7 @@ def infer_order(columns: Columns, scores_MxT: Floats, log_density_MxTxT: Floats)
     length = scores_MxT.shape[1]
     own = ColumnOrder.own(length)
     far_MxT = np.abs(columns.distances(scores_MxT)) > _FAR
+    far_MxT |= np.diagonal(log_density_MxTxT, axis1=1, axis2=2) < _UNFIT
     speaking = np.flatnonzero(far_MxT.sum(axis=1) >= _CELLS)
     if len(speaking) < _ROWS_NEEDED:
         return own
@@ -81,6 +86,35 @@ def infer_order(columns: Columns, scores_MxT: Floats, log_density_MxTxT: Floats)
     if rows < _ROWS_NEEDED or value_B[0] < least:
         return own
     return ColumnOrder(near_BxT[0], rows, near_BxT, np.asarray(special.softmax(value_B)))
+
+
+def weigh_orders(
+    columns: Columns, scores_MxT: Floats, log_density_MxTxT: Floats, known_T: Ints
+) -> ColumnOrder | None:
+    """Weighs an order that is known of such tables against the table's own.
+
+    Returns:
+        Both, or None if rows speak and neither explains most of them.
+    """
+    near_BxT = np.array([known_T, np.arange(len(known_T))])
+    log_prior_B = np.log(np.array([1.0 - _NOT_KNOWN, _NOT_KNOWN]))
+    far_MxT = np.abs(columns.distances(scores_MxT)) > _FAR
+    far_MxT |= np.diagonal(log_density_MxTxT, axis1=1, axis2=2) < _UNFIT
+    speaking = np.flatnonzero(far_MxT.sum(axis=1) >= _CELLS)[:_ROWS_USED]
+    if not len(speaking):
+        return ColumnOrder(known_T, 0, near_BxT, np.exp(log_prior_B))
+    gain_BxR = best_gains(log_density_MxTxT[speaking], scores_MxT[speaking], near_BxT, _FURTHEST)
+    value_B = gain_BxR.sum(axis=1) + log_prior_B
+    by_value = np.argsort(-value_B, kind="stable")
+    rows = int((gain_BxR[by_value[0]] > np.log(len(known_T))).sum())
+    if len(speaking) >= _ROWS_NEEDED and rows < len(speaking) / 2:
+        return None
+    return ColumnOrder(
+        near_BxT[by_value[0]],
+        rows if by_value[0] == 0 else 0,
+        near_BxT[by_value],
+        np.asarray(special.softmax(value_B[by_value])),
+    )
 
 
 @dataclass(frozen=True)

@@ -2,120 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
 
+from intertrain_jax.diagnosis.findings import Finding, Findings
+from intertrain_jax.diagnosis.grids import Grids, fit_grids
+from intertrain_jax.diagnosis.known_tables import site_order
 from intertrain_jax.diagnosis.misplaced import Examined, Misplaced, find_misplaced
 from intertrain_jax.diagnosis.shifts import Columns, Floats
+from intertrain_jax.readers.leaderboard import PROBE
 
-Rule = Literal[
-    "same name",
-    "same scores",
-    "out of range",
-    "average",
-    "outlier",
-    "shifted",
-    "swapped",
-    "permuted",
-    "unreadable",
-    "failed",
-    "repeated run",
-]
-Severity = Literal["error", "warning"]
 TableKind = Literal["scores", "gains"]
 
 # STS-B is scored by a rank correlation times 100, which can be negative.
 RANK_CORRELATIONS = frozenset({"stsb"})
 # Robust statistics need this many scores per column, comparisons of rows this many cells.
 FEWEST_SCORES, FEWEST_CELLS = 8, 3
-# A cell this many robust standard deviations from its column is odd; a row with several is an error.
-_FAR, _SEVERAL = 8.0, 3
+# A cell this many robust standard deviations from its column is worth a note.
+_FAR = 8.0
+# A repair is written if it is this probable.
+_SURE = 0.99
+_NOT_PROVEN = "No cell of the row is impossible where it stands."
+_UNEXPLAINED = "No move of cells explains the row."
 _SHOWN = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong with one row, or with one file.
-
-    Attributes:
-        row: id of the row in the table's index; −1 for a file.
-        model: its name, as given (untrusted text).
-        rule: which rule it breaks.
-        severity: "error" if the row's cells, or its being there, cannot be trusted; else "warning".
-        evidence: a sentence with the values that show it.
-        missing: of a misplaced row, the columns whose scores are likely missing.
-        repaired: column → value that it likely should have, NaN for empty; only cells that change.
-        confidence: posterior probability of `repaired` among all repairs; NaN where there is none.
-    """
-
-    row: int
-    model: str
-    rule: Rule
-    severity: Severity
-    evidence: str
-    missing: tuple[str, ...] = ()
-    repaired: Mapping[str, float] = field(default_factory=dict)
-    confidence: float = float("nan")
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What an examination found.
-
-    Attributes:
-        findings: in the order of rows.
-        order: columns in the order in which rows were shifted, as inferred; the table's own order
-            if too few rows are shifted to infer one.
-        order_rows: shifted rows that the inferred order rests on; 0 for the table's own.
-        notes: what could not be examined, one sentence each.
-    """
-
-    findings: tuple[Finding, ...]
-    order: tuple[str, ...]
-    order_rows: int
-    notes: tuple[str, ...] = ()
-
-    @property
-    def suspicious(self) -> frozenset[int]:
-        """Ids of the rows with an error: an analysis leaves them out unless told otherwise."""
-        return frozenset(f.row for f in self.findings if f.severity == "error" and f.row >= 0)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row per finding: row, model, rule, severity, evidence, missing, repaired, confidence.
-
-        `repaired` is text such as "sst2=94.84; dbpedia=".
-        """
-        columns = [
-            "row",
-            "model",
-            "rule",
-            "severity",
-            "evidence",
-            "missing",
-            "repaired",
-            "confidence",
-        ]
-        rows = [
-            (
-                f.row,
-                f.model,
-                f.rule,
-                f.severity,
-                f.evidence,
-                "; ".join(f.missing),
-                "; ".join(
-                    f"{c}={'' if np.isnan(v) else f'{v:.6g}'}" for c, v in f.repaired.items()
-                ),
-                f.confidence,
-            )
-            for f in self.findings
-        ]
-        return pd.DataFrame(rows, columns=columns)
 
 
 def examine(
@@ -123,6 +35,8 @@ def examine(
     names: pd.Series[str],
     average: pd.Series[float] | None = None,
     kind: TableKind = "scores",
+    probe: pd.Series[float] | None = None,
+    pretrained: int | None = None,
 ) -> Findings:
     """Examines a table; M rows, T columns.
 
@@ -134,6 +48,9 @@ def examine(
         average: [M] the table's own average of each row, if it has one.
         kind: whether cells are scores (0 to 100) or gains (−100 to 100, and no search for misplaced
             cells, as cells move before the pretrained model's scores are taken away).
+        probe: [M] linear probe on MNLI in percent, if the table has it; its cells never move.
+        pretrained: row of the pretrained model: misplaced only if it has impossible cells, and perhaps
+            a mean over more runs than the others.
 
     Returns:
         The findings. Of models that occur twice, the first row is not an error.
@@ -142,39 +59,44 @@ def examine(
     if average is not None:
         found += _averages(scores, names, average)
     found += _out_of_range(scores, names, kind)
+    if probe is not None:
+        found += _out_of_range(probe.to_frame(PROBE), names, "scores")
     lowest = _lowest(scores, kind)
-    possible = scores.where((scores >= lowest) & (scores <= 100.0))
-    enough = possible.notna().sum() >= FEWEST_SCORES
-    usable = possible.loc[possible.notna().any(axis=1), enough]
+    inside = scores.where((scores >= lowest) & (scores <= 100.0))
+    enough = inside.notna().sum() >= FEWEST_SCORES
+    tested = inside.notna().any(axis=1)
+    usable = inside.loc[tested, enough]
     notes = []
     if len(few := [str(column) for column in scores.columns[~enough]]):
         notes.append(
             f"Not compared with the rest of their columns, as fewer than {FEWEST_SCORES} models have"
             f" scores there: {', '.join(few)}."
         )
+    row = None if pretrained is None else list(scores.index).index(pretrained)
+    grids = impossible = None
+    if kind == "scores":
+        beside = inside if probe is None else inside.assign(**{PROBE: probe.where(probe <= 100.0)})
+        grids = fit_grids(beside.to_numpy(float), list(beside.columns), row)
+        impossible = beside.where(~grids.possible(beside.to_numpy(float)))
+        grids = grids.columns(np.append(enough, np.zeros(int(probe is not None), dtype=bool)))
+        grids = grids.rows(tested.to_numpy())
     order, order_rows = tuple(map(str, usable.columns)), 0
+    explained: frozenset[int] = frozenset()
     if usable.shape[1] >= FEWEST_CELLS:
-        examined = (
-            find_misplaced(usable.to_numpy(float))
-            if kind == "scores"
-            else Examined.without_search(usable.to_numpy(float))
-        )
-        found += _misplaced(usable, names, examined)
-        found += _outliers(usable, names, examined)
+        values_MxT = usable.to_numpy(float)
+        examined = Examined.without_search(values_MxT)
+        if grids is not None:
+            examined = find_misplaced(values_MxT, grids, site_order(list(usable.columns)))
+        found += _misplaced(usable, names, examined, grids, pretrained)
+        explained = frozenset(f.row for f in found if f.rule in ("shifted", "swapped", "permuted"))
+        found += _outliers(usable, names, examined, explained)
         order = tuple(str(usable.columns[at]) for at in examined.order.columns)
         order_rows = examined.order.rows
+    if impossible is not None:
+        found += _impossible(impossible, names, explained)
     position = {row: at for at, row in enumerate(scores.index)}
     found.sort(key=lambda finding: position[finding.row])
     return Findings(tuple(found), order, order_rows, tuple(notes))
-
-
-def repair(scores: pd.DataFrame, findings: Findings) -> pd.DataFrame:
-    """Returns a copy of a table with the repairs of its findings."""
-    repaired = scores.copy()
-    for finding in findings.findings:
-        for column, value in finding.repaired.items():
-            repaired.loc[finding.row, column] = value
-    return repaired
 
 
 def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding]:
@@ -264,27 +186,70 @@ def _out_of_range(
         yield Finding(int(row), str(names[row]), "out of range", "error", text)
 
 
+def _impossible(
+    cells: pd.DataFrame, names: pd.Series[str], explained: frozenset[int]
+) -> Iterator[Finding]:
+    """Finds scores that no number of right answers gives; `cells` are those, all others NaN."""
+    for row in cells.index[cells.notna().any(axis=1)]:
+        columns = list(map(str, cells.columns[cells.loc[row].notna()]))
+        if row in explained and PROBE not in columns:
+            continue
+        shown = ", ".join(f"{c} {cells.loc[row, c]:.6g}" for c in columns[:_SHOWN])
+        more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+        text = (
+            f"No number of right answers gives {shown}{more}: the scores of other models there are"
+            " all fractions of one size of test set."
+        )
+        yield Finding(
+            int(row), str(names[row]), "impossible", "error", text, not_repaired=_UNEXPLAINED
+        )
+
+
 def _misplaced(
-    scores: pd.DataFrame, names: pd.Series[str], examined: Examined
+    scores: pd.DataFrame,
+    names: pd.Series[str],
+    examined: Examined,
+    grids: Grids | None,
+    pretrained: int | None,
 ) -> Iterator[Finding]:
     """Words the rows with misplaced cells; the table's `scores` are those that were examined."""
     columns = list(map(str, scores.columns))
     for misplaced in examined.misplaced:
-        row = scores.index[misplaced.row]
+        row = int(scores.index[misplaced.row])
         before_T = scores.to_numpy(float)[misplaced.row]
         after_T = misplaced.repaired(before_T)
+        reason = _why_not(misplaced, before_T, grids)
+        if row == pretrained and reason == _NOT_PROVEN:
+            continue
         changed = np.flatnonzero((before_T != after_T) & ~(np.isnan(before_T) & np.isnan(after_T)))
         lost = np.setdiff1d(np.arange(len(columns)), misplaced.source)
         yield Finding(
-            row=int(row),
+            row=row,
             model=str(names[row]),
             rule=misplaced.kind,
             severity="error",
             evidence=_evidence(scores, before_T, misplaced, examined.columns),
             missing=tuple(columns[at] for at in lost),
-            repaired={columns[at]: float(after_T[at]) for at in changed},
+            repaired={} if reason else {columns[at]: float(after_T[at]) for at in changed},
             confidence=misplaced.confidence,
+            not_repaired=reason,
         )
+
+
+def _why_not(misplaced: Misplaced, before_T: Floats, grids: Grids | None) -> str:
+    """Returns why a row's repair is not known well enough to be written; nothing where it is."""
+    if grids is None:
+        return _NOT_PROVEN
+    own = grids.rows(np.arange(len(grids.runs)) == misplaced.row)
+    if own.possible(before_T[None]).all():
+        return _NOT_PROVEN
+    if misplaced.confidence < _SURE:
+        return f"The likeliest repair is {misplaced.confidence:.1%} sure; {_SURE:.0%} are needed."
+    if not own.possible(misplaced.repaired(before_T)[None]).all():
+        return "Some scores would be impossible after the likeliest repair too."
+    if (misplaced.source[np.isfinite(before_T)] < 0).any():
+        return "Some scores fit no column."
+    return ""
 
 
 def _evidence(
@@ -313,16 +278,17 @@ def _evidence(
     )
 
 
-def _outliers(scores: pd.DataFrame, names: pd.Series[str], examined: Examined) -> Iterator[Finding]:
+def _outliers(
+    scores: pd.DataFrame, names: pd.Series[str], examined: Examined, explained: frozenset[int]
+) -> Iterator[Finding]:
     """Finds cells far from their columns, in rows that no move of cells explains."""
-    explained = {misplaced.row for misplaced in examined.misplaced}
     columns = list(map(str, scores.columns))
     values_MxT = scores.to_numpy(float)
     distance_MxT = np.nan_to_num(examined.columns.distances(values_MxT))
     for at in np.flatnonzero((np.abs(distance_MxT) > _FAR).any(axis=1)).tolist():
-        if at in explained:
-            continue
         row = scores.index[at]
+        if row in explained:
+            continue
         far = np.flatnonzero(np.abs(distance_MxT[at]) > _FAR)
         far = far[np.argsort(-np.abs(distance_MxT[at, far]), kind="stable")]
         shown = "; ".join(
@@ -331,6 +297,5 @@ def _outliers(scores: pd.DataFrame, names: pd.Series[str], examined: Examined) -
             for c in far[:_SHOWN].tolist()
         )
         more = f"; and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
-        severity: Severity = "error" if len(far) >= _SEVERAL else "warning"
         text = f"Far from the other models: {shown}{more}."
-        yield Finding(int(row), str(names[row]), "outlier", severity, text)
+        yield Finding(int(row), str(names[row]), "outlier", "note", text)

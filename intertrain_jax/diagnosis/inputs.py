@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.diagnosis.examine import Finding, Findings, TableKind, repair
+from intertrain_jax.diagnosis.examine import TableKind
+from intertrain_jax.diagnosis.findings import Finding, Findings, repair
 from intertrain_jax.readers.csv import FEWEST_MODELS, Source, check_percent, read_csv
 from intertrain_jax.readers.leaderboard import AVERAGE, Leaderboard
 from intertrain_jax.readers.recognise import read_table
@@ -38,6 +39,8 @@ class Subject:
         kind: whether cells are scores or gains.
         found: what reading it showed already.
         file: of a wide table, the file's own text, to write a repaired copy from.
+        probe: [M] linear probe on MNLI, if the table has it.
+        pretrained: row of the pretrained model, if it is known.
     """
 
     what: str
@@ -47,6 +50,8 @@ class Subject:
     kind: TableKind = "scores"
     found: tuple[Finding, ...] = ()
     file: WideFile | None = None
+    probe: pd.Series[float] | None = None
+    pretrained: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def read_subject(path: Source, pretrained: str | None = None) -> Subject:
     cells = tuple(header), tuple(map(tuple, rows))
     if isinstance(table, Leaderboard):
         file = WideFile(*cells, AVERAGE)
-        return _checked(path, "leaderboard", table.scores, table.names, table.average, file)
+        subject = _checked(path, "leaderboard", table.scores, table.names, table.average, file)
+        return replace(subject, probe=table.probe, pretrained=table.pretrained)
     scores = table.values
     own = next((c for c in map(str, scores.columns) if c.casefold() in _AVERAGES), None)
     average = None if own is None else scores.pop(own)

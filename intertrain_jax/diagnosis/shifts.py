@@ -33,8 +33,6 @@ _SHIFTED, _SWAPPED = 0.02, 0.01
 _FURTHER, _GAP = 0.03, 0.3
 # of a shift to end where the row repeats itself or has an empty cell, and where it does not;
 _END, _END_UNSEEN = 0.5, 1e-5
-# and how much likelier than by chance a shifted cell is the same as the one that it is shifted from.
-_REPEAT = 20.0
 
 _IMPOSSIBLE = -1e9
 
@@ -166,7 +164,6 @@ class _Chain:
             if offset:
                 here, there = ordered_MxBxT[:, :, :kept], ordered_MxBxT[:, :, offset:]
                 repeats = here == there
-                shown = shown + np.log(_REPEAT) * repeats
                 ends: NDArray[np.bool_] = repeats | (np.isnan(there) & ~np.isnan(here))
                 ending = np.full(ends.shape, np.log(_END_UNSEEN))
                 ending[ends] = np.log(_END)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.diagnosis.examine import Finding, examine
+from intertrain_jax.diagnosis.examine import examine
+from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     check_enough,
@@ -268,7 +269,9 @@ def study_of_leaderboard(
     Raises:
         IntertrainError: the pretrained model's row cannot be trusted, or fewer than three others can.
     """
-    findings = examine(board.scores, board.names, board.average)
+    findings = examine(
+        board.scores, board.names, board.average, probe=board.probe, pretrained=board.pretrained
+    )
     if board.pretrained in findings.suspicious and not keep_suspicious:
         reasons = [f.evidence for f in findings.findings if f.row == board.pretrained]
         raise IntertrainError(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.diagnosis.examine import Findings, examine
+from intertrain_jax.diagnosis.examine import examine
+from intertrain_jax.diagnosis.findings import Findings
 from intertrain_jax.diagnosis.inputs import Subject, read_subject
 from intertrain_jax.readers.csv import Frame
 from intertrain_jax.workflows.results import GridResult
@@ -74,7 +75,14 @@ def doctor(
                 " Correct it."
             )
         subject = read_subject(path, pretrained)
-    examined = examine(subject.scores, subject.names, subject.average, subject.kind)
+    examined = examine(
+        subject.scores,
+        subject.names,
+        subject.average,
+        subject.kind,
+        subject.probe,
+        subject.pretrained,
+    )
     found = Findings(
         (*subject.found, *examined.findings), examined.order, examined.order_rows, examined.notes
     )

@@ -26,8 +26,10 @@ def doctor(*arguments: object) -> Result:
 def matrix(tmp_path: Path) -> Path:
     """Scores of 20 models; cells of two columns are swapped in the fourth row."""
     scores = np.linspace(50, 90, 5) + np.random.default_rng(0).normal(size=(20, 5))
-    table = pd.DataFrame(scores.round(2), columns=list("abcde"))
-    table.loc[3, ["a", "e"]] = table.loc[3, ["e", "a"]].to_numpy()
+    sizes = np.array([277, 408, 638, 104, 1043])
+    scores = np.rint(scores / 100 * sizes) / sizes * 100
+    table = pd.DataFrame(scores.round(4), columns=["rte", "mrpc", "wic", "wsc", "cola"])
+    table.loc[3, ["rte", "cola"]] = table.loc[3, ["cola", "rte"]].to_numpy()
     table.insert(0, "base", [f"model [bold]{row}[/bold]" for row in range(20)])
     path = tmp_path / "scores.csv"
     table.to_csv(path, index=False)
@@ -48,6 +50,15 @@ def test_findings_are_printed_and_written_and_the_input_stays(matrix: Path, tmp_
         before.decode().splitlines(), (tmp_path / "r.csv").read_text().splitlines(), strict=True
     )
     assert [line for line, (old, new) in enumerate(lines) if old != new] == [4]
+
+
+def test_what_is_not_repaired_is_listed_with_its_reason(matrix: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(matrix)
+    table.loc[7, "wsc"] += 0.2
+    table.to_csv(matrix, index=False)
+    output = " ".join(doctor(matrix, "--repair", tmp_path / "r.csv").output.split())
+    assert "A copy with 1 rows repaired" in output
+    assert "Not repaired: row 7: No move of cells explains the row." in output
 
 
 def test_nothing_is_repaired_in_place(matrix: Path) -> None:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.diagnosis.examine import Finding, examine
+from intertrain_jax.diagnosis.examine import examine
+from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.diagnosis.inputs import Subject, WideFile, read_subject
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.records.results_dir import ResultsDir

@@ -78,15 +78,6 @@ def test_cells_that_neither_a_shift_nor_an_exchange_puts_right_are_permuted() ->
     np.testing.assert_array_equal(found.repaired(scores[2]), truth)
 
 
-def test_a_cell_that_fits_no_column_is_left_out_of_a_permutation() -> None:
-    scores, truth = in_disorder()
-    scores[2, 0] = 3000.0
-    found = only(scores)
-    assert found.kind == "permuted" and found.source.tolist() == [-1, *DISORDER[1:]]
-    truth[DISORDER[0]] = np.nan
-    np.testing.assert_array_equal(found.repaired(scores[2]), truth)
-
-
 def test_rows_come_in_order_and_do_not_spoil_the_fit_of_the_columns() -> None:
     scores = table(16)
     for row in (13, 4, 9):

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertrain_jax.diagnosis.examine import Findings, examine, repair
+from intertrain_jax.diagnosis.examine import examine
+from intertrain_jax.diagnosis.findings import Findings, repair
 
-TABLES, ROWS, COLUMNS = 200, 60, 20
+TABLES, ROWS, COLUMNS = 12, 60, 20
 SHIFTS, SWAPS, DUPLICATES = 8, 3, 3
 # What is planted can be seen: swapped values differ by this many spreads of both columns, a missing
 # column's score from its neighbours' in the order by the second number, and so do the centres of
@@ -59,7 +60,10 @@ def plant(rng: np.random.Generator, shifts: int = SHIFTS) -> Planted:
     spread = np.exp(rng.normal(0, 0.7, COLUMNS))
     effect = np.outer(rng.normal(0, 0.7, ROWS), rng.uniform(0.2, 1.2, COLUMNS))
     noise = rng.standard_t(5, (ROWS, COLUMNS)) * np.sqrt(3 / 5)
-    truth = np.round(np.clip(centre + spread * (effect + noise), 1, 99.8), 3)
+    size = rng.integers(200, 3000, COLUMNS)
+    truth = np.clip(centre + spread * (effect + noise), 1, 99.8)
+    # Scores are numbers of right answers, of test sets whose sizes nobody is told.
+    truth = np.rint(truth / 100 * size) / size * 100
     truth[rng.random(truth.shape) < 0.01] = np.nan
     scores, order = truth.copy(), visible_order(rng, centre, spread)
     rows = rng.permutation(ROWS).tolist()
@@ -122,7 +126,8 @@ def examined(planted: Planted) -> Findings:
 def test_planted_errors_are_found_and_repaired_with_few_false_alarms() -> None:
     rng = np.random.default_rng(0)
     counts = dict.fromkeys(
-        ("sound", "alarm", "shift", "swap", "copy", "named", "exact", "near", "unswapped"), 0
+        ("sound", "alarm", "shift", "swap", "copy", "named", "exact", "near", "unswapped", "wrong"),
+        0,
     )
     for _ in range(TABLES):
         planted = plant(rng)
@@ -132,6 +137,7 @@ def test_planted_errors_are_found_and_repaired_with_few_false_alarms() -> None:
             if finding.severity == "error":
                 by_rule.setdefault(finding.row, {})[finding.rule] = finding.missing
         repaired = repair(planted.frame, found).to_numpy()
+        written = {f.row for f in found.findings if f.repaired}
         guilty = {*planted.shifted, *planted.swapped, *planted.copied}
         counts["sound"] += ROWS - len(guilty)
         counts["alarm"] += len(by_rule.keys() - guilty)
@@ -140,6 +146,7 @@ def test_planted_errors_are_found_and_repaired_with_few_false_alarms() -> None:
             truth[missing] = np.nan
             rules = by_rule.get(row, {})
             same = (repaired[row] == truth) | (np.isnan(repaired[row]) & np.isnan(truth))
+            counts["wrong"] += row in written and not same.all()
             counts["shift"] += bool(rules.keys() & {"shifted", "permuted", "swapped"})
             counts["named"] += rules.get("shifted") == (f"task {missing}",)
             counts["exact"] += bool(same.all())
@@ -149,10 +156,11 @@ def test_planted_errors_are_found_and_repaired_with_few_false_alarms() -> None:
             counts["unswapped"] += np.array_equal(repaired[row], planted.truth[row], equal_nan=True)
         counts["copy"] += sum("same scores" in by_rule.get(row, {}) for row in planted.copied)
     planted_shifts = TABLES * SHIFTS
-    assert counts["shift"] >= 0.99 * planted_shifts
-    assert counts["swap"] >= 0.95 * TABLES * SWAPS
+    assert counts["shift"] >= 0.98 * planted_shifts
+    assert counts["swap"] >= 0.97 * TABLES * SWAPS
     assert counts["copy"] == TABLES * DUPLICATES
-    assert counts["alarm"] <= 0.01 * counts["sound"]
+    assert counts["alarm"] <= 0.005 * counts["sound"]
+    assert counts["wrong"] == 0
     assert counts["named"] >= 0.95 * planted_shifts
     assert counts["exact"] >= 0.90 * planted_shifts
     assert counts["unswapped"] >= 0.90 * TABLES * SWAPS
@@ -175,7 +183,7 @@ def test_the_hidden_order_is_inferred_and_does_not_depend_on_the_table_s() -> No
 def test_one_shifted_row_is_repaired_in_the_table_s_own_order() -> None:
     rng = np.random.default_rng(1)
     right = 0
-    for _ in range(20):
+    for _ in range(6):
         planted = plant(rng, shifts=1)
         in_order = planted.frame.iloc[:, planted.order]
         found = examine(in_order, planted.names)
@@ -184,12 +192,12 @@ def test_one_shifted_row_is_repaired_in_the_table_s_own_order() -> None:
         assert row in found.suspicious
         (finding,) = [f for f in found.findings if f.row == row]
         right += finding.missing == (f"task {missing}",)
-    assert right >= 18
+    assert right >= 5
 
 
 def test_one_shifted_row_along_an_unknown_order_is_suspicious() -> None:
     rng = np.random.default_rng(2)
-    for _ in range(10):
+    for _ in range(4):
         planted = plant(rng, shifts=1)
         assert set(planted.shifted) <= examined(planted).suspicious
 
@@ -197,7 +205,7 @@ def test_one_shifted_row_along_an_unknown_order_is_suspicious() -> None:
 def test_confidence_is_what_it_says() -> None:
     rng = np.random.default_rng(4)
     sure, right = [], []
-    for _ in range(25):
+    for _ in range(4):
         planted = plant(rng)
         found = examined(planted)
         repaired = repair(planted.frame, found).to_numpy()
@@ -207,10 +215,10 @@ def test_confidence_is_what_it_says() -> None:
                 truth[planted.shifted[finding.row]] = np.nan
                 sure.append(finding.confidence)
                 right.append(np.array_equal(repaired[finding.row], truth, equal_nan=True))
-    assert abs(np.mean(sure) - np.mean(right)) < 0.1
+    assert len(sure) > 20 and min(sure) >= 0.99 and np.mean(right) >= 0.99
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_sound_table_has_no_suspicious_row(seed: int) -> None:
     planted = plant(np.random.default_rng(seed), shifts=0)
     found = examine(pd.DataFrame(planted.truth), planted.names)

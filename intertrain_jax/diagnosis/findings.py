@@ -1,0 +1,122 @@
+"""What an examination of a table finds, and the copy that its findings repair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Rule = Literal[
+    "same name",
+    "same scores",
+    "out of range",
+    "impossible",
+    "average",
+    "outlier",
+    "shifted",
+    "swapped",
+    "permuted",
+    "unreadable",
+    "failed",
+    "repeated run",
+]
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with one row, or with one file.
+
+    Attributes:
+        row: id of the row in the table's index; −1 for a file.
+        model: its name, as given (untrusted text).
+        rule: which rule it breaks.
+        severity: "error" if the row's cells, or its being there, cannot be trusted; "note" of what is
+            only unusual; else "warning".
+        evidence: a sentence with the values that show it.
+        missing: of a misplaced row, the columns whose scores are likely missing.
+        repaired: column → value that it should have, NaN for empty; only cells that change. Empty
+            unless that is known: 99 % sure, of a row with an impossible cell, all cells possible after.
+        confidence: posterior probability of the likeliest repair; NaN where there is none.
+        not_repaired: why a misplaced row's repair is not known well enough; empty where it is.
+    """
+
+    row: int
+    model: str
+    rule: Rule
+    severity: Severity
+    evidence: str
+    missing: tuple[str, ...] = ()
+    repaired: Mapping[str, float] = field(default_factory=dict)
+    confidence: float = float("nan")
+    not_repaired: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an examination found.
+
+    Attributes:
+        findings: in the order of rows.
+        order: columns in the order in which rows were shifted, as inferred; the table's own order
+            if too few rows are shifted to infer one.
+        order_rows: shifted rows that the inferred order rests on; 0 for the table's own.
+        notes: what could not be examined, one sentence each.
+    """
+
+    findings: tuple[Finding, ...]
+    order: tuple[str, ...]
+    order_rows: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def suspicious(self) -> frozenset[int]:
+        """Ids of the rows with an error: an analysis leaves them out unless told otherwise."""
+        return frozenset(f.row for f in self.findings if f.severity == "error" and f.row >= 0)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per finding, its columns are the finding's attributes.
+
+        `repaired` is text such as "sst2=94.84; dbpedia=".
+        """
+        columns = [
+            "row",
+            "model",
+            "rule",
+            "severity",
+            "evidence",
+            "missing",
+            "repaired",
+            "confidence",
+            "not_repaired",
+        ]
+        rows = [
+            (
+                f.row,
+                f.model,
+                f.rule,
+                f.severity,
+                f.evidence,
+                "; ".join(f.missing),
+                "; ".join(
+                    f"{c}={'' if np.isnan(v) else f'{v:.6g}'}" for c, v in f.repaired.items()
+                ),
+                f.confidence,
+                f.not_repaired,
+            )
+            for f in self.findings
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def repair(scores: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    """Returns a copy of a table with the repairs of its findings."""
+    repaired = scores.copy()
+    for finding in findings.findings:
+        for column, value in finding.repaired.items():
+            repaired.loc[finding.row, column] = value
+    return repaired
