@@ -232,7 +232,7 @@ class Compiler:
     def optimise(self) -> Any:
         """The optimiser's step of all lanes."""
         flags = jax.ShapeDtypeStruct((self.lanes,), jnp.bool_)
-        return self.programs.optimiser._whole_step.lower(self.runs, self.hyper, flags, None)
+        return self.programs.optimiser._whole_step[False].lower(self.runs, self.hyper, flags, None)
 
     def batch(self) -> Any:
         """A batch that is one block: micro-step and optimiser."""

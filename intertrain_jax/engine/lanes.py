@@ -1,7 +1,7 @@
 """The compiled programs that advance, score and swap lanes.
 
-The engine's only `vmap` is here (a ranking's is in `probe/heads.py`). Everything below `micro_step` and
-`update` knows a single run.
+The engine's `vmap` over runs is here and in `optimiser.py` (a ranking's is in `probe/heads.py`). Everything
+below `micro_step` and `update` knows a single run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from intertrain_jax.engine.lane_state import (
     start_lane,
     take,
 )
-from intertrain_jax.engine.optimiser import Optimiser
+from intertrain_jax.engine.optimiser import Optimiser, where
 from intertrain_jax.train.arena import Chunk, backend_of
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.metrics import tally_of
@@ -308,7 +308,7 @@ class LanePrograms:
                 *(zeros, run.params, run.step, hyper, segments, share, arena, kind)
             )
             state = replace(run, gradient=gradient)
-            stepped = self.optimiser.stepped(state, hyper, flag, pretrained)
+            stepped = where(flag, self.optimiser.stepped(state, hyper, pretrained), state)
             return replace(stepped, gradient=run.gradient), loss
 
         return self._each_lane(one)(runs, hyper, segments, share_K, flags_K)

@@ -166,6 +166,11 @@ def deterministic_programs(wanted: bool) -> Iterator[None]:
         _deterministic = before
 
 
+def deterministic() -> bool:
+    """Whether programs are asked to give the same bits each time."""
+    return _deterministic
+
+
 def compiler_options(mesh: Mesh) -> dict[str, Any] | None:
     """Returns XLA's options for programs on a mesh.
 
