@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from intertrain_jax.workflows.grid import grid
     from intertrain_jax.workflows.plan import plan
     from intertrain_jax.workflows.rank import rank
+    from intertrain_jax.workflows.report import report
     from intertrain_jax.workflows.results import results
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ _LAZY = {
     "load_model": "models.api",
     "plan": "workflows.plan",
     "rank": "workflows.rank",
+    "report": "workflows.report",
     "results": "workflows.results",
 }
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "load_model",
     "plan",
     "rank",
+    "report",
     "results",
 ]
 

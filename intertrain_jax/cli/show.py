@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -32,6 +33,7 @@ def show_grid(console: Console, result: GridResult) -> None:
     opening = what_to_open(result)
     if opening is not None:
         console.print(opening, soft_wrap=True, markup=False)
+    console.print(pages_of(result), soft_wrap=True, markup=False)
 
 
 def grid_summary(result: GridResult) -> str:
@@ -56,11 +58,17 @@ def what_to_open(result: GridResult) -> str | None:
     return None
 
 
+def pages_of(result: GridResult | RankResult) -> str:
+    """Returns the command that makes pages of it."""
+    return f"As pages: {shlex.join(['intertrain-jax', 'report', str(result.out)])}"
+
+
 def show_ranking(console: Console, result: RankResult) -> None:
     """Prints the ranked models, and how estimators correlate with gains."""
     print_ranking(console, result.ranking)
     if result.correlations is not None:
         print_correlations(console, result.correlations)
+    console.print(pages_of(result), soft_wrap=True, markup=False)
     _show_limit(console, result.config.data.limit)
 
 

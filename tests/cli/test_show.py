@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from rich.console import Console
 
 from intertrain_jax.cli.show import (
     grid_summary,
+    pages_of,
     rank_summary,
     show_grid,
     show_ranking,
@@ -138,3 +141,9 @@ def test_a_rankings_last_lines(ranked: RankResult) -> None:
     lines = rank_summary(timed, 10).splitlines()
     assert lines[0].startswith("2 of 4 models ranked in 8 s, 2 compiled programs. Results: ")
     assert lines[2] == f"The best: {OUT / 'top-10.txt'}"
+
+
+def test_the_command_that_makes_pages_can_be_pasted(tmp_path: Path) -> None:
+    done = SimpleNamespace(out=tmp_path / "my results")
+    said = pages_of(cast(Any, done))
+    assert shlex.split(said.removeprefix("As pages: "))[1:] == ["report", str(done.out)]

@@ -1,0 +1,94 @@
+// Sorts and filters the ranking, keeps that in the address, and gives what is shown as CSV.
+(function () {
+  "use strict";
+  var table = document.getElementById("ranking");
+  if (!table || !window.DataTable) return;
+  var get = function (id) { return document.getElementById(id); };
+  var tools = get("tools"), q = get("q"), col = get("col"), min = get("min");
+  var heads = Array.prototype.map.call(table.tHead.rows[0].cells, function (th) { return th.textContent.trim(); });
+  var name = heads.indexOf("model");
+  heads.forEach(function (head, i) {
+    if (table.tHead.rows[0].cells[i].classList.contains("num")) col.add(new Option(head, String(i)));
+  });
+  var grid = new window.DataTable(table, {
+    paging: false, info: false, autoWidth: false, order: [], orderClasses: false, orderMulti: false,
+    layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
+    columnDefs: [{ targets: "_all", orderSequence: ["desc", "asc", ""] }, { targets: [0, 1, 2, name], orderSequence: ["asc", "desc", ""] }]
+  });
+  window.intertrainGrid(table);
+  table.tHead.addEventListener("keydown", function (event) {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    event.stopPropagation();
+    var index = event.target.closest("th").cellIndex, now = grid.order()[0];
+    var turn = index < 4 ? ["asc", "desc"] : ["desc", "asc"];
+    grid.order([[index, now && now[0] === index && now[1] === turn[0] ? turn[1] : turn[0]]]).draw();
+  }, true);
+  grid.search.fixed("model", function (text, data, index) {
+    var row = grid.row(index).node(), wanted = q.value.trim().toLowerCase();
+    if (wanted && row.cells[name].textContent.toLowerCase().indexOf(wanted) < 0) return false;
+    if (min.value === "" || col.value === "") return true;
+    var cell = row.cells[Number(col.value)], text2 = cell.textContent.trim();
+    return text2 !== "" && Number(cell.dataset.order || text2) >= Number(min.value);
+  });
+  var reading = false;
+  function keep() {
+    get("count").textContent = grid.rows({ search: "applied" }).count() + " of " + grid.rows().count() + " models";
+    if (reading) return;
+    var state = new URLSearchParams(), now = grid.order()[0];
+    if (q.value) state.set("q", q.value);
+    if (col.value !== "" && min.value !== "") { state.set("column", heads[Number(col.value)]); state.set("min", min.value); }
+    if (now && now[1]) { state.set("sort", heads[now[0]]); state.set("order", now[1]); }
+    var text = state.toString();
+    history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
+  }
+  function restore() {
+    reading = true;
+    var state = new URLSearchParams(location.hash.slice(1)), at = heads.indexOf(state.get("sort"));
+    q.value = state.get("q") || "";
+    var column = heads.indexOf(state.get("column"));
+    col.value = column < 0 ? "" : String(column);
+    min.value = state.get("min") || "";
+    grid.order(at < 0 ? [] : [[at, state.get("order") === "desc" ? "desc" : "asc"]]).draw();
+    reading = false;
+  }
+  grid.on("draw", keep);
+  [q, min].forEach(function (one) { one.addEventListener("input", function () { grid.draw(); }); });
+  col.addEventListener("change", function () { grid.draw(); });
+  get("reset").addEventListener("click", function () { q.value = min.value = col.value = ""; grid.order([]).draw(); });
+  tools.addEventListener("submit", function (event) { event.preventDefault(); });
+  window.addEventListener("hashchange", restore);
+  function shown(cell) {
+    var order = cell.dataset.order, text = cell.textContent.trim();
+    return text && order !== undefined && isFinite(order) && /^[+-]?[\d.]+$/.test(text) ? order : text;
+  }
+  function safe(text) {
+    if (/^[=+\-@\t\r]/.test(text) && !isFinite(text)) text = "'" + text;
+    return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+  }
+  get("csv").addEventListener("click", function () {
+    var lines = [heads.map(safe).join(",")];
+    grid.rows({ search: "applied", order: "applied" }).nodes().toArray().forEach(function (row) {
+      lines.push(Array.prototype.map.call(row.cells, function (cell) { return safe(shown(cell)); }).join(","));
+    });
+    var link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
+    link.download = "ranking-shown.csv";
+    link.click();
+    setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
+  });
+  get("copy").addEventListener("click", function () {
+    var cell = table.tBodies[0].querySelector("[tabindex='0']");
+    var row = cell ? cell.parentNode : table.tBodies[0].rows[0];
+    var text = Array.prototype.map.call(row.cells, function (one) { return shown(one); }).join("\t");
+    var area = document.createElement("textarea");
+    area.value = text;
+    document.body.appendChild(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    get("count").textContent = "Copied: " + row.cells[name].textContent;
+  });
+  tools.hidden = false;
+  restore();
+})();

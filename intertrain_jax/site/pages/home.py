@@ -1,0 +1,27 @@
+"""The home page: a card per ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from intertrain_jax.site.bars import Axis, bar
+from intertrain_jax.site.board import Board
+
+_BEST = 5
+
+
+def page(boards: Sequence[Board], notes: Sequence[str]) -> dict[str, Any]:
+    """Returns what the home page shows: rankings with their best models, and what is to be known."""
+    return {"cards": [_card(board) for board in boards], "notes": list(notes)}
+
+
+def _card(board: Board) -> dict[str, Any]:
+    best = [model for model in board.sorted_models() if model.ranked or model.cells][:_BEST]
+    axis = Axis.over(x for model in best for x in (model.average, model.low, model.high))
+    return {
+        "board": board,
+        "best": [(m, bar(axis, m.average, m.low, m.high)) for m in best],
+        "failed": sum(model.status == "failed" for model in board.models),
+        "partial": sum(model.status == "partial" for model in board.models),
+    }

@@ -1,0 +1,33 @@
+"""Boards: the order of models, and conflicts between result sets."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.site.board import Model, conflicts, order
+from tests.boards import board
+
+
+def test_models_without_rank_come_last_and_equals_by_name() -> None:
+    models = [Model("b"), Model("a"), Model("x", average=1.0), Model("y", average=0.0, rank=7.0)]
+    assert [m.name for m in sorted(models, key=order)] == ["y", "x", "a", "b"]
+
+
+def test_what_a_board_counts() -> None:
+    tiny = board()
+    assert tiny.tested == 3 and tiny.seeds and tiny.suspicious == {"broken"}
+    assert not Model("x", status="not tested").paged
+    assert Model("x", status="not tested", probe=1.0).paged
+
+
+def test_a_run_with_two_scores_is_told_and_an_equal_one_is_not(repository: Path) -> None:
+    records = ResultsDir(repository / "results" / "real-small").runs.read_all().by_key
+    key, record = next(iter(sorted(records.items())))
+    assert record.result is not None
+    other = dataclasses.replace(record.result, test=record.result.test + 1)
+    changed = {**records, key: dataclasses.replace(record, result=other)}
+    assert conflicts([("one", records), ("two", records)]) == []
+    (said,) = conflicts([("one", records), ("two", changed)])
+    assert f"Run {key}" in said and " in one and " in said and "nothing is averaged" in said

@@ -1,0 +1,31 @@
+"""Names of strangers as parts of paths, as text and inside scripts."""
+
+from __future__ import annotations
+
+import json
+
+from intertrain_jax.site.names import script_json, slugs, visible
+from tests.boards import HOSTILE
+
+
+def test_slugs_are_harmless_different_and_the_same_in_any_company() -> None:
+    found = slugs(HOSTILE)
+    assert len({slug.casefold() for slug in found.values()}) == len(HOSTILE)
+    for slug in found.values():
+        assert slug.strip(".") == slug and len(slug) < 80
+        assert not set(slug) & set('/\\:<>"|?*\n ')
+    assert found["a"] == "a" and found["A"] != "a"
+    assert not found["CON"].startswith("con.") and found["CON"] != "con"
+    assert slugs([HOSTILE[4]])[HOSTILE[4]] == found[HOSTILE[4]]
+
+
+def test_what_is_not_seen_becomes_a_mark() -> None:
+    assert visible("a\u202eb\nc\x1b[0m") == "a\ufffdb\ufffdc\ufffd[0m"
+    assert visible("naïve 🙂 日本") == "naïve 🙂 日本"
+    assert visible("\ud800") == "?"
+
+
+def test_json_ends_no_script() -> None:
+    text = script_json({"names": HOSTILE})
+    assert "<" not in text and ">" not in text and "&" not in text
+    assert json.loads(text)["names"] == list(HOSTILE)

@@ -1,0 +1,111 @@
+"""Reports of grids, rankings and tables, whole or not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import intertrain_jax as ij
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.workflows.grid import grid
+from intertrain_jax.workflows.report import default_folder, report, watched
+from tests.experiments import FakeEngine, write_experiment
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_committed_results_make_a_site_twice_the_same(repository: Path, tmp_path: Path) -> None:
+    sources = [repository / "results" / name for name in ("real-small", "real-small-rank")]
+    first = ij.report(*sources, out=tmp_path / "one", figures=False)
+    again = ij.report(*sources, out=tmp_path / "one", figures=False)
+    assert first.written.changed == first.written.files and again.written.changed == 0
+    assert [board.title for board in first.boards] == ["real-small", "real-small-rank"]
+    assert first.notes == () and first.index.is_file()
+    models = {model.name: model for model in first.boards[0].models}
+    gains = ij.results(sources[0]).gains
+    assert models["rte"].cells["trec_coarse"].gain == pytest.approx(gains.loc["rte", "trec_coarse"])
+    assert models["rte"].cells["rte"].own and not models["rte"].cells["trec_coarse"].own
+    page = (tmp_path / "one" / "real-small" / "models" / "rte.html").read_text()
+    assert "trained on it" in page and "fingerprint of weights" in page
+
+
+def test_a_grid_with_failures_says_what_is_missing(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path, seeds=1)
+    failures = {"alpha:beta:0": "Its <b>loss</b> diverged."}
+    done = grid(config, runner=FakeEngine(failures=failures))
+    site = report(done, out=tmp_path / "site", figures=False)
+    (board,) = site.boards
+    alpha = next(model for model in board.models if model.name == "alpha")
+    assert alpha.status == "partial" and "diverged" in alpha.reason
+    assert any("one seed" in text for text in board.missing)
+    assert any("no linear probe" in text for text in board.missing)
+    text = (tmp_path / "site" / board.slug / "index.html").read_text()
+    assert "&lt;b&gt;loss" in text and "<b>loss" not in text
+
+
+def test_a_grid_of_which_all_failed_is_a_page_too(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path, seeds=1)
+    every = {f"{b}:{t}:0": "Broken." for b in ("PT", "alpha", "beta") for t in ("alpha", "beta")}
+    done = grid(config, runner=FakeEngine(failures=every))
+    (board,) = report(done, out=tmp_path / "site", figures=False).boards
+    assert board.result is None and board.tested == 0
+    assert {model.status for model in board.models} == {"failed"}
+    assert "no gain" in (tmp_path / "site" / board.slug / "analysis.html").read_text()
+
+
+def test_conflicts_are_shown_and_equal_titles_told_apart(repository: Path, tmp_path: Path) -> None:
+    first, second = repository / "results" / "real-small", tmp_path / "real-small"
+    shutil.copytree(first, second)
+    file = next(iter(sorted(second.glob("records/rte/PT--0--*.json"))))
+    raw = json.loads(file.read_text())
+    raw["result"]["test"] = 100 * 100 / raw["result"]["n_test"]
+    file.write_text(json.dumps(raw))
+    site = report(first, second, out=tmp_path / "site", figures=False)
+    (note,) = site.notes
+    assert raw["id"] in note and "real-small (2)" in note
+    assert note in (tmp_path / "site" / "index.html").read_text()
+    assert [len(board.conflicts) for board in site.boards] == [1, 1]
+
+
+def test_a_leaderboard_shows_rows_without_scores_and_those_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = 60 + rng.normal(size=(12, 5)) + np.arange(5) * 6
+    table = pd.DataFrame(rows.round(3), columns=["mnli", "rte", "cola", "sst2", "wic"])
+    table.insert(0, "avg", table.mean(axis=1))
+    table.insert(1, "mnli_lp", [np.nan, *range(50, 61)])
+    table.insert(0, "model_name", ["roberta-base", *[f"m{i}" for i in range(10)], "untested"])
+    table.loc[11, ["avg", "mnli", "rte", "cola", "sst2", "wic"]] = np.nan
+    path = tmp_path / "board.csv"
+    table.to_csv(path, index=False)
+    (board,) = report(path, out=tmp_path / "site", figures=False).boards
+    status = {model.name: model.status for model in board.models}
+    assert len(status) == 11 and status["untested"] == "not tested" and status["m0"] == "complete"
+    assert not list((tmp_path / "site" / board.slug / "models").glob("untested*"))
+
+
+@pytest.mark.parametrize("name", ["nothing", "empty"])
+def test_what_is_no_input_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IntertrainError):
+        report(tmp_path / name, out=tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+    with pytest.raises(IntertrainError, match="needs RESULTS"):
+        report(out=tmp_path / "site")
+
+
+def test_watching_renews_what_changed_and_outlives_errors(repository: Path, tmp_path: Path) -> None:
+    source = tmp_path / "grid"
+    lines = watched([source], tmp_path / "site", False, 0.01)
+    assert "not renewed" in next(lines)
+    shutil.copytree(repository / "results" / "real-small", source)
+    assert "pages renewed" in next(lines)
+    assert default_folder(source) == tmp_path / "grid-report"
