@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from intertrain_jax.diagnosis.examine import Finding
+from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.site.board import Board, Cell, Model, Target
 
 HOSTILE = (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from intertrain_jax.diagnosis.examine import Finding
+from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.records.runs import Record
 from intertrain_jax.study.result import Result
 
