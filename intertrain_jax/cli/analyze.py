@@ -45,6 +45,11 @@ from intertrain_jax.cli.lines import say
     "--keep-suspicious", is_flag=True, help="Analyse a leaderboard's suspicious rows too."
 )
 @click.option(
+    "--percent",
+    is_flag=True,
+    help="Scores are in percent, however small: take none for a fraction.",
+)
+@click.option(
     "--out",
     metavar="DIR",
     help="Where the files go; alone, the results directory to analyse."
@@ -109,6 +114,8 @@ def _pairs(table: str, x: str | None, y: str | None, folder: Path) -> None:
     found = compare(table, x, y)
     write_pairs(folder, found)
     console = make_console()
+    for note in found.pairs.notes:
+        console.print(note, markup=False, soft_wrap=True, style="dim")
     print_closing(console, pairs_lines(found))
     console.print(f"Summary, tables and figure: {folder}", markup=False, soft_wrap=True)
 
@@ -119,7 +126,11 @@ def _refuse(shape: str, directory: bool, options: dict[str, Any]) -> None:
     needs = {name: "inputs other than --pairs" for name in options if pairs and name not in "xy"}
     if not pairs:
         needs |= {"x": "--pairs", "y": "--pairs"}
-        needs |= {"pretrained": "a file"} if directory else {"sizes": "a results directory"}
+        needs |= (
+            {"pretrained": "a file", "percent": "a file"}
+            if directory
+            else {"sizes": "a results directory"}
+        )
         needs |= {"probe": "inputs other than --leaderboard"} if board else {}
         if not board and (directory or shape != "results"):
             needs["keep_suspicious"] = "--leaderboard"

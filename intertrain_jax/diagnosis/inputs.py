@@ -12,10 +12,11 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.diagnosis.examine import TableKind
 from intertrain_jax.diagnosis.findings import Finding, Findings, repair
-from intertrain_jax.readers.csv import FEWEST_MODELS, Source, check_percent, read_csv
+from intertrain_jax.readers.csv import FEWEST_MODELS, Source, read_csv
 from intertrain_jax.readers.leaderboard import AVERAGE, Leaderboard
 from intertrain_jax.readers.recognise import read_table
 from intertrain_jax.readers.scores import Scores
+from intertrain_jax.readers.units import check_percent
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Record
 from intertrain_jax.records.store import Store
@@ -107,8 +108,8 @@ def read_subject(path: Source, pretrained: str | None = None) -> Subject:
     if isinstance(table, Scores):
         names, scores = _by_seed(table.runs)
         return _checked(path, "scores", scores, names, None, None)
-    header, rows = read_csv(path)
-    cells = tuple(header), tuple(map(tuple, rows))
+    text = read_csv(path)
+    cells = tuple(text.header), tuple(map(tuple, text.rows))
     if isinstance(table, Leaderboard):
         file = WideFile(*cells, AVERAGE)
         subject = _checked(path, "leaderboard", table.scores, table.names, table.average, file)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, nearest
@@ -17,6 +17,9 @@ from intertrain_jax.data.delimited import read_delimited
 FEWEST_MODELS = 3
 # Scores and gains are in points; beyond this, sums of squares would be no numbers.
 _LARGEST = 1e9
+_MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "none"}
+_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +60,26 @@ class Frame:
 Source = Path | Frame
 
 
-def read_csv(path: Source) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and the rows of a CSV file, blanks around cells taken off.
+@dataclass(frozen=True)
+class Cells:
+    """A table of text, as its numbers are written everywhere: with points.
 
-    Commas, semicolons or tabs separate its columns, whichever its content says.
+    Attributes:
+        header: names of the columns.
+        rows: as many cells each, blanks around them taken off.
+        notes: what was found out about a file rather than said by its name: one line, or none.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    notes: tuple[str, ...] = ()
+
+
+def read_csv(path: Source) -> Cells:
+    """Returns the header and the rows of a CSV file.
+
+    Commas, semicolons, tabs or bars separate its columns, and decimals are written with points or
+    with commas, whichever its content says; it may be UTF-8, UTF-16 or cp1252.
 
     Raises:
         IntertrainError: it cannot be read, or is no table of at least two columns and one row.
@@ -72,16 +91,40 @@ def read_csv(path: Source) -> tuple[list[str], list[list[str]]]:
                 f"{path} must be a table of two columns and a row at least, but has"
                 f" {len(header)} columns and {len(rows)} rows. Give the whole of it."
             )
-        return header, rows
+        notes = [f"{path}: {note}" for note in _with_points(rows)]
+        return Cells(header, rows, tuple(notes))
     table = read_delimited(path)
-    if table.encoding == "cp1252":  # a guess, and what it is decided by are names
-        raise IntertrainError(f"file {str(path)!r} must be UTF-8, and is not. Save it as UTF-8.")
     if not table.rows or len(table.header) < 2:
         raise IntertrainError(
             f"file {str(path)!r} must be a table with a header, two columns and a row at least, but has"
             f" {len(table.rows)} rows and {len(table.header)} columns. Export it as CSV."
         )
-    return table.header, [[cell.strip() for cell in row] for row in table.rows]
+    rows = [[cell.strip() for cell in row] for row in table.rows]
+    shape = [note.removeprefix(f"{path.name}").lstrip(": ") for note in table.notes]
+    shape += _with_points(rows)
+    return Cells(table.header, rows, (f"{path.name}: {'; '.join(shape)}.",) if shape else ())
+
+
+def _with_points(rows: list[list[str]]) -> list[str]:
+    """Writes decimal commas of a table as points, in place, and says so.
+
+    They are decimal commas where a number has one comma and no number has a point. Where some have
+    points, a comma may set thousands apart: then all stays as it is, and is no number.
+    """
+    commas = [
+        (row, k)
+        for row in rows
+        for k, cell in enumerate(row)
+        if "," in cell
+        if _COMMA.fullmatch(cell)
+    ]
+    # The first column names rows, and a name may be a version.
+    if not commas or any(_POINT.fullmatch(cell) for row in rows for cell in row[1:] if "." in cell):
+        return []
+    example = commas[0][0][commas[0][1]]
+    for row, k in commas:
+        row[k] = row[k].replace(",", ".")
+    return [f"commas in numbers are decimal, {example} is read as {example.replace(',', '.')}"]
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -105,16 +148,20 @@ def number(path: Source, text: str, row: str, column: str) -> float:
     Raises:
         IntertrainError: it is text, or larger than any score.
     """
-    if text.casefold() in ("", "nan", "na", "null", "none"):
+    if text.casefold() in _MISSING:
         return math.nan
     try:
-        value = float(text)
+        # Typesetters' minus is one; an underscore would be dropped.
+        value = math.inf if "_" in text else float(text.replace("\u2212", "-"))
     except ValueError:
         value = math.inf
     if abs(value) > _LARGEST:
+        comma = "," in text
+        rule = " Its comma may be decimal or set thousands apart:" if comma else ""
+        cure = "write every number with a decimal point" if comma else "Correct it"
         raise IntertrainError(
             f"file {str(path)!r}: row {row!r}, column {column!r} must be a number or empty, but is"
-            f" {text[:40]!r}. Correct it."
+            f" {text[:40]!r}.{rule} {cure}."
         )
     return value
 
@@ -143,36 +190,6 @@ def check_enough(path: Source, gains: pd.DataFrame) -> None:
             f"file {str(path)!r} must have a gain in at least one cell, but all {gains.size} are"
             " missing. Fill them in."
         )
-
-
-def check_percent(path: Source, scores: pd.DataFrame) -> None:
-    """Checks that scores [base models, targets] are in percent: gains are in points of it.
-
-    Raises:
-        IntertrainError: all of them, or all of a row or a column, look like fractions.
-    """
-    table = scores.to_numpy(dtype=float)
-    if _fractions(table.ravel(), 1):
-        raise IntertrainError(
-            f"file {str(path)!r}: scores must be in percent, but all are between 0 and 1."
-            " Multiply them by 100."
-        )
-    for noun, names, lines in (
-        ("target", scores.columns, table.T),
-        ("base model", scores.index, table),
-    ):
-        for name, line in zip(names, lines, strict=True):
-            if _fractions(line, 2):
-                raise IntertrainError(
-                    f"file {str(path)!r}: scores must be in percent, but those of {noun} {str(name)!r}"
-                    " are between 0 and 1, and others are not. Multiply them by 100, or take them out."
-                )
-
-
-def _fractions(scores: np.ndarray, least: int) -> bool:
-    """Whether at least so many scores are known, and all are between 0 and 1, not all of them 0."""
-    known = scores[np.isfinite(scores)]
-    return bool(len(known) >= least and known.min() >= 0.0 and 0.0 < known.max() <= 1.0)
 
 
 def no_pretrained(path: Source, pretrained: str, names: Sequence[str]) -> IntertrainError:

@@ -12,12 +12,12 @@ from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     Source,
-    check_percent,
     check_unique,
     no_pretrained,
     number,
     read_csv,
 )
+from intertrain_jax.readers.units import check_percent
 
 NAME, AVERAGE, PROBE = "model_name", "avg", "mnli_lp"
 # The site's files are called roberta-base_table.csv and google_t5-v1_1-base_table.csv.
@@ -37,6 +37,7 @@ class Leaderboard:
         probe: [M] accuracy of the linear probe on MNLI, percent; NaN where missing.
         average: [M] the file's own average over targets, percent; NaN where missing.
         pretrained: row id of the pretrained model; `names[pretrained]` is what it is called.
+        notes: on how the file is written, a sentence each.
     """
 
     scores: pd.DataFrame
@@ -44,6 +45,7 @@ class Leaderboard:
     probe: pd.Series[float]
     average: pd.Series[float]
     pretrained: int
+    notes: tuple[str, ...] = ()
 
 
 def is_leaderboard(header: Sequence[str]) -> bool:
@@ -51,7 +53,9 @@ def is_leaderboard(header: Sequence[str]) -> bool:
     return NAME in header
 
 
-def read_leaderboard(path: Source, pretrained: str | None = None) -> Leaderboard:
+def read_leaderboard(
+    path: Source, pretrained: str | None = None, percent: bool = False
+) -> Leaderboard:
     """Reads a table with the columns model_name, avg, mnli_lp and one per target.
 
     Args:
@@ -59,13 +63,15 @@ def read_leaderboard(path: Source, pretrained: str | None = None) -> Leaderboard
         pretrained: name of the pretrained model. Without it, the first row where it alone has no
             probe, else the row that the file is named after (`roberta-base_table.csv`). Of several
             rows with that name, the first with scores.
+        percent: whether the user vouches that scores are in percent, however small.
 
     Raises:
         IntertrainError: the file is no such table, a number is none (the row and the column are
             named), a column occurs twice, scores are not in percent, there are fewer than three
             models or no scores at all, or no row is the pretrained model's, or it has no scores.
     """
-    header, rows = read_csv(path)
+    cells = read_csv(path)
+    header, rows = cells.header, cells.rows
     for column in (NAME, AVERAGE, PROBE):
         if column not in header:
             raise IntertrainError(
@@ -105,10 +111,13 @@ def read_leaderboard(path: Source, pretrained: str | None = None) -> Leaderboard
             f"leaderboard {str(path)!r} must have a score in at least one cell, but all"
             f" {scores.size} are missing. Fill them in."
         )
-    check_percent(path, scores.set_axis(names))
+    lines = [f"{name} (line {line})" for line, name in enumerate(names, 2)]
     probe = numbers[PROBE]
+    notes = check_percent(path, pd.concat([scores, probe], axis=1).set_axis(lines), percent)
     row = _pretrained_row(path, names, scores, probe, pretrained)
-    return Leaderboard(scores, pd.Series(names, dtype=str), probe, numbers[AVERAGE], row)
+    return Leaderboard(
+        scores, pd.Series(names, dtype=str), probe, numbers[AVERAGE], row, (*cells.notes, *notes)
+    )
 
 
 def _pretrained_row(

@@ -18,11 +18,13 @@ class Matrix:
         source: where it is from, for messages.
         names: [M] models as given, untrusted text; they may repeat if asked for.
         values: [M, T] NaN where missing, rows numbered from 0.
+        notes: on how the file is written, a sentence each.
     """
 
     source: Source
     names: pd.Series[str]
     values: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def read_matrix(source: Source, repeats: bool = False) -> Matrix:
@@ -35,12 +37,13 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
     Raises:
         IntertrainError: it is no table, a row or column is there twice, or a cell is text or infinite.
     """
-    header, rows = read_csv(source)
+    cells = read_csv(source)
+    header, rows = cells.header, cells.rows
     names = pd.Series([row[0] for row in rows], dtype=str)
     if not repeats:
         check_unique(source, "row", names.to_list())
     check_unique(source, "column", header)
-    return Matrix(source, names, _numbers(source, header, rows))
+    return Matrix(source, names, _numbers(source, header, rows), cells.notes)
 
 
 def _numbers(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:

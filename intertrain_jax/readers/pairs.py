@@ -19,6 +19,7 @@ class Pairs:
         models: their names, untrusted text; empty strings where the file has none.
         x_name, y_name: columns.
         x, y: [n] numbers, NaN where missing.
+        notes: on how the file is written, a sentence each.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Pairs:
     y_name: str
     x: np.ndarray
     y: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def read_pairs(path: Source, x: str, y: str) -> Pairs:
@@ -35,7 +37,8 @@ def read_pairs(path: Source, x: str, y: str) -> Pairs:
     Raises:
         IntertrainError: a column is missing or holds text, or there are fewer than three pairs.
     """
-    header, rows = read_csv(path)
+    cells = read_csv(path)
+    header, rows = cells.header, cells.rows
     check_unique(path, "column", header)
     for column in (x, y):
         if column not in header:
@@ -62,4 +65,4 @@ def read_pairs(path: Source, x: str, y: str) -> Pairs:
             f"pairs {str(path)!r} must have at least {FEWEST_MODELS} rows with both {x!r} and {y!r},"
             f" has {pairs}. Choose other columns."
         )
-    return Pairs(path.stem, tuple(names), x, y, columns[0], columns[1])
+    return Pairs(path.stem, tuple(names), x, y, columns[0], columns[1], cells.notes)

@@ -32,6 +32,7 @@ def read_table(
     shape: Shape | None = None,
     pretrained: str | None = None,
     repeats: bool = False,
+    percent: bool = False,
 ) -> Matrix | Scores | Leaderboard:
     """Reads a table of any shape.
 
@@ -40,13 +41,14 @@ def read_table(
         shape: what it is; None finds out by its columns.
         pretrained: the pretrained model's row of a leaderboard that does not show it.
         repeats: whether a model may have several rows in a matrix, as it may in a leaderboard.
+        percent: whether the user vouches that a leaderboard is in percent, however small.
 
     Raises:
         IntertrainError: it is no such table; the message names file, row, column and what to do.
     """
     source = Frame(table) if isinstance(table, pd.DataFrame) else table
     source = Path(source) if isinstance(source, str) else source
-    shape = shape or shape_of(read_csv(source)[0])
+    shape = shape or shape_of(read_csv(source).header)
     if shape == "leaderboard":
-        return read_leaderboard(source, pretrained)
+        return read_leaderboard(source, pretrained, percent)
     return read_scores(source) if shape == "scores" else read_matrix(source, repeats)

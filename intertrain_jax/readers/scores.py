@@ -20,10 +20,12 @@ class Scores:
     Attributes:
         source: where they are from, for messages.
         runs: base, target, seed (text) and score, NaN for a run that is known to be missing.
+        notes: on how the file is written, a sentence each.
     """
 
     source: Source
     runs: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def read_scores(source: Source) -> Scores:
@@ -33,7 +35,8 @@ def read_scores(source: Source) -> Scores:
         IntertrainError: a column is missing or there twice, a run has two rows, or a score is text or
             infinite.
     """
-    header, rows = read_csv(source)
+    cells = read_csv(source)
+    header, rows = cells.header, cells.rows
     for column in RUN_COLUMNS:
         if column not in header:
             raise IntertrainError(
@@ -43,7 +46,7 @@ def read_scores(source: Source) -> Scores:
     check_unique(source, "column", header)
     runs = _runs(source, header, rows)
     runs["score"] = _numbers(source, runs)
-    return Scores(source, runs)
+    return Scores(source, runs, cells.notes)
 
 
 def _runs(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:

@@ -15,12 +15,12 @@ from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.readers.csv import (
     FEWEST_MODELS,
     check_enough,
-    check_percent,
     no_pretrained,
 )
 from intertrain_jax.readers.leaderboard import Leaderboard
 from intertrain_jax.readers.matrix import Matrix
 from intertrain_jax.readers.scores import Scores
+from intertrain_jax.readers.units import check_gains, check_percent
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
 from intertrain_jax.study.files import Analysis
@@ -150,6 +150,7 @@ def study_of_table(
     tasks: KnownTasks,
     pretrained: str | None = None,
     keep_suspicious: bool = False,
+    percent: bool = False,
 ) -> Study:
     """Returns the study of a table of any shape.
 
@@ -159,27 +160,32 @@ def study_of_table(
         tasks: what is known of tasks.
         pretrained: row of the pretrained model; with it a matrix holds scores.
         keep_suspicious: whether to analyse a leaderboard's suspicious rows too.
+        percent: whether the user vouches that scores are in percent, however small.
 
     Raises:
         IntertrainError: there are fewer than three models, no gains, or no scores of the pretrained.
     """
     if isinstance(table, Matrix):
-        return study_of_matrix(table, tasks, pretrained)
+        return study_of_matrix(table, tasks, pretrained, percent)
     if isinstance(table, Scores):
-        return study_of_scores(table, tasks, pretrained or "PT")
+        return study_of_scores(table, tasks, pretrained or "PT", percent)
     return study_of_leaderboard(name, table, tasks, keep_suspicious)
 
 
-def study_of_matrix(matrix: Matrix, tasks: KnownTasks, pretrained: str | None = None) -> Study:
+def study_of_matrix(
+    matrix: Matrix, tasks: KnownTasks, pretrained: str | None = None, percent: bool = False
+) -> Study:
     """Returns the study of a matrix of gains, or of scores.
 
     Args:
         matrix: of base models and targets.
         tasks: what is known of tasks.
         pretrained: if given, the matrix holds scores, and this row's are taken away from the others'.
+        percent: whether the user vouches that scores are in percent, however small.
 
     Raises:
-        IntertrainError: there is no such row, or there are fewer than three models or no gains at all.
+        IntertrainError: there is no such row, they are in another unit, or there are fewer than three
+            models or no gains at all.
     """
     source, names = matrix.source, matrix.names.to_list()
     values, notes = _targets_alone(matrix.values, tasks)
@@ -189,8 +195,10 @@ def study_of_matrix(matrix: Matrix, tasks: KnownTasks, pretrained: str | None = 
         if pretrained not in names:
             raise no_pretrained(source, pretrained, names)
         baseline = table.T[pretrained]
-        check_percent(source, table)
+        notes += check_percent(source, table, percent)
         table = (table - baseline).drop(index=pretrained)
+    else:
+        notes += check_gains(source, table)
     check_enough(source, table)
     return Study(
         name=source.stem,
@@ -201,7 +209,11 @@ def study_of_matrix(matrix: Matrix, tasks: KnownTasks, pretrained: str | None = 
         groups=_of_study(tasks.groups, [*names, *map(str, table.columns)]),
         sources=_tasks_among(table.index, tasks.train),
         train_sizes=tasks.train,
-        notes=(*notes, "The file has one number per cell: nothing is known of seeds."),
+        notes=(
+            *matrix.notes,
+            *notes,
+            "The file has one number per cell: nothing is known of seeds.",
+        ),
     )
 
 
@@ -221,7 +233,9 @@ def _targets_alone(values: pd.DataFrame, tasks: KnownTasks) -> tuple[pd.DataFram
     ]
 
 
-def study_of_scores(scores: Scores, tasks: KnownTasks, pretrained: str) -> Study:
+def study_of_scores(
+    scores: Scores, tasks: KnownTasks, pretrained: str, percent: bool = False
+) -> Study:
     """Returns the study of scores in long form.
 
     Raises:
@@ -232,7 +246,9 @@ def study_of_scores(scores: Scores, tasks: KnownTasks, pretrained: str) -> Study
     names = list(dict.fromkeys(table["base"]))
     if pretrained not in names:
         raise no_pretrained(source, pretrained, names)
-    check_percent(source, table.pivot_table("score", "base", "target", aggfunc="max", sort=False))
+    by_run = table.assign(row=table["base"] + ", seed " + table["seed"])
+    wide = by_run.pivot_table("score", "row", "target", aggfunc="max", sort=False)
+    notes = check_percent(source, wide, percent)
     done = table["score"].notna()
     table = table.assign(status=np.where(done, "done", "missing"), reason="")
     targets = list(dict.fromkeys(table["target"]))
@@ -249,6 +265,7 @@ def study_of_scores(scores: Scores, tasks: KnownTasks, pretrained: str) -> Study
         groups=_of_study(tasks.groups, [*names, *targets]),
         sources=_tasks_among(gains.mean.index, tasks.train),
         train_sizes=tasks.train,
+        notes=(*scores.notes, *notes),
     )
 
 
@@ -316,7 +333,7 @@ def study_of_leaderboard(
         test_sizes=tasks.test,
         left_out=out,
         with_suspicious=everything,
-        notes=(*notes, *findings.notes),
+        notes=(*board.notes, *notes, *findings.notes),
     )
 
 

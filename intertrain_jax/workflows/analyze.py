@@ -46,11 +46,13 @@ class Choices(TypedDict, total=False):
         averages: where cells are missing, by the additive model, or over common targets.
         representative: base model whose gains stand for max-gain.
         keep_suspicious: analyse a leaderboard's suspicious rows too.
+        percent: vouch that scores are in percent, however small.
     """
 
     averages: How | None
     representative: str | None
     keep_suspicious: bool
+    percent: bool
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,7 +145,7 @@ def analyze(
             None takes a ranking that lies in the same results directory.
         other: a second architecture: a grid, a directory or a matrix of gains.
         sizes: the same grid at other train sizes.
-        choices: `averages`, `representative` and `keep_suspicious`.
+        choices: `averages`, `representative`, `keep_suspicious` and `percent`.
 
     Raises:
         IntertrainError: something is not what it must be.
@@ -155,9 +157,10 @@ def analyze(
             probe = grid.out
     else:
         keep = choices.get("keep_suspicious", False)
-        study = read_study(_source(table), shape, pretrained, keep)
+        study = read_study(_source(table), shape, pretrained, keep, choices.get("percent", False))
     if probe is not None:
-        study = replace(study, probe=_read_probe(probe, study))
+        found, notes = _read_probe(probe, study)
+        study = replace(study, probe=found, notes=(*study.notes, *notes))
     options = Options(
         how=choices.get("averages"),
         representative=choices.get("representative"),
@@ -188,7 +191,11 @@ def describe(study: Study) -> str:
 
 
 def read_study(
-    source: Source, shape: Shape | None, pretrained: str | None, keep_suspicious: bool
+    source: Source,
+    shape: Shape | None,
+    pretrained: str | None,
+    keep_suspicious: bool,
+    percent: bool = False,
 ) -> Study:
     """Reads a table as a study.
 
@@ -197,14 +204,15 @@ def read_study(
         shape: what it is; None finds out by its columns.
         pretrained: row of the pretrained model.
         keep_suspicious: keep a leaderboard's suspicious rows.
+        percent: whether the user vouches that scores are in percent, however small.
 
     Raises:
         IntertrainError: it is no such table.
     """
     sizes = published_sizes()
     tasks = KnownTasks(task_groups(), sizes.train, sizes.test)
-    found = read_table(source, shape, pretrained)
-    return study_of_table(found, source.stem, tasks, pretrained, keep_suspicious)
+    found = read_table(source, shape, pretrained, percent=percent)
+    return study_of_table(found, source.stem, tasks, pretrained, keep_suspicious, percent)
 
 
 def _grid_of(table: Table) -> GridResult | None:
@@ -225,8 +233,11 @@ def _source(table: pd.DataFrame | str | Path | GridResult) -> Source:
     return Frame(table) if isinstance(table, pd.DataFrame) else Path(table)
 
 
-def _read_probe(probe: RankResult | Table, study: Study) -> pd.Series[float]:
-    """Returns the probes of a study's base models."""
+def _read_probe(
+    probe: RankResult | Table, study: Study
+) -> tuple[pd.Series[float], tuple[str, ...]]:
+    """Returns the probes of a study's base models, and notes on how their file is written."""
+    notes: tuple[str, ...] = ()
     if isinstance(probe, RankResult):
         ranked = probe.ranking.ranked
         found = pd.Series(ranked["score"].to_numpy(float), index=ranked["model"].map(str))
@@ -234,12 +245,14 @@ def _read_probe(probe: RankResult | Table, study: Study) -> pd.Series[float]:
     elif isinstance(probe, GridResult):
         found, name = probe_of_results(probe.study), probe.config.name
     elif isinstance(probe, pd.DataFrame):
-        found, name = read_probe(Frame(probe)), str(Frame(probe))
+        (found, notes), name = read_probe(Frame(probe)), str(Frame(probe))
     else:
         path = Path(probe)
         path = path / RANKING_FILE if (path / RANKING_FILE).is_file() else path
-        directory = path.is_dir()
-        found = probe_of_results(read_finished(path).study) if directory else read_probe(path)
+        if path.is_dir():
+            found = probe_of_results(read_finished(path).study)
+        else:
+            found, notes = read_probe(path)
         name = str(path)
     known = found.reindex(study.gains.mean.index).dropna()
     if known.empty:
@@ -247,7 +260,7 @@ def _read_probe(probe: RankResult | Table, study: Study) -> pd.Series[float]:
             f"--probe {name!r} must have scores of base models of {study.name!r}, but has none"
             f" of {study.gains.mean.index[0]!r} and the others. Correct the names."
         )
-    return known
+    return known, notes
 
 
 def _read_other(other: Table) -> Study:

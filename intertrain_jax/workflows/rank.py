@@ -95,7 +95,7 @@ def rank(
         gain_table: pd.DataFrame | None = gains
     else:
         file = out / "analysis" / "gains.csv" if gains is None else Path(gains)
-        gain_table = read_gains(file, required=gains is not None)
+        gain_table = read_gains(file, required=gains is not None, say=watcher.say)
     watcher.say(f"reading {config.task}")
     data = load_task(task, config.data)
     for note in data.origin.get("notes", ()):

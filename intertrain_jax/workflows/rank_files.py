@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +19,15 @@ from intertrain_jax.study.model_ranking import Ranking, rank_models
 CORRELATIONS_FILE = "gain_correlations.csv"
 
 
-def read_gains(path: Path, required: bool) -> pd.DataFrame | None:
+def read_gains(
+    path: Path, required: bool, say: Callable[[str], None] = lambda note: None
+) -> pd.DataFrame | None:
     """Returns a table of gains: rows base models, columns targets; None where there is none.
+
+    Args:
+        path: of the table.
+        required: whether it must be there.
+        say: is told how the file is written where that is not as usual.
 
     Raises:
         IntertrainError: it is required and not there, or not such a table.
@@ -34,6 +41,8 @@ def read_gains(path: Path, required: bool) -> pd.DataFrame | None:
             f"gains {str(path)!r} must be a CSV table with a base model in the first column and a"
             f" number per target in the others: {error} Correct --gains."
         ) from error
+    for note in table.notes:
+        say(note)
     return table.values.set_axis(table.names.to_list(), axis=0)
 
 

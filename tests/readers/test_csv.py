@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from csv import writer
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +26,12 @@ def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 def test_a_frame_is_read_as_the_file_it_would_be_written_to(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     SCORES.rename_axis("base").to_csv(path)
-    header, rows = csv.read_csv(csv.Frame(SCORES))
-    assert (header, rows) == csv.read_csv(path)
-    assert header == ["base", "rte", "cb"] and rows == [["a/b", "60.5", "70.0"], ["c", "", "71.25"]]
+    found = csv.read_csv(csv.Frame(SCORES))
+    assert found == csv.read_csv(path)
+    assert found.header == ["base", "rte", "cb"] and found.rows == [
+        ["a/b", "60.5", "70.0"],
+        ["c", "", "71.25"],
+    ]
 
 
 def test_a_frame_s_index_is_a_column_only_where_it_names_rows() -> None:
@@ -39,7 +44,7 @@ def test_a_frame_s_index_is_a_column_only_where_it_names_rows() -> None:
 
 def test_blanks_and_marks_around_a_file_s_cells_are_taken_off(tmp_path: Path) -> None:
     path = write(tmp_path, "base, rte \n\na b , 1\n", "utf-8-sig")
-    assert csv.read_csv(path) == (["base", "rte"], [["a b", "1"]])
+    assert csv.read_csv(path) == csv.Cells(["base", "rte"], [["a b", "1"]])
 
 
 @pytest.mark.parametrize(
@@ -58,16 +63,44 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str, message: st
     assert "table.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("separator", [";", "\t"])
-def test_what_spreadsheets_write_is_read(tmp_path: Path, separator: str) -> None:
-    text = separator.join(["base", "rte"]) + "\r\n" + separator.join(["a, b", "1.5"]) + "\r\n"
-    for encoding in ("utf-8-sig", "utf-16"):
-        assert csv.read_csv(write(tmp_path, text, encoding)) == (["base", "rte"], [["a, b", "1.5"]])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("comma", [False, True])
+def test_what_spreadsheets_write_is_read(
+    tmp_path: Path, separator: str, encoding: str, comma: bool
+) -> None:
+    table = [["base", "rte", "cb"], ["naïve, b", "1.5", "61.25"], ["c|d;e", "-.5", "60"]]
+    text = StringIO(newline="")
+    writer(text, delimiter=separator).writerows(
+        [
+            [cell.replace(".", ",") if comma and k else cell for k, cell in enumerate(row)]
+            for row in table
+        ]
+    )
+    found = csv.read_csv(write(tmp_path, text.getvalue(), encoding))
+    assert (found.header, found.rows) == (table[0], table[1:])
+    said = "".join(found.notes)
+    assert len(found.notes) == (
+        separator != "," or encoding in ("utf-16", "utf-16-le", "cp1252") or comma
+    )
+    assert ("cp1252" in said) == (encoding == "cp1252") and ("UTF-16" in said) == ("16" in encoding)
+    assert ("separated by" in said) == (separator != ",")
+    assert ("decimal, 1,5 is read as 1.5" in said) == comma
+    frame = csv.read_csv(csv.Frame(pd.DataFrame(table[1:], columns=table[0])))
+    assert frame.rows == table[1:]
 
 
-def test_an_encoding_that_is_a_guess_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IntertrainError, match=r"table.csv' must be UTF-8, and is not\. Save it"):
-        csv.read_csv(write(tmp_path, "base,rte\nnaïve,1\n", "cp1252"))
+def test_a_comma_that_may_set_thousands_apart_is_no_decimal_one(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match="line 2: has 3 fields, but the header has 2"):
+        csv.read_csv(write(tmp_path, "base,rte\na,1,234\n"))
+    mixed = csv.read_csv(write(tmp_path, "base;rte\na;1,234\nb;60.5\n"))
+    assert mixed.rows == [["a", "1,234"], ["b", "60.5"]]
+    with pytest.raises(IntertrainError, match=r"'a', column 'rte' .* '1,234'\. Its comma may be"):
+        csv.number(csv.Frame(SCORES), "1,234", "a", "rte")
+    # Alone it is decimal, and the rule is said; a model's name is no number.
+    alone = csv.read_csv(write(tmp_path, "base;rte\nbert 1.5;1,234\n3.5;1.234,5\n"))
+    assert alone.rows == [["bert 1.5", "1.234"], ["3.5", "1.234,5"]]
+    assert alone.notes[0].endswith("commas in numbers are decimal, 1,234 is read as 1.234.")
 
 
 def test_a_missing_file_and_an_empty_frame_are_named(tmp_path: Path) -> None:
@@ -93,8 +126,11 @@ def test_a_table_that_a_command_wrote_is_read_whole_or_named(tmp_path: Path) -> 
 def test_cells_are_numbers_or_missing() -> None:
     frame = csv.Frame(SCORES)
     assert csv.number(frame, "-1.5e1", "a", "rte") == -15.0
-    assert all(math.isnan(csv.number(frame, text, "a", "b")) for text in ("", "NaN", "null", "NA"))
-    for text in ("inf", "-inf", "1,5", "high", "-1e308", "1e10"):
+    assert all(
+        math.isnan(csv.number(frame, text, "a", "b")) for text in ("", "NaN", "null", "#N/A")
+    )
+    assert csv.number(frame, "\u22121.5", "a", "rte") == -1.5
+    for text in ("inf", "-inf", "1,5", "1_0", "high", "-1e308", "1e10"):
         with pytest.raises(IntertrainError, match=rf"row 'a', column 'rte' must be .* '{text}'"):
             csv.number(frame, text, "a", "rte")
 
@@ -112,41 +148,6 @@ def test_there_is_enough_to_compare() -> None:
         csv.check_enough(csv.Frame(gains), gains[:2])
     with pytest.raises(IntertrainError, match="all 3 are missing"):
         csv.check_enough(csv.Frame(gains), gains * np.nan)
-
-
-def table_of(*rows: list[float]) -> pd.DataFrame:
-    """Returns scores of models m0, m1, … on targets t0, t1, …"""
-    names = [f"t{k}" for k in range(len(rows[0]))]
-    return pd.DataFrame(list(rows), index=[f"m{k}" for k in range(len(rows))], columns=names)
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        ([0.5, 60.0, np.nan],),
-        ([np.nan],),
-        ([-0.5, 0.5],),
-        # A single cell, or zeros alone, may be what they look like.
-        ([0.5, 60.0], [50.0, 60.0]),
-        ([0.0, 60.0], [0.0, 61.0]),
-        ([0.0, 0.0], [50.0, 61.0]),
-    ],
-)
-def test_percent_is_percent(rows: tuple[list[float], ...]) -> None:
-    csv.check_percent(csv.Frame(SCORES), table_of(*rows))
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (([0.0, 1.0, np.nan],), "all are between 0 and 1. Multiply them by 100"),
-        (([0.5, 60.0], [0.6, 61.0]), "those of target 't0' are between 0 and 1"),
-        (([0.5, 0.4], [60.0, 61.0]), "those of base model 'm0' are between 0 and 1"),
-    ],
-)
-def test_fractions_are_no_percent(rows: tuple[list[float], ...], message: str) -> None:
-    with pytest.raises(IntertrainError, match=message):
-        csv.check_percent(csv.Frame(SCORES), table_of(*rows))
 
 
 def test_a_missing_pretrained_model_is_named_with_what_is_near() -> None:

@@ -73,7 +73,7 @@ def test_a_matrix_of_scores_becomes_gains(tmp_path: Path) -> None:
         (MATRIX + "w,1\n", "line 5: has 2 fields, but the header has 3"),
         ("", "must be a table with a header"),
         ("base\nx\ny\n", "must be a table with a header"),
-        (b"\x89PNG\r\n\x1a\n\xff\xfe", "must be UTF-8, and is not"),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe", "must be a table with a header"),
         ('{"schema": 1}', "must be a table with a header"),
         ('base,rte\n"x,1\ny,2\n', "its quotes do not pair"),
     ],
