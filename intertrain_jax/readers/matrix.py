@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from intertrain_jax.readers.csv import Source, check_unique, number, read_csv
+
+# Columns of tables that people make beside those of targets.
+_AVERAGES = {"average", "averages", "avg", "avg.", "mean", "average gain", "mean gain", "overall"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,28 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
         check_unique(source, "row", names.to_list())
     check_unique(source, "column", header)
     return Matrix(source, names, _numbers(source, header, rows), cells.notes)
+
+
+def targets_alone(
+    values: pd.DataFrame, known: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[str]]:
+    """Returns a table without columns of averages, and what to say of those that it had.
+
+    Args:
+        values: columns of targets, and of averages.
+        known: targets, whatever they are called.
+    """
+    averages = [
+        column
+        for column in values.columns
+        if str(column).strip().casefold() in _AVERAGES and column not in known
+    ]
+    if not averages:
+        return values, []
+    listed = ", ".join(repr(str(column)) for column in averages)
+    return values.drop(columns=averages), [
+        f"Left out, as averages are no targets: column {listed}."
+    ]
 
 
 def _numbers(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:

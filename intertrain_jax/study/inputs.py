@@ -18,7 +18,7 @@ from intertrain_jax.readers.csv import (
     no_pretrained,
 )
 from intertrain_jax.readers.leaderboard import Leaderboard
-from intertrain_jax.readers.matrix import Matrix
+from intertrain_jax.readers.matrix import Matrix, targets_alone
 from intertrain_jax.readers.scores import Scores
 from intertrain_jax.readers.units import check_gains, check_percent
 from intertrain_jax.records.runs import Record
@@ -26,10 +26,6 @@ from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_ma
 from intertrain_jax.study.files import Analysis
 
 Kind = Literal["results", "matrix", "scores", "leaderboard"]
-
-
-# Columns of tables that people make beside those of targets.
-_AVERAGES = {"average", "averages", "avg", "avg.", "mean", "average gain", "mean gain", "overall"}
 
 
 @dataclass(frozen=True)
@@ -188,7 +184,7 @@ def study_of_matrix(
             models or no gains at all.
     """
     source, names = matrix.source, matrix.names.to_list()
-    values, notes = _targets_alone(matrix.values, tasks)
+    values, notes = targets_alone(matrix.values, {*tasks.train, *tasks.test})
     table = values.set_axis(pd.Index(names, name="base"))
     baseline = pd.Series(dtype=float)
     if pretrained is not None:
@@ -215,22 +211,6 @@ def study_of_matrix(
             "The file has one number per cell: nothing is known of seeds.",
         ),
     )
-
-
-def _targets_alone(values: pd.DataFrame, tasks: KnownTasks) -> tuple[pd.DataFrame, list[str]]:
-    """Returns a table without columns of averages, and what to say of those that it had."""
-    known = {*tasks.train, *tasks.test}
-    averages = [
-        column
-        for column in values.columns
-        if str(column).strip().casefold() in _AVERAGES and column not in known
-    ]
-    if not averages:
-        return values, []
-    listed = ", ".join(repr(str(column)) for column in averages)
-    return values.drop(columns=averages), [
-        f"Left out, as averages are no targets: column {listed}."
-    ]
 
 
 def study_of_scores(
