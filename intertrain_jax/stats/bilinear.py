@@ -67,8 +67,7 @@ def solve(gains_PxMxN: Floats, known_PxMxN: Bools, rng: np.random.Generator) -> 
     gains = np.where(known > 0, gains_PxMxN, 0.0)
     mean_PxN = gains.sum(axis=1) / np.maximum(count_PxN, 1.0)
     centred = (gains - mean_PxN[:, None, :]) * known
-    left, size, _ = np.linalg.svd(centred, full_matrices=False)
-    start_PxMxS = left[:, :, :1] * size[:, None, :1]
+    start_PxMxS = _leading(centred)
     if not known.all():
         starts = int(np.clip(_CELLS_STARTED // (m * n), _FEWEST_STARTS, _MOST_STARTS))
         random = rng.normal(size=(problems, m, starts - 1))
@@ -101,6 +100,18 @@ def solve(gains_PxMxN: Floats, known_PxMxN: Bools, rng: np.random.Generator) -> 
         converged[chosen_P, best_P],
         start_PxMxS.shape[2],
     )
+
+
+def _leading(centred_PxMxN: Floats) -> Floats:
+    """Returns the leading left singular vector times its value, [P, M, 1]."""
+    _, m, n = centred_PxMxN.shape
+    turned = centred_PxMxN.swapaxes(1, 2)
+    if n <= m:
+        leading: Floats = centred_PxMxN @ np.linalg.eigh(turned @ centred_PxMxN)[1][:, :, -1:]
+        return leading
+    squares, vectors = np.linalg.eigh(centred_PxMxN @ turned)
+    leading = vectors[:, :, -1:] * np.sqrt(np.maximum(squares[:, None, -1:], 0.0))
+    return leading
 
 
 def _alternate(

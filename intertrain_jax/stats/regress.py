@@ -12,6 +12,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.stats.bilinear import Bools, Floats, Solutions, solve
 
 Kind = Literal["base", "target", "bilinear"]
+# Shuffled matrices are fitted together as long as they have no more cells than this in all.
+_CELLS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,12 @@ def regression(
     values_MxN = gains.to_numpy(dtype=float)
     values_n = values_MxN[known_MxN]
     best = fit_regressor(gains, kind, seed)
-    shuffled_SxMxN = np.zeros((shuffles, *values_MxN.shape))
-    shuffled_SxMxN[:, known_MxN] = rng.permuted(np.tile(values_n, (shuffles, 1)), axis=1)
-    by_chance_S = _errors(
-        _fit(kind, shuffled_SxMxN, known_MxN[None], rng), shuffled_SxMxN, known_MxN[None]
-    )
+    at_once = max(1, _CELLS_AT_ONCE // values_MxN.size)
+    parts = [
+        _by_chance(kind, values_MxN, known_MxN, min(at_once, shuffles - done), rng)
+        for done in range(0, shuffles, at_once)
+    ]
+    by_chance_S = np.concatenate(parts)
     held_KxMxN = _held_out(known_MxN, folds, rng)
     held_KxMxN = held_KxMxN[held_KxMxN.any(axis=(1, 2))]
     fitted_KxMxN = known_MxN & ~held_KxMxN
@@ -183,6 +186,18 @@ def regression(
         held_out_mse=held_out_mse,
         held_out_variance=held_out_variance,
     )
+
+
+def _by_chance(
+    kind: Kind, values_MxN: Floats, known_MxN: Bools, shuffles: int, rng: np.random.Generator
+) -> Floats:
+    """Returns the errors [shuffles] of fits to gains shuffled over the known cells."""
+    shuffled_SxMxN = np.zeros((shuffles, *values_MxN.shape))
+    shuffled_SxMxN[:, known_MxN] = rng.permuted(
+        np.tile(values_MxN[known_MxN], (shuffles, 1)), axis=1
+    )
+    fit = _fit(kind, shuffled_SxMxN, known_MxN[None], rng)
+    return _errors(fit, shuffled_SxMxN, known_MxN[None])
 
 
 def _known(gains: pd.DataFrame) -> Bools:

@@ -79,9 +79,10 @@ def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[S
         Source average, target average, target std, target range.
     """
     several = gains.loc[:, gains.count() > 1]
+    sources = average_gains(gains, "additive").series()
     measures = {
-        ("source", "average"): average_gains(gains, "additive").series(),
-        ("target", "average"): average_gains(gains.T, "additive").series(),
+        ("source", "average"): sources,
+        ("target", "average"): _of_targets(gains, sources),
         ("target", "std"): several.std(ddof=1),
         ("target", "range"): several.max() - several.min(),
     }
@@ -98,6 +99,17 @@ def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[S
             )
         )
     return tuple(effects)
+
+
+def _of_targets(gains: pd.DataFrame, sources: pd.Series[float]) -> pd.Series[float]:
+    """Returns the additive averages of targets, given those of sources.
+
+    Both are of one fit `a_m + c_t`, and a target's effect is the mean of what the sources' leave. Where
+    the cells fall apart into blocks, the largest for targets may be another, and is fitted.
+    """
+    if sources.isna().any() or gains.isna().all().any():
+        return average_gains(gains.T, "additive").series()
+    return gains.sub(sources, axis=0).mean() + sources.mean()
 
 
 def size_curve(table: pd.DataFrame) -> SizeCurve:
