@@ -26,6 +26,20 @@ _CORRELATED = ("cola", "sts", "mcc", "matthews", "corr", "spearman", "pearson")
 _PRETRAINED = {"pt", "pretrained"}
 
 
+def check_scores(path: Source, scores: pd.DataFrame, sure: bool = False) -> tuple[str, ...]:
+    """Checks that scores [base models, targets] are possible, no gains, and in percent.
+
+    Args, returns and further errors are those of `check_percent`.
+
+    Raises:
+        IntertrainError: a score is outside of its metric's range, or the table looks like gains.
+    """
+    table = scores.to_numpy(dtype=float)
+    _check_range(path, scores, table, "scores", "scores are in percent, 0 to 100")
+    _check_signs(path, scores, table)
+    return check_percent(path, scores, sure)
+
+
 def check_percent(path: Source, scores: pd.DataFrame, sure: bool = False) -> tuple[str, ...]:
     """Checks that scores [base models, targets] are in percent: gains are in points of it.
 
@@ -38,12 +52,9 @@ def check_percent(path: Source, scores: pd.DataFrame, sure: bool = False) -> tup
         What is let through but looks odd, a sentence each.
 
     Raises:
-        IntertrainError: a score is outside of its metric's range; the table looks like gains; or all
-            scores, those of a row or a column, or a single one look like fractions.
+        IntertrainError: all scores, those of a row or a column, or a single one look like fractions.
     """
     table = scores.to_numpy(dtype=float)
-    _check_range(path, scores, table, "scores", "scores are in percent, 0 to 100")
-    _check_signs(path, scores, table)
     if sure:
         return ()
     if _fractions(table.ravel(), 1, 0.0):

@@ -110,8 +110,8 @@ def _leading(centred_PxMxN: Floats) -> Floats:
         leading: Floats = centred_PxMxN @ np.linalg.eigh(turned @ centred_PxMxN)[1][:, :, -1:]
         return leading
     squares, vectors = np.linalg.eigh(centred_PxMxN @ turned)
-    leading = vectors[:, :, -1:] * np.sqrt(np.maximum(squares[:, None, -1:], 0.0))
-    return leading
+    sizes: Floats = np.sqrt(np.maximum(squares[:, None, -1:], 0.0))
+    return vectors[:, :, -1:] * sizes
 
 
 def _alternate(

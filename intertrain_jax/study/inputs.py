@@ -20,7 +20,7 @@ from intertrain_jax.readers.csv import (
 from intertrain_jax.readers.leaderboard import Leaderboard
 from intertrain_jax.readers.matrix import Matrix, targets_alone
 from intertrain_jax.readers.scores import Scores
-from intertrain_jax.readers.units import check_gains, check_percent
+from intertrain_jax.readers.units import check_gains, check_scores
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
 from intertrain_jax.study.files import Analysis
@@ -191,7 +191,7 @@ def study_of_matrix(
         if pretrained not in names:
             raise no_pretrained(source, pretrained, names)
         baseline = table.T[pretrained]
-        notes += check_percent(source, table, percent)
+        notes += check_scores(source, table, percent)
         table = (table - baseline).drop(index=pretrained)
     else:
         notes += check_gains(source, table)
@@ -228,7 +228,7 @@ def study_of_scores(
         raise no_pretrained(source, pretrained, names)
     by_run = table.assign(row=table["base"] + ", seed " + table["seed"])
     wide = by_run.pivot_table("score", "row", "target", aggfunc="max", sort=False)
-    notes = check_percent(source, wide, percent)
+    notes = check_scores(source, wide, percent)
     done = table["score"].notna()
     table = table.assign(status=np.where(done, "done", "missing"), reason="")
     targets = list(dict.fromkeys(table["target"]))

@@ -8,7 +8,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.readers.csv import Frame
-from intertrain_jax.readers.units import check_gains, check_percent
+from intertrain_jax.readers.units import check_gains, check_scores
 
 FILE = Frame(pd.DataFrame(), "mine")
 NAN = np.nan
@@ -65,31 +65,31 @@ WRONG = {
 @pytest.mark.parametrize("case", FINE)
 def test_what_may_be_percent_is_let_through(case: str) -> None:
     rows, columns = FINE[case]
-    check_percent(FILE, table_of(rows, columns))
+    check_scores(FILE, table_of(rows, columns))
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_not_percent_is_refused_with_its_place(case: str) -> None:
     rows, columns, message = WRONG[case]
     with pytest.raises(IntertrainError, match=message) as caught:
-        check_percent(FILE, table_of(rows, columns))
+        check_scores(FILE, table_of(rows, columns))
     assert str(caught.value).startswith("file 'mine': ") and "\n" not in str(caught.value)
 
 
 def test_the_user_may_vouch_for_small_scores_only() -> None:
     for case in ("all fractions", "a target", "a base", "a cell"):
-        check_percent(FILE, table_of(*WRONG[case][:2]), sure=True)
+        check_scores(FILE, table_of(*WRONG[case][:2]), sure=True)
     for case in ("above", "gains", "a negative accuracy"):
         with pytest.raises(IntertrainError):
-            check_percent(FILE, table_of(*WRONG[case][:2]), sure=True)
+            check_scores(FILE, table_of(*WRONG[case][:2]), sure=True)
 
 
 def test_what_is_let_through_but_odd_is_said() -> None:
-    (note,) = check_percent(FILE, table_of(*FINE["Matthews' correlation"]))
+    (note,) = check_scores(FILE, table_of(*FINE["Matthews' correlation"]))
     assert note.startswith(
         "All scores of target 'cola' lie between -1 and 1 and are read as percent"
     )
-    assert check_percent(FILE, table_of(*FINE["the ends"])) == ()
+    assert check_scores(FILE, table_of(*FINE["the ends"])) == ()
 
 
 @pytest.mark.parametrize(
