@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +38,10 @@ def contestant(prepare: Callable[[Any, Any], Measure], work: Any, setting: Any, 
         prepare = importlib.import_module(script).prepare
     measure = prepare(work, setting)
     while (number := pipe.recv()) is not None:
-        pipe.send(measure(number))
+        began = time.process_time()
+        found = measure(number)
+        # Where others use the same cores, this is what can still be compared.
+        pipe.send({**found, "cpu_seconds": time.process_time() - began})
 
 
 def alternate(
@@ -87,12 +91,18 @@ def summarise(
     rows = []
     for name, rounds in found.items():
         values = [r[unit] for r in rounds]
-        rows.append(
-            {"setting": name, **rounds[-1], unit: statistics.median(values), "rounds": values}
-        )
-    base = next(row[unit] for row in rows if row["setting"] == baseline)
+        cpu = [r["cpu_seconds"] for r in rounds]
+        middle = {unit: statistics.median(values), "cpu_seconds": statistics.median(cpu)}
+        more = {"rounds": values, "rounds_of_cpu_seconds": cpu}
+        rows.append({"setting": name, **rounds[-1], **middle, **more})
+    base = next(row for row in rows if row["setting"] == baseline)
     return [
-        {**row, "ratio": row[unit] / base if higher_is_better else base / row[unit]} for row in rows
+        {
+            **row,
+            "ratio": row[unit] / base[unit] if higher_is_better else base[unit] / row[unit],
+            "cpu_ratio": base["cpu_seconds"] / row["cpu_seconds"],
+        }
+        for row in rows
     ]
 
 
