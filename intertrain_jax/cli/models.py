@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from intertrain_jax.cli.lines import say
+from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 
 @click.group()
@@ -44,13 +45,46 @@ def export(ref: str, directory: Path, revision: str | None) -> None:
 
 
 @command.command()
+@click.argument("base")
+@click.argument("target")
+@click.argument("seed", type=int)
+@experiment_options
+@click.option("--quiet", is_flag=True, help="Print the last line only.")
+def train(options: ExperimentOptions, base: str, target: str, seed: int, quiet: bool) -> None:
+    """Do one run of a grid, again if it was done, and keep its weights in the results directory.
+
+    BASE is a row of the matrix: PT, a source task, or a further base model. The record of a run that was
+    done stays, and whether it came out the same is said. `models kept` writes the weights out.
+    """
+    from intertrain_jax.workflows.repeat import repeat_run
+    from intertrain_jax.workflows.watch import Terminal
+
+    config = options.load(resume=True)
+    say(repeat_run(config, f"{base}:{target}:{seed}", progress=Terminal(quiet)))
+
+
+@command.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("run")
+@click.argument("directory", type=click.Path(path_type=Path))
+def kept(out: Path, run: str, directory: Path) -> None:
+    """Write the model of RUN, an id or BASE:TARGET:SEED, that the grid in OUT kept to a new DIRECTORY.
+
+    A grid keeps models with engine.keep; `models train` repeats a run whose model was not kept.
+    """
+    from intertrain_jax.workflows.export import export_run
+
+    say(f"{run} is in {export_run(out, run, directory)}")
+
+
+@command.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the source runs.")
 def sources(out: Path, directory: Path, seed: int) -> None:
     """Write the source models that the grid in OUT kept, each to a folder of DIRECTORY.
 
-    A grid keeps them with engine.keep_checkpoints. The folders can be base models of another grid,
+    A grid keeps them with engine.keep=sources. The folders can be base models of another grid,
     can be ranked, and are loaded by transformers.
     """
     from intertrain_jax.workflows.export import export_sources

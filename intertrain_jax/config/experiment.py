@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.files import Given, keys_of, load
@@ -80,6 +80,9 @@ class DataConfig:
         check_ranges(self, "data", {"limit": at_least_one, "validation_size": at_least_one})
 
 
+Keep = Literal["none", "sources", "best", "all"]
+
+
 @dataclass(frozen=True)
 class EngineConfig:
     """How runs are executed; nothing here changes what a run is.
@@ -88,7 +91,9 @@ class EngineConfig:
         lanes: runs trained at once, over all devices; "auto" measures.
         devices: how many devices to use; "auto" is all of them.
         checkpoint_minutes: minutes between checkpoints of the runs in flight.
-        keep_checkpoints: keep source models after their last dependant is done.
+        keep: which runs' weights stay when the grid is done: "sources" are the source models, "best"
+            also the run of every target with the best validation score, "all" every run.
+        keep_checkpoints: the older name of `keep: sources`.
         row_length: tokens of a packed row; "auto" chooses per task.
         block_rows: rows of a micro-step per lane; "auto" chooses.
         fuse: lanes per device that one call of the program advances together; "auto" fuses all of
@@ -101,6 +106,7 @@ class EngineConfig:
     lanes: int | Auto = "auto"
     devices: int | Auto = "auto"
     checkpoint_minutes: float = 5.0
+    keep: Keep = "none"
     keep_checkpoints: bool = False
     row_length: int | Auto = "auto"
     block_rows: int | Auto = "auto"
@@ -123,6 +129,11 @@ class EngineConfig:
             },
         )
         check_most(self, "engine", _MOST)
+
+    @property
+    def kept(self) -> Keep:
+        """Which runs' weights stay, by either name."""
+        return "sources" if self.keep == "none" and self.keep_checkpoints else self.keep
 
 
 @dataclass(frozen=True)

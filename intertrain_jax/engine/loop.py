@@ -13,6 +13,7 @@ from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, save_run
 from intertrain_jax.engine.environment import lane_mesh, prepare_process, replicated
 from intertrain_jax.engine.evaluation import send
+from intertrain_jax.engine.keeping import Keeping
 from intertrain_jax.engine.lane import Ended, LaneGroup, LaneRun, Trained, Validated
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lanes import LanePrograms
@@ -77,7 +78,8 @@ class GridLoop:
         self._waiting = RunQueue(
             plan.runs, work.done, self._checkpoints.has_source, self.tasks.effort_of
         )
-        self._recorder = Recorder(emit, self._checkpoints, self._waiting, options.keep_checkpoints)
+        self._keeping = Keeping(options.kept, self._checkpoints, self._waiting)
+        self._recorder = Recorder(emit, self._checkpoints, self._waiting, options.kept != "none")
         self._counts = Counts(self._waiting.to_record, self.tasks.effort_of)
         self.groups: list[LaneGroup] = []
 
@@ -95,7 +97,7 @@ class GridLoop:
         self._checkpoints.take_over()
         wanted = {run for run in self._waiting.runs if self._waiting.dependants(run)}
         self._checkpoints.keep_only(
-            self._waiting.waiting, None if self._options.keep_checkpoints else wanted
+            self._waiting.waiting, None if self._options.kept != "none" else wanted
         )
         counts = self._lane_counts() if len(self._waiting) else None
         while len(self._waiting) or any(group.open for group in self.groups):
@@ -259,10 +261,8 @@ class GridLoop:
         """Sends off the test of a run that has ended, and frees its lane."""
         lane = group.busy[k]
         answers = send(self.tasks, self._programs, group.lanes, k, lane.run, best=True)
-        kept = self._options.keep_checkpoints and self._waiting.is_source(lane.run.id)
-        best = None
-        if kept or self._waiting.dependants(lane.run.id):
-            best = self._programs.read(group.lanes, k).best
+        wanted = self._keeping.needs(lane.run)
+        best = self._programs.read(group.lanes, k).best if wanted else None
         group.sent.append(Ended(lane, answers, best))
         group.slots[k] = None
 
@@ -321,8 +321,7 @@ class GridLoop:
             failure = "Its score is undefined: all predictions are the same."
         elif sent.best is not None:
             self._write_results()
-            kept = self._starts.source_params(lane.run, sent.best)
-            self._checkpoints.save_source(lane.run.id, kept)
+            self._keeping.save(lane.run, self._starts.source_params(lane.run, sent.best), result)
         self._close(lane, result, failure)
 
     def _close(self, lane: LaneRun, result: RunResult | None, failure: str | None) -> None:

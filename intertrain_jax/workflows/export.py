@@ -1,19 +1,21 @@
-"""Models in and out: checks one, writes one for transformers, and writes the source models of a grid."""
+"""Models in and out: checks one, writes one for transformers, and writes what a grid kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
 from intertrain_jax.models.labels import class_names
-from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.planning.status import find_runs
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.card import model_card
 from intertrain_jax.workflows.inputs import find_tasks
-from intertrain_jax.workflows.results import read_grid
+from intertrain_jax.workflows.results import GridResult, read_grid
 
 if TYPE_CHECKING:
     from intertrain_jax.models.hf.check import ModelReport
@@ -67,10 +69,45 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
         directory: where the folders go.
         seed: of the source runs.
     """
-    from intertrain_jax.engine.kept import export_sources as write_sources
+    grid = read_grid(Path(out))
+    runs = [run for run in grid.plan.runs if grid.plan.dependants(run.id) and run.seed == seed]
+    if not runs:
+        raise IntertrainError(
+            f"the grid in {str(out)!r} must have source models of seed {seed}, but has none. Its seeds"
+            f" are 0 to {grid.config.seeds - 1}."
+        )
+    yield from _export(grid, {Path(directory) / run.target: run for run in runs})
+
+
+def export_run(out: str | Path, run: str, directory: str | Path) -> Path:
+    """Writes the model of one run that was kept to a new directory; returns it.
+
+    Args:
+        out: the grid's results directory.
+        run: its id, or BASE:TARGET:SEED.
+        directory: where it goes.
+    """
+    grid = read_grid(Path(out))
+    return next(_export(grid, {Path(directory): one_run(grid.plan, run)}))
+
+
+def one_run(plan: Plan, what: str) -> Run:
+    """Returns the run that an id or BASE:TARGET:SEED names.
+
+    Raises:
+        IntertrainError: none is, or several are.
+    """
+    found = find_runs(plan, what)
+    if len(found) > 1:
+        names = ", ".join(run.name for run in found[:3])
+        raise IntertrainError(f"run {what!r} must be one run, but may be {names}. Give its seed.")
+    return found[0]
+
+
+def _export(grid: GridResult, runs: Mapping[Path, Run]) -> Iterator[Path]:
+    from intertrain_jax.engine.kept import export_runs
     from intertrain_jax.models.hf.weights import load_checkpoint
 
-    grid = read_grid(Path(out))
     ref = ResultsDir(grid.out).resolution().pinned(grid.config.model.ref)
     pretrained = load_checkpoint(ref.reference, ref.at)
     tasks = {
@@ -85,4 +122,4 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
             return None
         return model_card(record, tasks[run.target], ref.label)
 
-    yield from write_sources(grid.plan, pretrained, tasks, Path(out), Path(directory), seed, card)
+    yield from export_runs(runs, pretrained, tasks, grid.out, card)

@@ -13,9 +13,9 @@ import pytest
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.kept import export_sources
+from intertrain_jax.engine.kept import export_runs
 from intertrain_jax.models.hf.weights import load_checkpoint
-from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.planning.plan import Plan
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_plan
 from tests.models.tiny_models import ModelFactory
@@ -50,19 +50,13 @@ def test_source_models_become_directories_that_load_bit_equal(
     plan = tiny_plan(["alpha"], ["alpha", "beta"], seeds=2)
     kept = keep(tmp_path / "out", plan, pretrained.config)
 
-    def card(run: Run) -> str:
-        return f"# {run.target}"
-
+    runs = {
+        tmp_path / "models" / run.target: run
+        for run in plan.runs
+        if run.base.label == "PT" and run.seed == 1
+    }
     written = list(
-        export_sources(
-            plan,
-            pretrained,
-            TASKS,
-            tmp_path / "out",
-            tmp_path / "models",
-            1,
-            lambda run: f"# {run.target}",
-        )
+        export_runs(runs, pretrained, TASKS, tmp_path / "out", lambda run: f"# {run.target}")
     )
     assert {path.name for path in written} == {"alpha", "beta"}
     for path in written:
@@ -79,25 +73,12 @@ def test_source_models_become_directories_that_load_bit_equal(
 def test_a_grid_that_kept_nothing_is_an_error(tmp_path: Path) -> None:
     pretrained = load_checkpoint(str(ModelFactory(tmp_path)("bert")))
     plan = tiny_plan(["alpha"], ["alpha"])
-    with pytest.raises(IntertrainError, match=r"of seed 0, but has none of 1\. .*keep_checkpoints"):
-        list(
-            export_sources(
-                plan, pretrained, TASKS, tmp_path, tmp_path / "models", 0, lambda run: None
-            )
-        )
+    runs = {tmp_path / "models": plan.runs[0]}
+    with pytest.raises(IntertrainError, match=r"none of 1 .*PT:alpha:0.*engine\.keep=sources"):
+        list(export_runs(runs, pretrained, TASKS, tmp_path, lambda run: None))
 
 
 def test_models_without_classification_heads_are_an_error(tmp_path: Path) -> None:
     pretrained = replace(tiny_checkpoint("t5"), directory=tmp_path)
     with pytest.raises(IntertrainError, match="are of family t5"):
-        list(
-            export_sources(
-                tiny_plan(["alpha"], ["alpha"]),
-                pretrained,
-                TASKS,
-                tmp_path,
-                tmp_path / "m",
-                0,
-                lambda run: None,
-            )
-        )
+        list(export_runs({}, pretrained, TASKS, tmp_path, lambda run: None))

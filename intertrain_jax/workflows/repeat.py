@@ -1,0 +1,93 @@
+"""Repeats one run of a grid that was done before, and leaves its weights to be written out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.planning.plan import Run, record_of
+from intertrain_jax.planning.work import GridWork
+from intertrain_jax.records.results import RunResult
+from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.workflows.export import one_run
+from intertrain_jax.workflows.grid import prepare
+from intertrain_jax.workflows.runner import Devices, Runner
+from intertrain_jax.workflows.watch import Watcher, grid_display, watcher_of
+
+
+def repeat_run(
+    config: ExperimentConfig,
+    run: str,
+    *,
+    progress: bool | Watcher = False,
+    runner: Runner | None = None,
+) -> str:
+    """Does one run of a grid again, with the run that made its base model if that was not kept.
+
+    The record of a run that was done stays as it is. A run without one gets it.
+
+    Args:
+        config: the grid's; its results directory has what was done, if anything was.
+        run: its id, or BASE:TARGET:SEED.
+        progress: whether to print lines and bars; or what takes them.
+        runner: what computes; None is this process's devices.
+
+    Returns:
+        A sentence: its score, and whether it is what the record says.
+
+    Raises:
+        IntertrainError: there is no such run, or it failed.
+    """
+    watcher = watcher_of(progress)
+    runner = runner or Devices()
+    prepared = prepare(config, runner, watcher)
+    directory, plan = ResultsDir(config.out_dir), prepared.plan
+    wanted = one_run(plan, run)
+    if wanted.base.label in prepared.unusable:
+        raise IntertrainError(prepared.unusable[wanted.base.label])
+    with directory.exclusive() as held:
+        directory.write(config, prepared.resolution)
+        known = directory.runs.read_all().by_key
+        outcomes: dict[str, tuple[RunResult | None, str | None]] = {}
+
+        def emit(ended: Run, result: RunResult | None, reason: str | None) -> None:
+            outcomes[ended.id] = result, reason
+            before = known.get(ended.id)
+            if before is None or (before.status == "failed" and result is not None):
+                origin = {**prepared.data[ended.target].origin, "limit": config.data.limit}
+                held.check()
+                record = record_of(ended, result, reason, origin, runner.environment())
+                directory.runs.write(record)
+
+        # All other runs count as done: blocks have the shapes that they had in the grid.
+        done = {other.id for other in plan.runs} - {wanted.id}
+        usable = plan.without(
+            {other.id for other in plan.runs if other.base.label in prepared.unusable}
+        )
+        options = replace(config.engine, keep="all")
+        tasks = prepared.bases.tasks(usable)
+        work = GridWork(usable, done, prepared.bases, tasks, options, directory.path)
+        with grid_display(watcher, directory.path) as show:
+            runner.run_grid(work, emit, show)
+    result, reason = outcomes.get(wanted.id, (None, "it left no result"))
+    if result is None:
+        raise IntertrainError(f"run {wanted.name} failed: {reason}. Correct what it says.")
+    said = f"{wanted.name} ({wanted.id}): test {result.test:.2f}"
+    record = known.get(wanted.id)
+    if record is None or record.result is None:
+        said += ", now recorded"
+    elif same_outcome(result, record.result):
+        said += ", as its record says"
+    else:
+        said += (
+            f", where its record says {record.result.test:.2f}: another machine, or other versions"
+        )
+    return (
+        f"{said}. Write it out: intertrain-jax models kept {directory.path} {wanted.id} DIRECTORY"
+    )
+
+
+def same_outcome(one: RunResult, other: RunResult) -> bool:
+    """Whether two results are equal but for the time that they took."""
+    return replace(one, seconds=0.0) == replace(other, seconds=0.0)

@@ -1,0 +1,53 @@
+"""One run of a grid, done again, with an engine that makes up its scores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.workflows.grid import grid
+from intertrain_jax.workflows.repeat import repeat_run, same_outcome
+from tests.experiments import FakeEngine, write_experiment
+from tests.runs import make_result
+
+
+def test_a_run_is_done_again_and_its_record_stays(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    grid(config, runner=FakeEngine())
+    files = {file: file.read_bytes() for file in config.out_dir.rglob("records/**/*.json")}
+    engine = FakeEngine()
+    said = repeat_run(config, "alpha:beta:1", runner=engine)
+    assert "as its record says" in said and "alpha:beta:1" in said
+    assert {file: file.read_bytes() for file in config.out_dir.rglob("records/**/*.json")} == files
+    work = engine.work
+    assert work is not None and work.options.kept == "all"
+    # The plan is whole, as it decides shapes; this run alone is to be done.
+    assert [run.name for run in work.plan.runs if run.id not in work.done] == ["alpha:beta:1"]
+    by_id = next(run.id for run in work.plan.runs if run.name == "PT:beta:0")
+    assert "PT:beta:0" in repeat_run(config, by_id[:8], runner=FakeEngine())
+
+
+def test_a_run_that_nobody_did_gets_its_record(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    assert "now recorded" in repeat_run(config, "PT:beta:0", runner=FakeEngine())
+    assert len(ResultsDir(config.out_dir).runs.read_all().by_key) == 1
+
+
+def test_what_is_not_one_run_is_an_error(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    with pytest.raises(IntertrainError, match="must be one run, but may be PT:beta:0, PT:beta:1"):
+        repeat_run(config, "PT:beta", runner=FakeEngine())
+    with pytest.raises(IntertrainError, match="is called 'gamma:beta:0'"):
+        repeat_run(config, "gamma:beta:0", runner=FakeEngine())
+    with pytest.raises(IntertrainError, match="PT:beta:0 failed: diverged"):
+        repeat_run(config, "PT:beta:0", runner=FakeEngine(failures={"PT:beta:0": "diverged"}))
+
+
+def test_outcomes_are_equal_whatever_they_took() -> None:
+    one = make_result()
+    assert same_outcome(one, replace(one, seconds=one.seconds + 5))
+    assert not same_outcome(one, replace(one, test=one.test - 1e-9))
