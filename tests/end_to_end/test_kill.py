@@ -14,10 +14,10 @@ import pytest
 
 from intertrain_jax.planning.status import HEARTBEAT_FILE
 
-KILLS = 4
+KILLS = 3
 LONGEST_SECONDS = 6.0
 # Most ends come without warning; where there is one, runs in flight are saved first.
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 SETTINGS = [
     "sources=[claims, dishes]",
     "targets=[claims, dishes]",
