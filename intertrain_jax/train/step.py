@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.layers import Dropout, mix_bits, products_in
+from intertrain_jax.models.lookup import add_rows
 from intertrain_jax.train.objectives import Objective
 from intertrain_jax.train.optim import Hyper
 from intertrain_jax.train.stacking import stacked_as, unstacked
@@ -147,7 +148,7 @@ def micro_step(
         loss, (gradients, word_gradients) = jax.value_and_grad(loss_of, argnums=(0, 1))(
             trained, table[looked_up_RxS]
         )
-    scattered = gradient["embeddings"]["word"].at[looked_up_RxS].add(word_gradients)
+    scattered = add_rows(gradient["embeddings"]["word"], looked_up_RxS, word_gradients)
     if objective.table_is_output:
         return add_to(with_word_table(gradient, scattered), gradients), loss
     added = add_to(without_word_table(gradient), gradients)

@@ -22,6 +22,7 @@ from intertrain_jax.models.layers import (
     drop_attention,
     drop_features,
 )
+from intertrain_jax.models.lookup import look_up
 
 # Numbered dropout sites: two for the embeddings and the head, then three for each layer.
 _EMBEDDING_SITE = 0
@@ -44,7 +45,7 @@ class Embeddings(nnx.Module):  # type: ignore[misc]
 
     def __call__(self, words_RxLxD: Array, block: TokenBlock, dtype: Any) -> Array:
         """Returns the embedded tokens [R, L, D] in `dtype`."""
-        positions = self.position[...][block.positions_RxL + self.position_offset]
+        positions = look_up(self.position[...], block.positions_RxL + self.position_offset)
         if "token_type" in vars(self):
             words_RxLxD = words_RxLxD + _of_type(self.token_type[...], block.types_RxL)
         return self.norm((words_RxLxD + positions).astype(dtype))

@@ -23,6 +23,7 @@ from intertrain_jax.models.layers import (
     drop_attention,
     drop_features,
 )
+from intertrain_jax.models.lookup import look_up
 
 # Numbered dropout sites of each stack: its ends, a pooled head, then six for each layer.
 _INPUT_SITE = 0
@@ -138,7 +139,7 @@ class Stack(nnx.Module):  # type: ignore[misc]
     def bias(self, length: int) -> Array:
         """Returns what every head adds to its scores within a segment, float32 [H, L, L]."""
         buckets = relative_buckets(length, length, not self.decoder, *self.buckets)
-        return jnp.transpose(self.position_bias[...][buckets], (2, 0, 1))
+        return jnp.transpose(look_up(self.position_bias[...], buckets), (2, 0, 1))
 
     def __call__(
         self,
