@@ -19,10 +19,13 @@ from intertrain_jax.diagnosis.shifts import Floats, Ints, find_offsets, find_swa
 
 Kind = Literal["shifted", "swapped", "permuted"]
 
-# Log density of a cell that is a slip: one in fifty, over 50 points.
-FLOOR = float(np.log(0.02 / 50.0))
+# Log density of a cell that is a slip: one in 5,000, over 50 points.
+FLOOR = float(np.log(2e-4 / 50.0))
 # Shifts against the order, as where a score was put in twice, are this likely among shifts.
 _BACKWARDS = 0.2
+# That one more cell or pair of cells stands elsewhere: than a known format's order says, than another
+# order, than a swap, than a permutation. It only lowers the confidence.
+_LOOSE_KNOWN, _LOOSE, _LOOSE_SWAP, _LOOSE_PERMUTED = 1e-4, 0.02, 1e-3, 5e-3
 # Prior of a row to be permuted otherwise, and for each of its cells to be among those that move.
 _PERMUTED, _MOVED = 1e-3, 0.1
 
@@ -126,7 +129,9 @@ def align(
             # What the chain's transitions cost; its emissions are counted again, with slips.
             prior = offsets.gain[at, row] - (density_TxT[own, source_T].sum() - plain)
             weight = slips_TxT[own, source_T].sum() + prior + log_prior_B[at]
-            rest = _rest(offsets.total[at, row] - offsets.gain[at, row])
+            loose = _loose(slips_TxT, scores_MxT[row], source_T)
+            loose += np.log(_LOOSE_KNOWN if order.known else _LOOSE)
+            rest = np.logaddexp(_rest(offsets.total[at, row] - offsets.gain[at, row]), loose)
             ways.append(Alignment("shifted", source_T, float(weight), float(weight + rest)))
         pair = swaps.pair[row]
         source_T = own.copy()
@@ -134,7 +139,8 @@ def align(
         if swaps.gain[row] > -1e8:
             prior = swaps.gain[row] - (density_TxT[own, source_T].sum() - plain)
             weight = slips_TxT[own, source_T].sum() + prior
-            rest = _rest(swaps.total[row] - swaps.gain[row])
+            loose = _loose(slips_TxT, scores_MxT[row], source_T) + np.log(_LOOSE_SWAP)
+            rest = np.logaddexp(_rest(swaps.total[row] - swaps.gain[row]), loose)
             ways.append(Alignment("swapped", source_T, float(weight), float(weight + rest)))
         ways += _permutations(scores_MxT[row], density_TxT)
         yield Alignments(scores_MxT[row], none, tuple(ways))
@@ -143,6 +149,18 @@ def align(
 def _rest(log_ratio: float) -> float:
     """Returns log(exp(x) − 1), for the ways besides the best; −∞ where there are none."""
     return float(np.log(np.expm1(log_ratio))) if log_ratio > 1e-12 else -np.inf
+
+
+def _loose(slips_TxT: Floats, scores_T: Floats, source_T: Ints) -> float:
+    """Returns the log-sum, relative to an alignment, of all that differ by one cell or one exchange."""
+    cells = np.flatnonzero(np.isfinite(scores_T) & (source_T >= 0))
+    target_C = source_T[cells]
+    fit_CxT = slips_TxT[cells] - slips_TxT[cells, target_C][:, None]
+    holes = np.setdiff1d(np.arange(len(scores_T)), target_C)
+    fit_CxC = fit_CxT[:, target_C]
+    differ = np.triu(scores_T[cells][:, None] != scores_T[cells], 1)
+    changes = np.concatenate([(fit_CxC + fit_CxC.T)[differ], fit_CxT[:, holes].ravel()])
+    return float(special.logsumexp(changes)) if len(changes) else -np.inf
 
 
 def _permutations(scores_T: Floats, density_TxT: Floats) -> list[Alignment]:
@@ -164,4 +182,6 @@ def _permutations(scores_T: Floats, density_TxT: Floats) -> list[Alignment]:
     taken_TxT = value_TxT[:, target_T]
     exchange_TxT = taken_TxT + taken_TxT.T - best_T[:, None] - best_T
     others = float(special.logsumexp(exchange_TxT[np.triu_indices(length, 1)]))
+    loose = _loose(np.maximum(density_TxT, FLOOR), scores_T, source_T) + np.log(_LOOSE_PERMUTED)
+    others = float(np.logaddexp(others, loose))
     return [Alignment("permuted", source_T, weight, weight + others)]

@@ -46,12 +46,14 @@ class ColumnOrder:
         rows: shifted rows that it rests on; 0 if it is the table's own order.
         near: [B, T] orders that are about as likely, this one first.
         probability: [B] posterior probability among them.
+        known: whether it is that of a known format.
     """
 
     columns: Ints
     rows: int
     near: Ints
     probability: Floats
+    known: bool = False
 
     @classmethod
     def own(cls, length: int) -> ColumnOrder:
@@ -102,7 +104,7 @@ def weigh_orders(
     far_MxT |= np.diagonal(log_density_MxTxT, axis1=1, axis2=2) < _UNFIT
     speaking = np.flatnonzero(far_MxT.sum(axis=1) >= _CELLS)[:_ROWS_USED]
     if not len(speaking):
-        return ColumnOrder(known_T, 0, near_BxT, np.exp(log_prior_B))
+        return ColumnOrder(known_T, 0, near_BxT, np.exp(log_prior_B), known=True)
     gain_BxR = best_gains(log_density_MxTxT[speaking], scores_MxT[speaking], near_BxT, _FURTHEST)
     value_B = gain_BxR.sum(axis=1) + log_prior_B
     by_value = np.argsort(-value_B, kind="stable")
@@ -114,6 +116,7 @@ def weigh_orders(
         rows if by_value[0] == 0 else 0,
         near_BxT[by_value],
         np.asarray(special.softmax(value_B[by_value])),
+        known=bool(by_value[0] == 0),
     )
 
 

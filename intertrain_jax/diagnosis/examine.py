@@ -245,10 +245,11 @@ def _why_not(misplaced: Misplaced, before_T: Floats, grids: Grids | None) -> str
         return _NOT_PROVEN
     if misplaced.confidence < _SURE:
         return f"The likeliest repair is {misplaced.confidence:.1%} sure; {_SURE:.0%} are needed."
-    if not own.possible(misplaced.repaired(before_T)[None]).all():
+    after_T = misplaced.repaired(before_T)
+    if not own.possible(after_T[None]).all():
         return "Some scores would be impossible after the likeliest repair too."
-    if (misplaced.source[np.isfinite(before_T)] < 0).any():
-        return "Some scores fit no column."
+    if not np.isin(before_T[np.isfinite(before_T)], after_T).all():
+        return "The likeliest repair has no place for some scores."
     return ""
 
 

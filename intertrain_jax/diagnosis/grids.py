@@ -95,11 +95,6 @@ class Grids:
         spacing = 100.0 / (self.size * self.runs[:, None])
         return np.nan_to_num(np.maximum(np.log(spacing / self._units()), 0.0))
 
-    @property
-    def decidable(self) -> bool:
-        """Whether any column excludes any printed score."""
-        return bool((self._information() > np.log(2.0)).any())
-
 
 def fit_grids(scores_MxT: Floats, names: Sequence[object], pretrained: int | None = None) -> Grids:
     """Finds out which columns have grids.
