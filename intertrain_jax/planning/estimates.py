@@ -17,7 +17,7 @@ from intertrain_jax.planning.plan import Run
 # finetuning reaches on non-padding tokens.
 PEAK_FLOPS = 989e12
 UTILISATION = 0.4
-# Assumed of two processor cores in float32.
+# Assumed of two processor cores in float32 where the model's size is not known; see `rates`.
 CPU_FLOPS = 0.15e12
 
 
@@ -105,12 +105,16 @@ class Estimate:
         evaluation_tokens: of validations and tests.
         flops: 6 × parameters per trained token, 2 × per evaluated one; None for an unknown model.
         unknown: tasks whose size is not known; their runs are not in the numbers.
+        cpu_rate: operations per second of the processor.
+        achieved: whether a grid reached `cpu_rate` on this machine.
     """
 
     train_tokens: float
     evaluation_tokens: float
     flops: float | None
     unknown: tuple[str, ...] = ()
+    cpu_rate: float = CPU_FLOPS
+    achieved: bool = False
 
     @property
     def gpu_hours(self) -> float | None:
@@ -119,8 +123,8 @@ class Estimate:
 
     @property
     def cpu_hours(self) -> float | None:
-        """Hours of two processor cores at `CPU_FLOPS`."""
-        return None if self.flops is None else self.flops / CPU_FLOPS / 3600
+        """Hours of the processor at `cpu_rate`."""
+        return None if self.flops is None else self.flops / self.cpu_rate / 3600
 
 
 def estimate(

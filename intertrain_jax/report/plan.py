@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intertrain_jax.planning.estimates import CPU_FLOPS, PEAK_FLOPS, UTILISATION, Estimate
+from intertrain_jax.planning.estimates import PEAK_FLOPS, UTILISATION, Estimate
 from intertrain_jax.planning.plan import Plan
 
 
@@ -58,7 +58,8 @@ def describe_cost(cost: Estimate) -> list[str]:
             f" {PEAK_FLOPS / 1e12:.0f} TFLOP/s (an H100's or H200's bfloat16 peak)"
         )
         lines.append(
-            f"CPU hours: {_hours(cost.cpu_hours)} at {CPU_FLOPS / 1e12:g} TFLOP/s (two cores)"
+            f"CPU hours: {_hours(cost.cpu_hours)} at {cost.cpu_rate / 1e12:.2g} TFLOP/s"
+            f" ({'as the last grid here took' if cost.achieved else 'two cores'})"
         )
     if cost.unknown:
         lines.append(f"not counted, as their size is not known: {', '.join(cost.unknown)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,7 +10,9 @@ from typing import Any, Unpack
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
 from intertrain_jax.data.load import TaskData, load_task
+from intertrain_jax.planning.estimates import encoder_parameters, estimate
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
+from intertrain_jax.planning.rates import keep_rate
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.work import Bases, GridWork
 from intertrain_jax.records.resolution import Resolution
@@ -20,7 +22,7 @@ from intertrain_jax.records.runs import Record, Runs
 from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis
-from intertrain_jax.workflows.inputs import find_tasks
+from intertrain_jax.workflows.inputs import find_tasks, measure
 from intertrain_jax.workflows.results import GridResult
 from intertrain_jax.workflows.runner import Devices, Runner
 from intertrain_jax.workflows.watch import Watcher, grid_display, watcher_of
@@ -120,6 +122,8 @@ def grid(
             work = GridWork(rest, done, bases, bases.tasks(plan), config.engine, out)
             with grid_display(watcher, out) as show:
                 final = runner.run_grid(work, emit, show)
+            if "cpu" in environment.get("device", ""):
+                _keep_rate(prepared, done | lost, final.seconds - final.compile_seconds)
         held.check()
         result = GridResult(config, plan, _read(store, watcher), out, final)
         write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_key)
@@ -200,6 +204,17 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     # A base model that is gone since keeps the ids of its runs, of which some may be done.
     plan = build_plan(config, named.sources, named.targets, kept.with_(resolution))
     return Prepared(config, plan, resolution, data, bases, unusable)
+
+
+def _keep_rate(prepared: Prepared, before: Set[str], seconds: float) -> None:
+    """Remembers how fast this machine did the runs of a grid, for the next estimate."""
+    config = prepared.config
+    parameters = encoder_parameters(config.model.ref.reference)
+    if parameters is None:
+        return
+    runs = [run for run in prepared.plan.runs if run.id not in before]
+    cost = estimate(runs, {n: measure(data) for n, data in prepared.data.items()}, parameters)
+    keep_rate(parameters, cost.flops or 0.0, seconds, config.data.cache_dir)
 
 
 def _read(store: Store[str, Record], watcher: Watcher) -> Runs:

@@ -60,13 +60,13 @@ def offline_sizes(config: ExperimentConfig) -> dict[str, TaskSize]:
     sizes = {}
     for name, task in find_tasks(config).by_name.items():
         if is_local(task, config.data):
-            sizes[name] = _measure(load_task(task, config.data))
+            sizes[name] = measure(load_task(task, config.data))
         elif name in TASK_SIZES:
             sizes[name] = TASK_SIZES[name].limited(config.data.limit)
     return sizes
 
 
-def _measure(data: TaskData) -> TaskSize:
+def measure(data: TaskData) -> TaskSize:
     """Counts examples, and guesses tokens from words."""
     counts = [len(data.splits[split]) for split in ("train", "validation", "test")]
     texts = data.splits["train"].texts

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
 from intertrain_jax.planning.estimates import Estimate, encoder_parameters, estimate
 from intertrain_jax.planning.plan import Plan
+from intertrain_jax.planning.rates import achieved_rate, expected_rate
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.status import explain as explain_runs
 from intertrain_jax.records.results_dir import ResultsDir
@@ -79,4 +80,8 @@ def plan(
     rest = [run for run in planned.runs if run.id not in done]
     parameters = encoder_parameters(config.model.ref.reference)
     cost = estimate(rest, offline_sizes(config), parameters)
+    if parameters is not None:
+        known = achieved_rate(parameters, config.data.cache_dir)
+        rate = known or expected_rate(parameters)
+        cost = replace(cost, cpu_rate=rate, achieved=known is not None)
     return PlanResult(config, planned, cost, len(done), len(failed))

@@ -9,6 +9,7 @@ import pytest
 
 import intertrain_jax as ij
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.planning.rates import keep_rate
 
 
 def test_a_plan_counts_runs_and_costs() -> None:
@@ -31,6 +32,17 @@ def test_options_and_overrides_change_the_experiment() -> None:
 def test_an_option_that_is_none_is_named() -> None:
     with pytest.raises(IntertrainError, match=r"'sedes' is no option .* Did you mean 'seeds'"):
         ij.plan("quickstart", sedes=3)  # type: ignore[call-arg]
+
+
+def test_what_a_grid_achieved_here_is_what_the_next_takes() -> None:
+    before = ij.plan("quickstart")
+    assert before.cost.cpu_hours is not None and "(two cores)" in repr(before)
+    assert 1.5 < before.cost.cpu_hours * 60 < 6  # three minutes
+    keep_rate(172_032, before.cost.flops or 0.0, 7_200.0)
+    after = ij.plan("quickstart")
+    assert after.cost.cpu_hours == pytest.approx(2.0) and "as the last grid here took" in repr(
+        after
+    )
 
 
 def test_planning_imports_no_jax() -> None:
