@@ -23,7 +23,8 @@ _ENOUGH_SECONDS = 20.0
 
 def expected_rate(parameters: int) -> float:
     """Returns the operations per second to expect of two cores for a model of so many parameters."""
-    return min(_SMALL_RATE * float(parameters / _SMALL) ** _POWER, _MOST_RATE)
+    rate: float = _SMALL_RATE * (parameters / _SMALL) ** _POWER
+    return min(rate, _MOST_RATE)
 
 
 def achieved_rate(parameters: int, cache_dir: str | None = None) -> float | None:

@@ -57,7 +57,7 @@ def repeat_run(
             if before is None or (before.status == "failed" and result is not None):
                 origin = {**prepared.data[ended.target].origin, "limit": config.data.limit}
                 held.check()
-                record = record_of(ended, result, reason, origin, runner.environment())
+                record = record_of(ended, result, reason, origin, runner.environment(config.engine))
                 directory.runs.write(record)
 
         # All other runs count as done: blocks have the shapes that they had in the grid.

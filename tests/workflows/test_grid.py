@@ -20,6 +20,7 @@ from intertrain_jax.data.text import tokenizer_fingerprint
 from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
+from intertrain_jax.workflows import grid as grid_module
 from intertrain_jax.workflows.grid import grid
 from intertrain_jax.workflows.results import GridResult
 from tests.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
@@ -287,6 +288,22 @@ def test_a_copy_of_another_row_is_a_failed_row(tmp_path: Path) -> None:
     assert list(reasons.index) == [bases[1]] and f"those of {bases[0]!r}" in reasons[bases[1]]
     with pytest.warns(UserWarning, match="are those of"):
         assert grid(config, runner=FakeEngine()).counts == (RUNS + 8, 4)
+
+
+def test_what_a_processor_achieved_is_remembered(
+    config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(grid_module, "encoder_parameters", lambda reference: 1_000)
+    monkeypatch.setattr(grid_module, "keep_rate", lambda *found: kept.append(found))
+    grid(config, runner=FakeEngine())
+    assert not kept  # a device of another kind
+    monkeypatch.setattr(FakeEngine, "environment", lambda self, options=None: {"device": "1 x cpu"})
+    grid(replace(config, out=f"{config.out_dir}-2"), runner=FakeEngine())
+    ((parameters, flops, _, _),) = kept
+    assert parameters == 1_000 and flops > 0
+    grid(replace(config, out=f"{config.out_dir}-2"), runner=FakeEngine())
+    assert len(kept) == 1  # nothing was left to do
 
 
 def test_a_base_model_that_vanishes_keeps_the_runs_that_are_done(tmp_path: Path) -> None:
