@@ -12,6 +12,7 @@ from intertrain_jax.report.canvas import short
 from intertrain_jax.report.numbers import known_interval
 from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.stats.correlation import Correlation
+from intertrain_jax.stats.regress import Regression
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
 from intertrain_jax.study.statistics.loss import LOSS
@@ -22,6 +23,11 @@ from intertrain_jax.study.statistics.significance import SIGNIFICANCE
 
 # More names than this are counted instead.
 _MOST_NAMES = 6
+_EXPLAINS = {
+    "bilinear": "(base + target)·sensitivity",
+    "base": "the base model's average alone",
+    "target": "the target's average alone",
+}
 
 
 def print_closing(console: Console, lines: list[tuple[str, str]]) -> None:
@@ -66,7 +72,7 @@ def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
     lines = []
     for probe in PROBE_GAIN.of(result) or ():
         said = [f"{COEFFICIENTS[k].title} {correlated(c)}" for k, c in probe.coefficients.items()]
-        text = f"{probe.models}: {'; '.join(said)}; n = {probe.pearson.n}"
+        text = f"{probe.models}: {'; '.join(said)}"
         lines.append(("probe and gain", text))
     for named in LOSS.of(result) or ():
         loss = named.loss
@@ -86,7 +92,9 @@ def correlated(found: Correlation) -> str:
     if not np.isfinite(found.value):
         return "undefined"
     interval = known_interval(found.low, found.high, "+" + numbers.COEFFICIENT)
-    return f"{found.value:{numbers.COEFFICIENT}} {interval}, p = {found.p:.1g}"
+    return (
+        f"{found.value:{numbers.COEFFICIENT}} {interval}, {numbers.p_value(found.p)}, n = {found.n}"
+    )
 
 
 def _best(result: Result) -> str:
@@ -96,14 +104,19 @@ def _best(result: Result) -> str:
         return "none: no base model has a gain"
     best = known.iloc[0]
     over = "seeds" if "average_gain_draws" in result.statistics else "targets"
-    text = f"{short(best['base'])}: average gain {best['average']:{numbers.GAIN}}"
+    text = (
+        f"{short(best['base'])}: average gain {best['average']:{numbers.GAIN}} points over"
+        f" {_count(len(result.averages.targets), 'target')}, the highest of"
+        f" {_count(len(known), 'base model')}"
+    )
     if np.isfinite(best["low"]):
-        text += f" {known_interval(best['low'], best['high'], numbers.GAIN)} over {over}"
+        interval = known_interval(best["low"], best["high"], numbers.GAIN)
+        text += f"; {numbers.PERCENT} interval {interval} over {over}"
     if np.isfinite(best["best"]):
         text += (
             f"; probability of being the best {best['best']:.2f}, of the top 3 {best['top3']:.2f}"
         )
-    return text
+    return text + _rests_on_one(result)
 
 
 def _significant(result: Result) -> str:
@@ -115,9 +128,10 @@ def _significant(result: Result) -> str:
         found.adjusted_above + found.adjusted_below,
     )
     return (
-        f"of {found.tested} gains, {two_std} beyond 2 standard deviations"
-        f" ({found.two_std_above} up, {found.two_std_below} down), {adjusted} by paired t-test with"
-        f" q < {found.level:g} ({found.adjusted_above} up, {found.adjusted_below} down)"
+        f"of {_count(found.tested, 'gain')} with two seeds or more, {two_std} beyond 2 standard"
+        f" deviations over seeds ({found.two_std_above} up, {found.two_std_below} down); {adjusted} by"
+        f" paired t-tests, of which at most {found.level:.0%} are expected to be false"
+        f" ({found.adjusted_above} up, {found.adjusted_below} down)"
     )
 
 
@@ -128,8 +142,15 @@ def _ranking(result: Result) -> str:
     table, basis = ranks.table, ranks.basis
     first = [model.base for model in table.models if 1 in model.groups]
     if len(first) == len(table.models):
-        return f"undecided over {basis}: none of the {len(first)} can be told apart from the first"
-    rest = f"the other {len(table.models) - len(first)} are told apart from the first"
+        return (
+            f"undecided over {basis}: none of the {_count(len(first), 'base model')} can be told apart"
+            f" from the first{_rests_on_one(result)}"
+        )
+    others = len(table.models) - len(first)
+    rest = (
+        f"the other {'one is' if others == 1 else f'{others} are'} told apart from the first"
+        f"{_rests_on_one(result)}"
+    )
     if len(first) == 1:
         second = [model.base for model in table.models if 2 in model.groups]
         undecided = f", undecided which is second of {_names(second)}" if len(second) > 1 else ""
@@ -141,20 +162,37 @@ def _structure(result: Result) -> str:
     regressions = REGRESSION.of(result)
     if regressions is None:
         return f"not known: {_lower(result.not_computed['regression'])}"
-    found = regressions.bilinear
-    worse = found.held_out_mse > found.held_out_variance
-    return (
-        f"(base + target)·sensitivity leaves a squared error of {found.mse:{numbers.ERROR}} of"
-        f" {found.variance:{numbers.ERROR}}, on shuffled gains {found.shuffled_mean:{numbers.ERROR}}"
-        f" ±{found.shuffled_std:{numbers.SPREAD}} (p = {found.p:{numbers.P}}); on cells held out"
-        f" {found.held_out_mse:{numbers.ERROR}} of"
-        f" {found.held_out_variance:{numbers.ERROR}}{', worse than a constant' if worse else ''}"
+    found = min(regressions.regressors, key=_held_out)
+    constant = found.held_out_variance
+    if not np.isfinite(constant):
+        return f"not known: no cell of {found.n} could be held out"
+    worse = found.held_out_mse >= constant
+    least = found.p <= 1.0 / (1 + found.shuffles) * (1 + 1e-9)
+    chance = f"p at most {found.p:.1g}" if least else f"p = {found.p:{numbers.P}}"
+    said = (
+        f"none that predicts: on {_count(found.held_out_n, 'cell')} held out, one constant is best,"
+        f" squared error {constant:{numbers.ERROR}}; next is {_EXPLAINS[found.kind]} with"
+        f" {found.held_out_mse:{numbers.ERROR}}"
+        if worse
+        else f"{_EXPLAINS[found.kind]} predicts best of {len(regressions.regressors) + 1}: on"
+        f" {_count(found.held_out_n, 'cell')} held out, squared error"
+        f" {found.held_out_mse:{numbers.ERROR}}, of one constant {constant:{numbers.ERROR}}"
     )
+    return (
+        f"{said}; fitted to all {_count(found.n, 'gain')}, {found.mse:{numbers.ERROR}}, to shuffled ones"
+        f" {found.shuffled_mean:{numbers.ERROR}} ±{found.shuffled_std:{numbers.SPREAD}} ({chance})"
+    )
+
+
+def _held_out(found: Regression) -> float:
+    """Returns the error on cells held out, infinite where there are none."""
+    return found.held_out_mse if np.isfinite(found.held_out_mse) else np.inf
 
 
 def _not_compared(result: Result) -> str:
     study, parts = result.study, []
-    parts.append(f"{study.missing} of {study.cells} cells missing")
+    cells = _count(study.cells, "cell")
+    parts.append(f"{study.missing} of {cells} missing")
     if study.thin:
         parts.append(f"{study.thin} with fewer seeds")
     if study.missing:
@@ -162,14 +200,25 @@ def _not_compared(result: Result) -> str:
         parts.append(
             "averages by the additive model"
             if how == "additive"
-            else f"averages over {len(result.averages.targets)} common targets"
+            else f"averages over {_count(len(result.averages.targets), 'common target')}"
         )
     rows = {finding.row for finding in study.left_out}
     if rows:
-        parts.append(f"{len(rows)} suspicious rows left out")
+        parts.append(f"{_count(len(rows), 'suspicious row')} left out")
     if result.not_computed:
         parts.append(f"not computed: {_names(sorted(result.not_computed))}")
     return "; ".join(parts)
+
+
+def _rests_on_one(result: Result) -> str:
+    """Says that averages are of one target where they are: no average over targets then."""
+    targets = result.averages.targets
+    return f"; this rests on one target, {short(targets[0])}, alone" if len(targets) == 1 else ""
+
+
+def _count(number: int, noun: str) -> str:
+    """Returns a number of things, in the plural but for one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _names(names: list[str]) -> str:

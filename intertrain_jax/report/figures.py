@@ -222,13 +222,13 @@ def _probe(result: Result) -> Figure | None:
     probes = PROBE_GAIN.of(result)
     if not probes:
         return None
-    found, models = probes[0], result.models()
+    found = probes[0]
     return points.draw_probe(
         "Linear probe against average gain",
         _correlated(found.coefficients, found.line),
-        list(models["base"]),
-        models["probe"].to_numpy(),
-        models["average"].to_numpy(),
+        list(found.points.index),
+        found.points["probe"].to_numpy(dtype=float),
+        found.points["average"].to_numpy(dtype=float),
         found.line,
         ("linear probe (percent)", "average gain (points)"),
     )

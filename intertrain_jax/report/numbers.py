@@ -48,6 +48,11 @@ def coefficient(found: Correlation) -> str:
     return f"{text} {interval(found.low, found.high, COEFFICIENT)}" if known else text
 
 
+def p_value(p: float) -> str:
+    """Returns a p-value with its sign; one that is too small for a float is not 0."""
+    return "p < 1e-300" if p < 1e-300 else f"p = {p:.1g}"
+
+
 def added(value: float, form: str = ".2f") -> str:
     """Returns a number as a term of a sum: a sign, a blank, its size."""
     return f"{'−' if value < 0 else '+'} {format(abs(value), form)}"

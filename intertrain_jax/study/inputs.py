@@ -312,7 +312,7 @@ def study_of_leaderboard(
         train_sizes=tasks.train,
         test_sizes=tasks.test,
         left_out=out,
-        with_suspicious=everything,
+        with_suspicious=everything.set_axis(pd.Index(labels.loc[everything.index])),
         notes=(*board.notes, *notes, *findings.notes),
     )
 

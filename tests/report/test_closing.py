@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from intertrain_jax.readers.csv import Frame
+from intertrain_jax.readers.matrix import Matrix
 from intertrain_jax.readers.pairs import Pairs
 from intertrain_jax.report.closing import closing_lines, pairs_lines, print_closing
 from intertrain_jax.study.analyse import analyse_study
+from intertrain_jax.study.inputs import KnownTasks, study_of_matrix
 from intertrain_jax.study.pairs import analyse_pairs
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
@@ -22,8 +25,9 @@ def test_five_lines_of_a_planted_study(tmp_path: Path) -> None:
     lines = dict(closing_lines(analyse_study(study_of(planted_scores(), tmp_path))))
     assert list(lines) == ["best base model", "significant", "ranking", "structure", "not compared"]
     assert lines["best base model"].startswith("m0: average gain +")
+    assert " points over 5 targets, the highest of 5 base models; 95 %" in lines["best base model"]
     assert "probability of being the best 1.00" in lines["best base model"]
-    assert lines["significant"].startswith("of 25 gains, ")
+    assert lines["significant"].startswith("of 25 gains with two seeds or more, ")
     assert lines["ranking"] == "m0 is first over seeds; the other 4 are told apart from the first"
     assert lines["not compared"].startswith("0 of 25 cells missing; not computed: ")
 
@@ -82,3 +86,29 @@ def test_how_averages_are_taken_is_said(tmp_path: Path, how: str) -> None:
     line = dict(closing_lines(analyse_study(study, Options(how=how))))["not compared"]  # type: ignore[arg-type]
     expected = {"common": "over 4 common targets", "additive": "by the additive model"}
     assert expected[how] in line
+
+
+def test_a_headline_on_one_target_says_so(tmp_path: Path) -> None:
+    lines = dict(closing_lines(analyse_study(study_of(planted_scores(targets=1), tmp_path))))
+    for word in ("best base model", "ranking"):
+        assert lines[word].endswith("; this rests on one target, t0, alone"), lines[word]
+
+
+def test_structure_names_the_best_regressor(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def line(gains: np.ndarray) -> str:
+        frame = pd.DataFrame(gains, index=[f"m{k}" for k in range(len(gains))]).add_prefix("t")
+        matrix = Matrix(Frame(frame), pd.Series(frame.index), frame.reset_index(drop=True))
+        return dict(closing_lines(analyse_study(study_of_matrix(matrix, KnownTasks()))))[
+            "structure"
+        ]
+
+    base, noise = rng.normal(size=(20, 1)), rng.normal(size=(20, 8))
+    assert line(noise).startswith("none that predicts: on 160 cells held out, one constant is best")
+    assert line(3 * base + 0.3 * noise).startswith(
+        "the base model's average alone predicts best of 4"
+    )
+    both = line(3 * base * np.arange(1, 9) + 0.1 * noise)
+    assert both.startswith("(base + target)·sensitivity predicts best of 4: on 160 cells held out")
+    assert both.endswith("(p at most 0.01)")

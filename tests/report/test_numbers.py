@@ -41,3 +41,8 @@ def test_a_cell_that_rounds_to_nothing_has_no_sign() -> None:
         "",
     ]
     assert numbers.cell_text(61.26, False) == "61.3"
+
+
+def test_no_p_value_is_zero() -> None:
+    assert numbers.p_value(0.0) == "p < 1e-300"
+    assert numbers.p_value(0.0312) == "p = 0.03"

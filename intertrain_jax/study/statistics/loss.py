@@ -58,7 +58,8 @@ def _compute(context: Context) -> tuple[NamedLoss, ...]:
     losses: list[NamedLoss] = []
     for way, (obstacle, compute) in ways.items():
         for top in set(TOPS) - set(tops):
-            few = f"There are only {models} base models with a gain."
+            noun = "is only 1 base model" if models == 1 else f"are only {models} base models"
+            few = f"There {noun} with a gain."
             context.reasons[_name(way, top)] = few
         if tops:
             found = context.attempt([_name(way, top) for top in tops], obstacle, compute)

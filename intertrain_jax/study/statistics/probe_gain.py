@@ -32,11 +32,13 @@ class ProbeGain:
         models: which rows.
         coefficients: by name, those of `stats.coefficients`.
         line: average gain = slope · probe + intercept.
+        points: base model → probe and average, of which both are known: what the rest is of.
     """
 
     models: str
     coefficients: Mapping[str, Correlation]
     line: Line
+    points: pd.DataFrame
 
     @property
     def pearson(self) -> Correlation:
@@ -63,7 +65,9 @@ def _compute(context: Context) -> tuple[ProbeGain, ...]:
 
 def _of_rows(models: str, table: pd.DataFrame) -> ProbeGain:
     x, y = table["probe"].to_numpy(dtype=float), table["average"].to_numpy(dtype=float)
-    return ProbeGain(models, coefficients(x, y), fit_line(x, y))
+    return ProbeGain(
+        models, coefficients(x, y), fit_line(x, y), table[["probe", "average"]].dropna()
+    )
 
 
 def _correlations(found: tuple[ProbeGain, ...]) -> Named:
