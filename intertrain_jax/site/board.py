@@ -70,7 +70,7 @@ class Model:
 
     @property
     def paged(self) -> bool:
-        """Whether there is anything to say of it on a page of its own."""
+        """Whether there is anything to say of it in a row of the ranking and on a page of its own."""
         return self.status != "not tested" or math.isfinite(self.probe)
 
     @property

@@ -24,7 +24,7 @@
   }
   window.intertrainGrid = function (table) {
     // Links in cells are reached by Enter on their cell.
-    table.querySelectorAll("a, [tabindex]").forEach(function (one) { one.tabIndex = -1; });
+    table.querySelectorAll("a, [tabindex], thead th").forEach(function (one) { one.tabIndex = -1; });
     table.rows[0].cells[0].tabIndex = 0;
     table.addEventListener("focusin", function (event) {
       var cell = event.target.closest("td, th");

@@ -16,6 +16,13 @@
     columnDefs: [{ targets: "_all", orderSequence: ["desc", "asc", ""] }, { targets: [0, 1, 2, name], orderSequence: ["asc", "desc", ""] }]
   });
   window.intertrainGrid(table);
+  // The library makes every heading a tab stop: they are reached by arrow keys here.
+  function tame() {
+    var stops = table.querySelectorAll("[tabindex='0']"), kept = document.activeElement;
+    if (!table.contains(kept) || kept.tabIndex !== 0) kept = stops[0];
+    stops.forEach(function (one) { if (one !== kept) one.tabIndex = -1; });
+  }
+  grid.ready(tame);
   table.tHead.addEventListener("keydown", function (event) {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
@@ -33,6 +40,7 @@
   });
   var reading = false;
   function keep() {
+    tame();
     get("count").textContent = grid.rows({ search: "applied" }).count() + " of " + grid.rows().count() + " models";
     if (reading) return;
     var state = new URLSearchParams(), now = grid.order()[0];

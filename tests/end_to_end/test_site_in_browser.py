@@ -1,0 +1,151 @@
+"""The site in a real browser: sorting, filtering, keyboard, address, no request, accessibility.
+
+Needs Debian's `chromium` and playwright's Python client (`pip install playwright`); axe-core is looked
+for where INTERTRAIN_AXE says.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intertrain_jax.site.render import render
+from intertrain_jax.site.writing import write_site
+from tests.boards import board, hostile_board
+
+CHROMIUM = shutil.which("chromium")
+AXE = os.environ.get("INTERTRAIN_AXE", "")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages") / "site"
+    boards = [board(), hostile_board().__class__(**{**vars(hostile_board()), "slug": "hostile"})]
+    write_site(folder, render(boards))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright's client is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with api.sync_playwright() as play:
+        yield play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+class Tab:
+    """A page of the site, and what it complained of or asked for."""
+
+    def __init__(self, browser: Any, site: Path, width: int = 1600, scheme: str = "light") -> None:
+        size = {"width": width, "height": 900}
+        self.context = browser.new_context(viewport=size, color_scheme=scheme)
+        self.page, self.site = self.context.new_page(), site
+        self.said: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.site.as_uri(), "data:", "blob:")):
+            self.said.append(f"asked for {url}")
+
+    def open(self, path: str) -> Any:
+        self.page.goto(f"{self.site.as_uri()}/{path}")
+        return self.page
+
+
+def names(page: Any) -> list[str]:
+    return list(page.locator("#ranking tbody th").all_inner_texts())
+
+
+def test_every_column_sorts_by_numbers_both_ways(browser: Any, site: Path) -> None:
+    tab = Tab(browser, site)
+    page = tab.open("tiny/index.html")
+    for index in range(page.locator("#ranking thead th").count()):
+        seen = []
+        for _ in range(2):
+            page.locator("#ranking thead th").nth(index).press("Enter")
+            seen.append(names(page))
+        assert set(seen[0]) == set(seen[1])
+    page.locator("#ranking thead th").nth(4).press("Enter")
+    assert names(page) == ["good", "middle", "part", "broken"]
+    page.locator("#ranking thead th").nth(4).press("Enter")
+    assert names(page)[-3:] == ["part", "middle", "good"]
+    assert (
+        page.locator("#ranking tbody tr", has_text="good").locator("td").first.inner_text() == "1"
+    )
+    assert tab.said == []
+
+
+def test_filters_stay_in_the_address_and_ranks_do_not_renumber(browser: Any, site: Path) -> None:
+    page = Tab(browser, site).open("tiny/index.html")
+    page.fill("#q", "mid")
+    assert names(page) == ["middle"]
+    assert page.locator("#ranking tbody tr td").first.inner_text() == "2"
+    page.reload()
+    assert names(page) == ["middle"] and page.input_value("#q") == "mid"
+    page.click("#reset")
+    page.select_option("#col", label="t1")
+    page.fill("#min", "1")
+    page.locator("#ranking thead th").nth(4).press("Enter")
+    page.locator("#ranking thead th").nth(4).press("Enter")
+    assert names(page) == ["middle", "good"]
+    page.reload()
+    assert names(page) == ["middle", "good"] and "2 of 4" in page.inner_text("#count")
+    with page.expect_download() as download:
+        page.click("#csv")
+    lines = Path(download.value.path()).read_text("utf-8").splitlines()
+    assert len(lines) == 3 and lines[1].startswith("2,2–3,2,middle,1,")
+
+
+def test_arrow_keys_move_in_one_tab_stop_and_cells_say_what_they_are(
+    browser: Any, site: Path
+) -> None:
+    for path in ("tiny/index.html", "tiny/matrix.html"):
+        page = Tab(browser, site).open(path)
+        assert page.locator("table.grid [tabindex='0']").count() == 1
+        page.locator("table.grid thead th").first.focus()
+        for key in ("ArrowDown", "End"):
+            page.keyboard.press(key)
+        assert "good · t2 · +2.0" in page.inner_text("#said")
+        assert "[+0.00, +4.00]" in page.inner_text("#said")
+        assert page.locator("table.grid [tabindex='0']").count() == 1
+
+
+def test_any_two_models_are_compared_as_the_page_compares_the_first(
+    browser: Any, site: Path
+) -> None:
+    page = Tab(browser, site).open("tiny/compare.html")
+    before = page.inner_text("#mean"), page.locator("#compare td").all_inner_texts()
+    page.select_option("#b", "2")
+    assert "-1.00" in page.inner_text("#compare")
+    page.select_option("#b", "1")
+    assert (page.inner_text("#mean"), page.locator("#compare td").all_inner_texts()) == before
+
+
+@pytest.mark.parametrize("width", [375, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_and_is_silent(browser: Any, site: Path, width: int, scheme: str) -> None:
+    tab = Tab(browser, site, width, scheme)
+    paths = [p for p in sorted(site.rglob("*.html")) if p.parent.name not in ("models", "targets")]
+    paths += [
+        next(iter(sorted(site.glob(f"*/{folder}/*.html")))) for folder in ("models", "targets")
+    ]
+    for path in paths:
+        page = tab.open(path.relative_to(site).as_posix())
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, (path.name, wide)
+        if AXE:
+            page.evaluate(Path(AXE).read_text("utf-8"))
+            found = page.evaluate("axe.run({preload: false}).then(r => r.violations)")
+            bad = [one for one in found if one["impact"] in ("serious", "critical")]
+            told = [(one["id"], [n["html"][:150] for n in one["nodes"][:2]]) for one in bad]
+            assert told == [], path.relative_to(site)
+    assert tab.said == []
