@@ -86,6 +86,7 @@ def command(out: str | None, x: str | None, y: str | None, **options: Any) -> No
     found = analyze(
         read_finished(Path(table)) if directory else table,
         shape=None if shape == "results" else cast(Any, shape),
+        say=lambda line: say(line, err=True),
         **options,
     )
     console, study = make_console(), found.result.study

@@ -215,15 +215,18 @@ def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
     if not names:
         return RankTable(len(draws), 0, (), tuple(scores.index))
     rank_M = stats.rankdata(-known[names].to_numpy(dtype=float))
-    ranks_SxM = np.empty(draws_SxM.shape)
+    # Half of the memory holds ranks to the digit: they are multiples of a half.
+    ranks_SxM = np.empty(draws_SxM.shape, np.float32)
+    best_M = np.zeros(len(names))
     for done in range(0, len(draws_SxM), _DRAWS_AT_ONCE):
         some = slice(done, done + _DRAWS_AT_ONCE)
         ranks_SxM[some] = stats.rankdata(-draws_SxM[some], axis=1)
+        at_top = draws_SxM[some] == draws_SxM[some].max(axis=1, keepdims=True)
+        best_M += (at_top / at_top.sum(axis=1, keepdims=True)).sum(axis=0)
     tail = 0.5 - CONFIDENCE / 2.0
     low_M = np.quantile(ranks_SxM, tail, axis=0, method="inverted_cdf")
     high_M = np.quantile(ranks_SxM, 1.0 - tail, axis=0, method="inverted_cdf")
-    at_top_SxM = draws_SxM == draws_SxM.max(axis=1, keepdims=True)
-    best_M = (at_top_SxM / at_top_SxM.sum(axis=1, keepdims=True)).mean(axis=0)
+    best_M /= len(draws_SxM)
     top3_M = (ranks_SxM <= 3).mean(axis=0)
     runs = _runs(draws_SxM)
     return RankTable(
@@ -259,7 +262,7 @@ def _runs(draws_SxM: np.ndarray) -> list[tuple[int, int]]:
     draws, models = draws_SxM.shape
     mean_M = draws_MxS.mean(axis=1)
     centred_MxS = draws_MxS - mean_M[:, None]
-    variance_M = np.square(centred_MxS).mean(axis=1)
+    variance_M = np.einsum("ms,ms->m", centred_MxS, centred_MxS) / draws
     runs: list[tuple[int, int]] = []
     for first in range(models):
         begin = max(first, runs[-1][1] + 1 if runs else 0)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.result import Options, Result
 from intertrain_jax.study.statistics import STATISTICS
 from intertrain_jax.study.statistics.statistic import Context
 
+# Seconds between two lines on how far an analysis is: none in one of ordinary size.
+_EVERY = 5.0
 
-def analyse_study(study: Study, options: Options | None = None) -> Result:
+
+def analyse_study(
+    study: Study,
+    options: Options | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Result:
     """Computes every statistic that a study allows.
 
     Args:
         study: any number of base models and targets, any cells missing.
         options: the user's choices.
+        say: is told now and then what is computed, where that takes long.
 
     Raises:
         IntertrainError: the representative that the user names is no base model.
@@ -22,7 +33,12 @@ def analyse_study(study: Study, options: Options | None = None) -> Result:
     options = options or Options()
     _check(study, options)
     context = Context(study, options)
-    values = {name: context.value(statistic) for name, statistic in STATISTICS.items()}
+    values, told = {}, time.monotonic()
+    for k, (name, statistic) in enumerate(STATISTICS.items(), 1):
+        if time.monotonic() - told > _EVERY:
+            told = time.monotonic()
+            say(f"computing {name.replace('_', ' ')}, {k} of {len(STATISTICS)}")
+        values[name] = context.value(statistic)
     parts = [part for name, found in STATISTICS.items() for part in found.parts or (name,)]
     return Result(
         study,

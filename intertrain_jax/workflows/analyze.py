@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -36,6 +36,8 @@ from intertrain_jax.study.summary import summarise
 from intertrain_jax.workflows.results import GridResult, RankResult, read_finished, with_gains
 from intertrain_jax.workflows.studies import published_sizes, task_groups
 
+# An analysis of more cells takes long enough for a line before it.
+_LARGE = 50_000
 Table = GridResult | pd.DataFrame | str | Path
 
 
@@ -47,12 +49,14 @@ class Choices(TypedDict, total=False):
         representative: base model whose gains stand for max-gain.
         keep_suspicious: analyse a leaderboard's suspicious rows too.
         percent: vouch that scores are in percent, however small.
+        say: is told now and then how far an analysis is that takes long.
     """
 
     averages: How | None
     representative: str | None
     keep_suspicious: bool
     percent: bool
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,7 +149,7 @@ def analyze(
             None takes a ranking that lies in the same results directory.
         other: a second architecture: a grid, a directory or a matrix of gains.
         sizes: the same grid at other train sizes.
-        choices: `averages`, `representative`, `keep_suspicious` and `percent`.
+        choices: `averages`, `representative`, `keep_suspicious`, `percent` and `say`.
 
     Raises:
         IntertrainError: something is not what it must be.
@@ -167,7 +171,14 @@ def analyze(
         other=None if other is None else _read_other(other),
         sizes=[_finished(size).stored.by_key for size in sizes],
     )
-    return StudyResult(analyse_study(study, options), grid)
+    say = choices.get("say", _unsaid)
+    if study.cells > _LARGE:
+        say(f"analysing {describe(study)}")
+    return StudyResult(analyse_study(study, options, say), grid)
+
+
+def _unsaid(line: str) -> None:
+    """Takes a line that nobody asked for."""
 
 
 def compare(table: pd.DataFrame | str | Path, x: str, y: str) -> PairsResult:

@@ -102,3 +102,11 @@ def test_a_representative_that_is_no_base_model_is_an_error() -> None:
     with pytest.raises(IntertrainError, match="--representative must be a base model") as raised:
         analyse_study(study, Options(representative="MNL"))
     assert "'MNL'. Did you mean 'MNLI'?" in str(raised.value)
+
+
+def test_a_long_analysis_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("intertrain_jax.study.analyse._EVERY", -1.0)
+    said: list[str] = []
+    analyse_study(study_of_runs(), say=said.append)
+    assert len(said) == len(STATISTICS) and said[0].startswith("computing ")
+    assert said[-1].endswith(f", {len(STATISTICS)} of {len(STATISTICS)}")
