@@ -32,7 +32,7 @@ _TELLING = 4
 # Share of scores that must agree with a size: beyond chance in all rows, and in those that are possible.
 _AGREE, _AGREE_SOUND, _AGREE_INFERRED = 0.25, 0.9, 0.5
 # A row's number of runs is plain if this share of at least so many scores is possible with it.
-_PLAIN, _JUDGED = 0.97, 5
+_PLAIN, _JUDGED, _DOUBT = 0.97, 5, 1e6
 # A row counts as possible if this share of its scores is.
 _SOUND = 0.9
 # Log of the odds that agreement must have against chance; inference needs them beside all sizes tried,
@@ -193,10 +193,12 @@ def _runs(
             most_M = judged_M
         plain_M = wrong_M <= (1 - _PLAIN) * judged_M
         enough_M = (judged_M >= _JUDGED) & (judged_M >= most_M / 2)
+        value_M = np.where(judged_MxT, np.where(agree_MxT, bits_MxT, IMPOSSIBLE), 0.0).sum(axis=1)
         if pretrained is not None:
             enough_M[pretrained] = True
+            # Any number of runs that makes all of its scores possible is likelier than an error.
+            value_M[pretrained] -= _DOUBT * (known_MxT & ~agree_MxT)[pretrained].any()
         plain_M &= enough_M
-        value_M = np.where(judged_MxT, np.where(agree_MxT, bits_MxT, IMPOSSIBLE), 0.0).sum(axis=1)
         value_RxM[at, plain_M] = value_M[plain_M]
     plain_M = np.isfinite(value_RxM).any(axis=0)
     found_M = _RUNS[value_RxM.argmax(axis=0)]

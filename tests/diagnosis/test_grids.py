@@ -71,6 +71,14 @@ def test_one_row_of_means_is_told_from_a_moved_one() -> None:
     assert grids.runs[9] == 1 and not grids.possible(scores)[9].any()
 
 
+@pytest.mark.parametrize("decimals", [1, 2, 12])
+def test_the_pretrained_row_is_possible_with_any_number_of_runs(decimals: int) -> None:
+    scores = counts()
+    scores[0] = counts(runs=20)[0]
+    grids = fit_grids(np.round(scores, decimals), list(SIZES), pretrained=0)
+    assert grids.possible(np.round(scores, decimals))[0].all()
+
+
 def test_a_column_that_holds_something_else_is_free() -> None:
     scores = counts()
     scores[:, 1] = np.random.default_rng(2).uniform(80, 90, 30)  # F1, not accuracy
