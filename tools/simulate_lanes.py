@@ -56,7 +56,7 @@ def real_lengths(folder: Path) -> dict[str, NDArray[np.int32]]:
 
 
 def simulate(
-    lengths: Lengths, lanes: int, batch_size: int, steps: int, backend: str
+    lengths: Lengths, lanes: int, batch_size: int, steps: int, kind: tuple[str, bool]
 ) -> dict[str, float]:
     """Returns what the module's docstring says of a group of so many lanes.
 
@@ -65,13 +65,13 @@ def simulate(
         lanes: K.
         batch_size: examples of an optimiser step.
         steps: of every run.
-        backend: "cpu", "gpu" or "tpu", by which block shapes are chosen.
+        kind: "cpu", "gpu" or "tpu", and whether tasks share a shape, by which those are chosen.
     """
     protocol = Protocol(batch_size=batch_size, epochs=None, max_examples=steps * batch_size)
     experiment = ExperimentConfig("lanes", ModelConfig("model"), (), tuple(lengths), 5, protocol)
     plan = build_plan(experiment, (), tuple(lengths), Resolution({}, {}, "float32"))
     longest = {task: int(found.max()) for task, found in lengths.items()}
-    shapes = choose_shapes(lengths, longest, batch_size, "auto", "auto", backend)
+    shapes = choose_shapes(lengths, longest, batch_size, "auto", "auto", *kind)
     views = {}
     for task, found in lengths.items():
         zeros = np.zeros(len(found), np.int32)
@@ -123,16 +123,21 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", required=True, help="folder of task folders")
     parser.add_argument("--backend", default="gpu", choices=("cpu", "gpu", "tpu"))
+    parser.add_argument("--tasks", help="comma-separated; all if not given")
+    parser.add_argument("--together", action="store_true", help="one shape for all tasks")
     parser.add_argument("--lanes", default="1,8", help="comma-separated")
     parser.add_argument("--batch-sizes", default="32,256", help="comma-separated")
     parser.add_argument("--steps", type=int, default=40, help="of every run")
     parser.add_argument("--out", help="write the figures to this JSON file")
     arguments = parser.parse_args()
     lengths = real_lengths(Path(arguments.data_dir))
+    if arguments.tasks:
+        lengths = {task: lengths[task] for task in arguments.tasks.split(",")}
     found = []
     for size in map(int, arguments.batch_sizes.split(",")):
         for lanes in map(int, arguments.lanes.split(",")):
-            figures = simulate(lengths, lanes, size, arguments.steps, arguments.backend)
+            kind = (arguments.backend, arguments.together)
+            figures = simulate(lengths, lanes, size, arguments.steps, kind)
             rounded = {name: round(x, 3) for name, x in figures.items()}
             found.append({"batch_size": size, "lanes": lanes, **rounded})
             print(found[-1], flush=True)

@@ -36,6 +36,8 @@ _FEW_SEGMENTS = 24
 # A token's share of attention, relative to the rest, grows by 1 for so many tokens of a row.
 _ATTENTION_LENGTH = 4000
 _SAMPLED_BATCHES = 24
+# Share of a shared shape's slots that batches should fill, on average over tasks.
+_WELL_FILLED = 0.92
 
 Shapes = tuple[BlockShape, ...]
 TaskName = TypeVar("TaskName", bound=Hashable)
@@ -120,6 +122,7 @@ def choose_shapes(
     row_length: int | str,
     block_rows: int | str,
     backend: str,
+    together: bool = False,
 ) -> dict[TaskName, TaskShapes]:
     """Chooses block shapes for the tasks of a grid; tasks of one row length share them.
 
@@ -130,11 +133,15 @@ def choose_shapes(
         row_length: a number forces one row length for all tasks; "auto" takes the shortest that fit.
         block_rows: a number forces R; "auto" takes the cheapest.
         backend: "cpu", "gpu" or "tpu".
+        together: one shape for all tasks, for many fused lanes of an accelerator.
 
     Raises:
         IntertrainError: if a forced row length is shorter than an example.
     """
     if backend != "cpu" and (row_length, block_rows) == ("auto", "auto"):
+        if together:
+            shared = _shared_shapes(lengths, max(longest.values()), batch_size, backend)
+            return dict.fromkeys(longest, shared)
         return {
             task: _accelerator_shapes(lengths[task], longest[task], batch_size, backend)
             for task in longest
@@ -232,6 +239,28 @@ def _accelerator_shapes(
     wide = [shape(EVALUATION_TOKENS[backend], s.length) for s in train]
     evaluate = [wide[0], *train[1:]]
     return TaskShapes(train, tuple(evaluate))
+
+
+def _shared_shapes(
+    lengths: Mapping[TaskName, NDArray[np.int32]], longest: int, batch_size: int, backend: str
+) -> TaskShapes:
+    """Chooses the one shape of all tasks: as many rows as leave little of batches' blocks empty."""
+    length = _doubled(longest)
+    segments = segments_per_row(length, 1)
+    row = BlockShape(1, length, segments)
+    rows_of, tokens_of = [], []
+    for found in lengths.values():
+        rows_of.append([counts[0] for counts in expected_rows(found, batch_size, (row,))])
+        tokens_of.append(float(found.mean()) * min(batch_size, len(found)))
+
+    def used(rows: int) -> float:
+        slots = [np.mean(-(-np.array(counts) // rows)) * rows * length for counts in rows_of]
+        return float(np.mean(np.array(tokens_of) / np.array(slots)))
+
+    most = max(max(counts) for counts in rows_of)
+    rows = max((rows for rows in range(1, most + 1) if used(rows) >= _WELL_FILLED), default=1)
+    wide = max(rows, EVALUATION_TOKENS[backend] // length)
+    return TaskShapes((BlockShape(rows, length, segments),), (BlockShape(wide, length, segments),))
 
 
 def _doubled(length: int) -> int:

@@ -36,6 +36,8 @@ CPU_LANES, CPU_FUSED_LANES, SMALL_MODEL = 4, 8, 2_000_000
 # RoBERTa-base keeps an H100's matrix units as busy as they get, and a lane by itself has a cheaper
 # program (see `LanePrograms`). A second one runs while the host looks at the first.
 TURNS, LARGE_MODEL = 2, 50_000_000
+# Fused lanes of a device from which on small blocks fill it.
+SHARING_LANES = 8
 # A larger lane count has to be this much faster to be worth its memory and its idle tail.
 _WORTHWHILE = 1.05
 
@@ -118,6 +120,19 @@ def fusing_pays(platform: str, parameters: int) -> bool:
     only when their own batches end; a small model's operations are too short for that.
     """
     return parameters < (SMALL_MODEL if platform == "cpu" else LARGE_MODEL)
+
+
+def shares_blocks(options: EngineConfig, objective: Objective, mesh: Mesh) -> bool:
+    """Whether all tasks of a grid have one block shape, a small one, so that no lane waits for others.
+
+    On accelerators, for models that are fused: the work of many lanes fills the device, and a lane that
+    waits for a shape of its own is computed all the same.
+    """
+    device = mesh.devices.flat[0]
+    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(objective.parameter_shapes())]
+    many = options.lanes == "auto" or int(options.lanes) >= SHARING_LANES * mesh.size
+    fused = options.fuse == "auto" and fusing_pays(device.platform, sum(sizes))
+    return device.platform != "cpu" and fused and many
 
 
 def choose_lanes(

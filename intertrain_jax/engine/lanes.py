@@ -1,6 +1,6 @@
 """The compiled programs that advance, score and swap lanes.
 
-The engine's `vmap` over runs is here and in `optimiser.py` (a ranking's is in `probe/heads.py`). Everything
+The engine's `vmap` over runs is here and in `optimiser.py` (a ranking's: `probe/heads.py`). What is
 below `micro_step` and `update` knows a single run.
 """
 

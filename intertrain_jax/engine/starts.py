@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,46 +10,20 @@ import numpy as np
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, load_run
 from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.lane_state import Lanes
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.tasks import GridTasks
-from intertrain_jax.models.families.family import AnyConfig
-from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.heads import arranged_head, classes_of
 from intertrain_jax.models.labels import class_names
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.work import Bases, ref_of
 from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.metrics import most_right
-from intertrain_jax.train.objectives import Classification, Objective, TextToText
+from intertrain_jax.train.objectives import Classification, TextToText
 
 Tree = Any
-
-
-def objective_of(
-    config: AnyConfig, tasks: Mapping[Any, EncodedTask], protocol: Protocol
-) -> Objective:
-    """Returns what the runs of a grid optimise: the family decides, or the protocol if it can both.
-
-    Args:
-        config: the model's shape.
-        tasks: all tasks of the grid.
-        protocol: that all runs share.
-    """
-    outputs = max(task.num_classes for task in tasks.values())
-    family = FAMILIES[config.family]
-    if not family.text_to_text:
-        return Classification(config, outputs)
-    assert protocol.text is not None
-    if protocol.text.decision == "classify":
-        return Classification(config, outputs)
-    length = max(len(answer) for task in tasks.values() for answer in task.answers)
-    # A tied model whose output is trained alone gets an output of its own.
-    own_head = family.texts.has_own_head(config) or protocol.method != "finetune"
-    return TextToText(config, outputs, length, protocol.text.decision, own_head)
 
 
 class Starts:
@@ -73,7 +47,7 @@ class Starts:
         protocol: Protocol,
         checkpoints: Checkpoints,
     ) -> None:
-        self.objective = objective_of(bases.pretrained.config, tasks.encoded, protocol)
+        self.objective = tasks.objective
         self.damaged = 0
         self._bases, self._tasks = bases, tasks
         # Whatever its tokens are, a task has the same classes.

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import Schedule, schedule_of
 from intertrain_jax.data.encoded import SPLITS, EncodedTask, TaskKey
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.environment import replicated
+from intertrain_jax.engine.lane_count import shares_blocks
 from intertrain_jax.engine.queue import Effort
+from intertrain_jax.models.families.family import AnyConfig
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
+from intertrain_jax.train.objectives import Classification, Objective, TextToText
+
+
+def objective_of(
+    config: AnyConfig, tasks: Mapping[Any, EncodedTask], protocol: Protocol
+) -> Objective:
+    """Returns what the runs of a grid optimise: the family decides, or the protocol if it can both.
+
+    Args:
+        config: the model's shape.
+        tasks: all tasks of the grid.
+        protocol: that all runs share.
+    """
+    outputs = max(task.num_classes for task in tasks.values())
+    family = FAMILIES[config.family]
+    if not family.text_to_text:
+        return Classification(config, outputs)
+    assert protocol.text is not None
+    if protocol.text.decision == "classify":
+        return Classification(config, outputs)
+    length = max(len(answer) for task in tasks.values() for answer in task.answers)
+    # A tied model whose output is trained alone gets an output of its own.
+    own_head = family.texts.has_own_head(config) or protocol.method != "finetune"
+    return TextToText(config, outputs, length, protocol.text.decision, own_head)
 
 
 class GridTasks:
@@ -33,6 +62,8 @@ class GridTasks:
 
     def __init__(self, work: GridWork, mesh: Mesh) -> None:
         self._work, self._everywhere = work, replicated(mesh)
+        config, plan = work.bases.pretrained.config, work.plan
+        self.objective = objective_of(config, work.tasks, plan.runs[0].protocol)
         self.arena = build_arena(work.tasks, self._everywhere)
         protocol, views = work.plan.runs[0].protocol, self.arena.views
         self.shapes = choose_shapes(
@@ -45,6 +76,7 @@ class GridTasks:
             work.options.row_length,
             work.options.block_rows,
             backend_of(mesh),
+            shares_blocks(work.options, self.objective, mesh),
         )
         self._efforts: dict[TaskKey, Effort] = {}
         self._chunks: dict[tuple[TaskKey, str], list[Chunk]] = {}

@@ -126,3 +126,19 @@ def test_rows_are_chosen_by_cost() -> None:
     assert cheapest_rows([[12, 12]], 64, "cpu") == 12
     assert cheapest_rows([[12, 12], [3, 3]], 64, "cpu") == 3
     assert cheapest_rows([[1000]], 64, "cpu") <= 2048 // 64
+
+
+def test_lanes_that_go_together_have_one_shape_which_is_well_filled(shared_data: Path) -> None:
+    lengths = real_lengths(shared_data)
+    longest = {task: int(found.max()) for task, found in lengths.items()}
+    for batch_size, fewest, most in ((32, 1, 2), (BATCH, 4, 12)):
+        arguments = (lengths, longest, batch_size, "auto", "auto", "gpu")
+        shapes = choose_shapes(*arguments, together=True)
+        ((shape,),) = {found.train for found in shapes.values()}
+        assert shape.length == 256 and fewest <= shape.rows <= most
+        assert len({found.evaluate for found in shapes.values()}) == 1
+        # Alone, a block is large, and tasks have shapes of their own.
+        assert len({found.train for found in choose_shapes(*arguments).values()}) > 1
+        if batch_size == BATCH:
+            shares = [micro_steps(found, (shape,))[1] for found in lengths.values()]
+            assert np.mean(shares) > 0.9

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from intertrain_jax.engine.lane_count import (
     laid_out,
     lane_bytes,
     lane_candidates,
+    shares_blocks,
 )
 from intertrain_jax.train.objectives import Classification
 from tests.engine.tiny_grid import tiny_checkpoint, tiny_config
@@ -106,3 +110,29 @@ def test_a_lane_needs_more_memory_than_its_parameters() -> None:
     objective = Classification(tiny_config(), 2)
     assert lane_bytes(objective, SHORT, "float32") > 6 * 4 * sizes
     assert lane_bytes(objective, LONG, "float32") > lane_bytes(objective, SHORT, "float32")
+
+
+class Mesh:
+    """A mesh of so many devices of a platform."""
+
+    def __init__(self, platform: str, size: int) -> None:
+        self.size, self.devices = size, np.array([SimpleNamespace(platform=platform)] * size)
+
+
+@pytest.mark.parametrize(
+    ("platform", "devices", "options", "shared"),
+    [
+        ("cuda", 1, {}, True),
+        ("cuda", 1, {"lanes": 8}, True),
+        ("cuda", 2, {"lanes": 8}, False),
+        ("cuda", 1, {"lanes": 1}, False),
+        ("cuda", 1, {"fuse": 1}, False),
+        ("cpu", 1, {}, False),
+    ],
+)
+def test_tasks_share_a_block_where_many_small_lanes_are_fused(
+    platform: str, devices: int, options: dict[str, Any], shared: bool
+) -> None:
+    objective, mesh = Classification(tiny_config(), 2), Mesh(platform, devices)
+    stand_in: Any = mesh
+    assert shares_blocks(EngineConfig(**options), objective, stand_in) == shared

@@ -14,8 +14,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError
 from intertrain_jax.engine.environment import lane_mesh
-from intertrain_jax.engine.starts import Starts, objective_of
-from intertrain_jax.engine.tasks import GridTasks
+from intertrain_jax.engine.starts import Starts
+from intertrain_jax.engine.tasks import GridTasks, objective_of
 from intertrain_jax.models.heads import init_head
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.work import GridWork

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from intertrain_jax.data.packing import BlockShape, pack
-from intertrain_jax.engine.starts import objective_of
+from intertrain_jax.engine.tasks import objective_of
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.hyper import answer_table, blank_hyper
 from intertrain_jax.train.objectives import Objective
