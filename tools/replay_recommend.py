@@ -271,7 +271,8 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
     args = parser.parse_args()
     board = read_board(args.folder, "roberta-base")
-    past = fit_lines(board.targets, board.gains, board.probe, board.noise)
+    unit = np.maximum(board.noise, board.binomial)
+    past = fit_lines(board.targets, board.gains, board.probe, board.noise, unit)
     if args.fit:
         table = pd.DataFrame(
             {"target": past.names, "alpha": past.alpha, "beta": past.beta, "tau": past.tau}

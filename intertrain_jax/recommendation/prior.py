@@ -23,8 +23,9 @@ _WIDEN = (0.7, 1.4)  # a new target is none of the past ones: each stands for so
 class PastTargets:
     """Lines of gain over standardised probe score, one per past target; K targets.
 
-    Gains there are g = alpha + beta·x + e with e of standard deviation tau, all in units of the standard
-    deviation over seeds of the pretrained model's score on the same target.
+    Gains there are g = alpha + beta·x + e with e of standard deviation tau, all in units of the noise of
+    the same target: the standard deviation over seeds of the pretrained model's score, and no less than
+    the binomial error of its test set.
 
     Attributes:
         names: of the targets.
@@ -53,7 +54,11 @@ class PastTargets:
 
 
 def fit_lines(
-    names: Sequence[str], gains_MxT: ArrayLike, probe_M: ArrayLike, noise_T: ArrayLike
+    names: Sequence[str],
+    gains_MxT: ArrayLike,
+    probe_M: ArrayLike,
+    noise_T: ArrayLike,
+    unit_T: ArrayLike,
 ) -> PastTargets:
     """Fits a line to every target's gains by least squares; M models × T targets.
 
@@ -65,12 +70,14 @@ def fit_lines(
         gains_MxT: one run each, in points, NaN where missing.
         probe_M: the ranking's scores, in any unit, none missing.
         noise_T: standard deviation over seeds of a run, in points.
+        unit_T: what a recommendation would take for it: no less than the binomial error.
 
     Raises:
         IntertrainError: a target has fewer than four gains.
     """
     gains, x = np.asarray(gains_MxT, float), standardised(probe_M)
     noise = np.maximum(np.asarray(noise_T, float), LEAST_NOISE)
+    unit = np.maximum(np.asarray(unit_T, float), LEAST_NOISE)
     rows = []
     for t, name in enumerate(names):
         known = np.isfinite(gains[:, t])
@@ -82,9 +89,9 @@ def fit_lines(
         rest = gains[known, t] - alpha - beta * x[known]
         scatter = float(rest @ rest) / (known.sum() - 2)
         tau = np.sqrt(max(scatter - noise[t] ** 2, 0.1 * scatter))
-        rows.append((alpha / noise[t], beta / noise[t], tau / noise[t]))
+        rows.append((alpha / unit[t], beta / unit[t], tau / unit[t]))
     alpha_T, beta_T, tau_T = np.array(rows).T
-    return PastTargets(tuple(names), alpha_T, beta_T, tau_T, noise)
+    return PastTargets(tuple(names), alpha_T, beta_T, tau_T, unit)
 
 
 def standardised(probe: ArrayLike) -> Floats:

@@ -15,7 +15,7 @@ def test_a_line_is_found_in_units_of_the_targets_noise() -> None:
     probe = rng.normal(70, 5, 4000)
     x = standardised(probe)
     gains = 1.0 - 2.0 * x + rng.normal(0, 0.8, 4000) + rng.normal(0, 0.5, 4000)
-    past = fit_lines(["t"], gains[:, None], probe, [0.5])
+    past = fit_lines(["t"], gains[:, None], probe, [0.5], [0.5])
     assert past.alpha[0] == pytest.approx(2.0, abs=0.15)
     assert past.beta[0] == pytest.approx(-4.0, abs=0.15)
     assert past.tau[0] == pytest.approx(1.6, abs=0.15)
@@ -33,7 +33,7 @@ def test_too_few_gains_are_an_error() -> None:
     with pytest.raises(
         IntertrainError, match="target 't' must have gains of at least 4 models, has 3"
     ):
-        fit_lines(["t"], gains, [1, 2, 3, 4], [1.0])
+        fit_lines(["t"], gains, [1, 2, 3, 4], [1.0], [1.0])
 
 
 def test_the_shipped_lines_leave_one_out() -> None:
