@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intertrain_jax.diagnosis.findings import Finding
-from intertrain_jax.site.board import Board, Cell, Model, Target
+from intertrain_jax.site.board import NAN, Board, Cell, Model, Target
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -61,6 +61,20 @@ def board(**changes: Any) -> Board:
         "command": "intertrain-jax grid --out DIR",
     }
     return Board(**{**made, **changes})
+
+
+def long_board() -> Board:
+    """Returns a board of 300 models with gains on five targets, and 20 without any score."""
+    targets = tuple(Target(f"t{k}", 60.0) for k in range(5))
+    models = [
+        Model(
+            *(f"m{k}", k / 10, NAN, NAN, 300.0 - k),
+            cells={target.name: Cell(k / 10) for target in targets},
+        )
+        for k in range(300)
+    ]
+    models += [Model(f"left {k}", status="not tested", reason="No score.") for k in range(20)]
+    return board(title="long", slug="long", models=tuple(models), targets=targets, findings=())
 
 
 def hostile_board() -> Board:

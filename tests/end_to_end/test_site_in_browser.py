@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from intertrain_jax.site.render import render
 from intertrain_jax.site.writing import write_site
-from tests.boards import board, hostile_board
+from tests.boards import board, hostile_board, long_board
 
 CHROMIUM = shutil.which("chromium")
 AXE = os.environ.get("INTERTRAIN_AXE", "")
@@ -25,7 +26,8 @@ AXE = os.environ.get("INTERTRAIN_AXE", "")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages") / "site"
-    boards = [board(), hostile_board().__class__(**{**vars(hostile_board()), "slug": "hostile"})]
+    hostile = replace(hostile_board(), slug="hostile")
+    boards = [board(), long_board(), hostile]
     write_site(folder, render(boards))
     return folder
 
@@ -62,7 +64,7 @@ class Tab:
 
 
 def names(page: Any) -> list[str]:
-    return list(page.locator("#ranking tbody th").all_inner_texts())
+    return list(page.locator("#ranking tbody th").all_text_contents())
 
 
 def test_every_column_sorts_by_numbers_both_ways(browser: Any, site: Path) -> None:
@@ -82,6 +84,28 @@ def test_every_column_sorts_by_numbers_both_ways(browser: Any, site: Path) -> No
         page.locator("#ranking tbody tr", has_text="good").locator("td").first.inner_text() == "1"
     )
     assert tab.said == []
+
+
+def test_sorting_a_long_ranking_lays_out_only_what_is_seen(browser: Any, site: Path) -> None:
+    page = Tab(browser, site).open("long/index.html")
+    laid_out = "r => r.cells[0].checkVisibility({contentVisibilityAuto: true})"
+    for way in (1, -1):
+        page.locator("#ranking thead th", has_text="t3").press("Enter")
+        page.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+        seen = page.evaluate(f"[...document.querySelector('#ranking tbody').rows].map({laid_out})")
+        assert len(seen) == 300 and seen[0] and not seen[-1] and sum(seen) < 150
+        assert names(page) == sorted(names(page), key=lambda name: int(name[1:]), reverse=way > 0)
+    left = "[...r.cells].map(c => [c.getBoundingClientRect().left, c.offsetWidth])"
+    rows = "[ranking.tHead.rows[0], ranking.tBodies[0].rows[2]]"
+    head, row = page.evaluate(f"{rows}.map(r => {left})")
+    assert [x for pair in head for x in pair] == pytest.approx([x for p in row for x in p], abs=1.5)
+    page.fill("#q", "left 7")
+    assert "0 of 300 models, 1 of 20" in page.inner_text("#count")
+    page.fill("#q", "")
+    assert page.locator("#ranking tbody tr").count() == 300
+    page.emulate_media(media="print")
+    shown = page.evaluate("getComputedStyle(ranking.tBodies[0].rows[299]).display")
+    assert shown == "table-row" and page.locator("#lacking tbody tr:not([hidden])").count() == 20
 
 
 def test_filters_stay_in_the_address_and_ranks_do_not_renumber(browser: Any, site: Path) -> None:
@@ -134,7 +158,11 @@ def test_any_two_models_are_compared_as_the_page_compares_the_first(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_is_silent(browser: Any, site: Path, width: int, scheme: str) -> None:
     tab = Tab(browser, site, width, scheme)
-    paths = [p for p in sorted(site.rglob("*.html")) if p.parent.name not in ("models", "targets")]
+    paths = [
+        path
+        for path in sorted(site.rglob("*.html"))
+        if path.parent.name not in ("models", "targets", "long")
+    ]
     paths += [
         next(iter(sorted(site.glob(f"*/{folder}/*.html")))) for folder in ("models", "targets")
     ]

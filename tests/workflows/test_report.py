@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,24 @@ def test_a_leaderboard_shows_rows_without_scores_and_those_left_out(tmp_path: Pa
     status = {model.name: model.status for model in board.models}
     assert len(status) == 11 and status["untested"] == "not tested" and status["m0"] == "complete"
     assert not list((tmp_path / "site" / board.slug / "models").glob("untested*"))
+
+
+def test_the_published_leaderboard_is_pages_of_bearable_size(
+    published: Path, tmp_path: Path
+) -> None:
+    source = published / "model-recycling" / "roberta-base_table.csv"
+    site = report(source, out=tmp_path / "site", figures=False)
+    (board,) = site.boards
+    rows, targets = pd.read_csv(source)["model_name"].nunique(), len(board.targets)
+    known = [model for model in board.models if model.status != "not tested"]
+    assert (len(board.models), len(known), targets) == (rows, 386, 36)
+    pages = {path: path.stat().st_size for path in (tmp_path / "site").rglob("*.html")}
+    assert max(pages.values()) < 1_500_000
+    assert sum(path.parent.name == "models" for path in pages) == len(known)
+    text = (tmp_path / "site" / board.slug / "index.html").read_text("utf-8")
+    table = text[text.index('id="ranking"') : text.index('id="lacking"')]
+    assert table.count('<th scope="row"') == len(known)
+    assert all(text.count("<bdi>" + escape(m.name) + "</bdi>") for m in board.models)
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty"])

@@ -15,6 +15,29 @@
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     columnDefs: [{ targets: "_all", orderSequence: ["desc", "asc", ""] }, { targets: [0, 1, 2, name], orderSequence: ["asc", "desc", ""] }]
   });
+  // A real table lays out every cell again when rows move. Columns keep the widths that it had, so that
+  // rows are laid out on their own, and those out of sight not at all; print has the real table.
+  function fix() {
+    var cells = Array.prototype.slice.call(table.tHead.rows[0].cells), first = table.tBodies[0].rows[0];
+    var em = parseFloat(getComputedStyle(table).fontSize), total = 0;
+    var columns = cells.map(function (cell, i) {
+      var width = Math.ceil(cell.getBoundingClientRect().width) / em;
+      var text = i === name ? "min(" + width.toFixed(3) + "em, 42vw)" : width.toFixed(3) + "em";
+      total += i === name ? 0 : width;
+      return text;
+    });
+    table.style.setProperty("--columns", columns.join(" "));
+    table.style.setProperty("--width", "calc(" + total.toFixed(3) + "em + " + columns[name] + ")");
+    var height = Math.ceil(first ? first.getBoundingClientRect().height : 2 * em);
+    table.style.setProperty("--height", (height / em).toFixed(3) + "em");
+    // Some browsers take another display for another role.
+    [["table", [table]], ["rowgroup", table.querySelectorAll("thead, tbody")], ["row", table.rows], ["columnheader", cells],
+      ["rowheader", table.querySelectorAll("tbody th")], ["cell", table.querySelectorAll("td")]].forEach(function (pair) {
+      Array.prototype.forEach.call(pair[1], function (one) { one.setAttribute("role", pair[0]); });
+    });
+    table.classList.add("laid");
+  }
+  fix();
   window.intertrainGrid(table);
   // The library makes every heading a tab stop: they are reached by arrow keys here.
   function tame() {
@@ -38,17 +61,27 @@
     var cell = row.cells[Number(col.value)], text2 = cell.textContent.trim();
     return text2 !== "" && Number(cell.dataset.order || text2) >= Number(min.value);
   });
-  var reading = false;
+  var reading = false, lacking = get("lacking"), others = lacking ? Array.prototype.slice.call(lacking.tBodies[0].rows) : [];
+  // The list of models that lack something follows the filter of names; returns how many it shows.
+  function thin() {
+    var wanted = q.value.trim().toLowerCase();
+    return others.filter(function (row) {
+      row.hidden = Boolean(wanted) && row.cells[0].textContent.toLowerCase().indexOf(wanted) < 0;
+      return !row.hidden;
+    }).length;
+  }
   function keep() {
     tame();
-    get("count").textContent = grid.rows({ search: "applied" }).count() + " of " + grid.rows().count() + " models";
+    var text = grid.rows({ search: "applied" }).count() + " of " + grid.rows().count() + " models", listed = thin();
+    if (others.length) text += ", " + listed + " of " + others.length + " in the list below";
+    get("count").textContent = text;
     if (reading) return;
     var state = new URLSearchParams(), now = grid.order()[0];
     if (q.value) state.set("q", q.value);
     if (col.value !== "" && min.value !== "") { state.set("column", heads[Number(col.value)]); state.set("min", min.value); }
     if (now && now[1]) { state.set("sort", heads[now[0]]); state.set("order", now[1]); }
-    var text = state.toString();
-    history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
+    var address = state.toString();
+    history.replaceState(null, "", address ? "#" + address : location.pathname + location.search);
   }
   function restore() {
     reading = true;
