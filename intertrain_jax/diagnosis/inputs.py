@@ -184,6 +184,12 @@ def _read_records(out: Path) -> Subject:
     found += _failed(runs)
     found += _repeated(store, runs)
     found += _not_counts(runs)
+    if not any(run.result for run in runs):
+        raise IntertrainError(
+            f"directory {str(out)!r} must hold at least one finished run to examine, but of"
+            f" {len(runs):,} runs recorded none is done, {len(records.problems):,} records cannot be"
+            f" read. {_first(found)} Run the grid again, or name another directory."
+        )
     done = [(_row_name(run), run.seed, run.target, run.result.test) for run in runs if run.result]
     table = pd.DataFrame(done, columns=["base", "seed", "target", "score"])
     names, scores = _by_seed(table.drop_duplicates(["base", "seed", "target"]))
@@ -193,6 +199,11 @@ def _read_records(out: Path) -> Subject:
         f" {len(names):,} models and seeds × {scores.shape[1]} targets."
     )
     return Subject(what, scores, names, found=tuple(found))
+
+
+def _first(found: Sequence[Finding]) -> str:
+    """Says what was found first, as the one hint to why nothing is done."""
+    return f"First: {found[0].evidence.rstrip('.')}." if found else ""
 
 
 def _row_name(run: Record) -> str:

@@ -23,6 +23,8 @@ from intertrain_jax.study.statistics.significance import SIGNIFICANCE
 
 # More names than this are counted instead.
 _MOST_NAMES = 6
+# Standard deviations on each side of a 95 % interval.
+_TWO_SIDED = 1.96
 _EXPLAINS = {
     "bilinear": "(base + target)·sensitivity",
     "base": "the base model's average alone",
@@ -43,10 +45,10 @@ def print_closing(console: Console, lines: list[tuple[str, str]]) -> None:
 def closing_lines(result: Result) -> list[tuple[str, str]]:
     """Returns the best base model, significance, the ranking, what explains gains, what is missing."""
     return [
-        ("best base model", _best(result)),
+        ("best base model", _best(result) + _best_with_all(result)),
         ("significant", _significant(result)),
-        ("ranking", _ranking(result)),
-        ("structure", _structure(result)),
+        ("ranking", _ranking(result) + _ranking_with_all(result)),
+        ("structure", _structure(result) + _structure_with_all(result)),
         ("not compared", _not_compared(result)),
     ]
 
@@ -92,9 +94,8 @@ def correlated(found: Correlation) -> str:
     if not np.isfinite(found.value):
         return "undefined"
     interval = known_interval(found.low, found.high, "+" + numbers.COEFFICIENT)
-    return (
-        f"{found.value:{numbers.COEFFICIENT}} {interval}, {numbers.p_value(found.p)}, n = {found.n}"
-    )
+    p = numbers.p_value(found.p, COEFFICIENTS[found.kind].least_p)
+    return f"{found.value:{numbers.COEFFICIENT}} {interval}, {p}, n = {found.n}"
 
 
 def _best(result: Result) -> str:
@@ -130,7 +131,7 @@ def _significant(result: Result) -> str:
     return (
         f"of {_count(found.tested, 'gain')} with two seeds or more, {two_std} beyond 2 standard"
         f" deviations over seeds ({found.two_std_above} up, {found.two_std_below} down); {adjusted} by"
-        f" paired t-tests, of which at most {found.level:.0%} are expected to be false"
+        f" paired t-tests, of which at most {numbers.share(found.level)} are expected to be false"
         f" ({found.adjusted_above} up, {found.adjusted_below} down)"
     )
 
@@ -169,14 +170,19 @@ def _structure(result: Result) -> str:
     worse = found.held_out_mse >= constant
     least = found.p <= 1.0 / (1 + found.shuffles) * (1 + 1e-9)
     chance = f"p at most {found.p:.1g}" if least else f"p = {found.p:{numbers.P}}"
+    spread = (
+        f" ±{found.held_out_spread:{numbers.SPREAD}} over fold seeds"
+        if np.isfinite(found.held_out_spread)
+        else ""
+    )
     said = (
         f"none that predicts: on {_count(found.held_out_n, 'cell')} held out, one constant is best,"
         f" squared error {constant:{numbers.ERROR}}; next is {_EXPLAINS[found.kind]} with"
-        f" {found.held_out_mse:{numbers.ERROR}}"
+        f" {found.held_out_mse:{numbers.ERROR}}{spread}"
         if worse
         else f"{_EXPLAINS[found.kind]} predicts best of {len(regressions.regressors) + 1}: on"
         f" {_count(found.held_out_n, 'cell')} held out, squared error"
-        f" {found.held_out_mse:{numbers.ERROR}}, of one constant {constant:{numbers.ERROR}}"
+        f" {found.held_out_mse:{numbers.ERROR}}{spread}, of one constant {constant:{numbers.ERROR}}"
     )
     return (
         f"{said}; fitted to all {_count(found.n, 'gain')}, {found.mse:{numbers.ERROR}}, to shuffled ones"
@@ -204,10 +210,67 @@ def _not_compared(result: Result) -> str:
         )
     rows = {finding.row for finding in study.left_out}
     if rows:
-        parts.append(f"{_count(len(rows), 'suspicious row')} left out")
+        parts.append(f"{_count(len(rows), 'row')} with errors left out")
     if result.not_computed:
         parts.append(f"not computed: {_names(sorted(result.not_computed))}")
     return "; ".join(parts)
+
+
+def _best_with_all(result: Result) -> str:
+    """Says the best of all rows where those left out change it by more than half of its interval."""
+    if result.everything is None:
+        return ""
+    kept, models = result.models(), result.everything.models()
+    kept, models = kept[kept["average"].notna()], models[models["average"].notna()]
+    if not len(kept) or not len(models):
+        return ""
+    before, after = kept.iloc[0], models.iloc[0]
+    half = (before["high"] - before["low"]) / 2.0
+    if before["base"] == after["base"] and abs(after["average"] - before["average"]) <= half:
+        return ""
+    return (
+        f"; with {_all_rows(result)} it is {short(after['base'])},"
+        f" {after['average']:{numbers.GAIN}} of {_count(len(models), 'base model')}"
+    )
+
+
+def _ranking_with_all(result: Result) -> str:
+    """Says which are first of all rows where that is another set."""
+    if result.everything is None:
+        return ""
+    before, after = (_first(r) for r in (result, result.everything))
+    if not before or not after or set(before) == set(after):
+        return ""
+    names = f": {_names(after)}" if len(after) <= _MOST_NAMES else ""
+    count = f"{len(after)} may be first{names}" if len(after) > 1 else f"{_names(after)} is first"
+    return f"; with {_all_rows(result)} {count}"
+
+
+def _structure_with_all(result: Result) -> str:
+    """Says the held-out error of all rows where it leaves the interval over fold seeds."""
+    if result.everything is None:
+        return ""
+    kept, everything = REGRESSION.of(result), REGRESSION.of(result.everything)
+    if kept is None or everything is None:
+        return ""
+    before, after = (min(r.regressors, key=_held_out) for r in (kept, everything))
+    half = _TWO_SIDED * before.held_out_spread
+    if before.kind == after.kind and abs(after.held_out_mse - before.held_out_mse) <= half:
+        return ""
+    return (
+        f"; with {_all_rows(result)} the least held out is {after.held_out_mse:{numbers.ERROR}}, by"
+        f" {_EXPLAINS[after.kind]}, of one constant {after.held_out_variance:{numbers.ERROR}}"
+    )
+
+
+def _all_rows(result: Result) -> str:
+    return f"the {_count(len({f.row for f in result.study.left_out}), 'row')} left out for errors"
+
+
+def _first(result: Result) -> list[str]:
+    """Returns the base models that cannot be told apart from the first."""
+    ranks = RANKS.of(result)
+    return [] if ranks is None else [m.base for m in ranks.table.models if 1 in m.groups]
 
 
 def _rests_on_one(result: Result) -> str:

@@ -48,8 +48,15 @@ def coefficient(found: Correlation) -> str:
     return f"{text} {interval(found.low, found.high, COEFFICIENT)}" if known else text
 
 
-def p_value(p: float) -> str:
-    """Returns a p-value with its sign; one that is too small for a float is not 0."""
+def p_value(p: float, floor: float = 0.0) -> str:
+    """Returns a p-value with its sign; one that is too small for a float is not 0.
+
+    Args:
+        p: it.
+        floor: the least that permutations could give: there, it is only known to be no more.
+    """
+    if floor and p <= floor * (1 + 1e-9):
+        return f"p at most {p:.1g}"
     return "p < 1e-300" if p < 1e-300 else f"p = {p:.1g}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intertrain_jax.planning.estimates import PEAK_FLOPS, UTILISATION, Estimate
 from intertrain_jax.planning.plan import Plan
+from intertrain_jax.report.numbers import share
 
 
 def plan_lines(plan: Plan, cost: Estimate, done: int, failed: int) -> list[str]:
@@ -54,7 +55,7 @@ def describe_cost(cost: Estimate) -> list[str]:
         lines.append("GPU hours: unknown, as the model's size is not known without loading it")
     else:
         lines.append(
-            f"GPU hours: {_hours(cost.gpu_hours)} at {UTILISATION:.0%} of"
+            f"GPU hours: {_hours(cost.gpu_hours)} at {share(UTILISATION)} of"
             f" {PEAK_FLOPS / 1e12:.0f} TFLOP/s (an H100's or H200's bfloat16 peak)"
         )
         lines.append(

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from intertrain_jax.report import numbers
 from intertrain_jax.report.numbers import interval, number
-from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.study.model_ranking import Ranking
 
 # Rows of the best and of the worst that are shown; the file has all.
@@ -149,6 +148,6 @@ def _legend(ranking: Ranking) -> str:
     over = "" if ranking.pretrained is None else ", gain over PT in points"
     return (
         f"score: probe's test score in percent, mean over {ranking.asked}"
-        f" seed{'s' if ranking.asked != 1 else ''}{over}; in brackets {CONFIDENCE:.0%} intervals, of"
+        f" seed{'s' if ranking.asked != 1 else ''}{over}; in brackets {numbers.PERCENT} intervals, of"
         " test-set sampling and seeds."
     )

@@ -44,12 +44,14 @@ class Coefficient:
         title: for people.
         compute: returns it from two columns [n], NaN where missing.
         note: what a reader of a table must know of it beside the others; "" for nothing.
+        least_p: the least p that it can give, where that is by permutation; else 0.
     """
 
     name: str
     title: str
     compute: Callable[[ArrayLike, ArrayLike], Correlation]
     note: str = ""
+    least_p: float = 0.0
 
 
 def correlation(x: ArrayLike, y: ArrayLike, kind: Kind) -> Correlation:

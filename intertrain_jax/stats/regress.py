@@ -14,6 +14,8 @@ from intertrain_jax.stats.bilinear import Bools, Floats, Solutions, solve
 Kind = Literal["base", "target", "bilinear"]
 # Shuffled matrices are fitted together as long as they have no more cells than this in all.
 _CELLS_AT_ONCE = 2_000_000
+# How often cells are divided into folds anew.
+_FOLD_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Regression:
         not_held_out: cells always fitted, as without them their row or column would be empty.
         held_out_mse: mean squared error over held-out cells.
         held_out_variance: the same of one constant, the mean of the fitted cells.
+        held_out_spread: sample standard deviation of `held_out_mse` over fold seeds, this one's among
+            them; NaN below two.
     """
 
     kind: Kind
@@ -91,6 +95,7 @@ class Regression:
     not_held_out: int
     held_out_mse: float
     held_out_variance: float
+    held_out_spread: float
 
 
 def fit_regressor(gains: pd.DataFrame, kind: Kind, seed: int = 0) -> Regressor:
@@ -156,20 +161,12 @@ def regression(
         for done in range(0, shuffles, at_once)
     ]
     by_chance_S = np.concatenate(parts)
-    held_KxMxN = _held_out(known_MxN, folds, rng)
-    held_KxMxN = held_KxMxN[held_KxMxN.any(axis=(1, 2))]
-    fitted_KxMxN = known_MxN & ~held_KxMxN
-    held_out_mse = held_out_variance = float("nan")
-    if len(held_KxMxN):
-        repeated_KxMxN = np.broadcast_to(values_MxN, held_KxMxN.shape)
-        predicted = _predicted(_fit(kind, repeated_KxMxN, fitted_KxMxN, rng))
-        filled_MxN = np.where(known_MxN, values_MxN, 0.0)
-        constant_K = (filled_MxN * fitted_KxMxN).sum(axis=(1, 2)) / fitted_KxMxN.sum(axis=(1, 2))
-        held_out_mse = float(np.mean((repeated_KxMxN - predicted)[held_KxMxN] ** 2))
-        held_out_variance = float(
-            np.mean((repeated_KxMxN - constant_K[:, None, None])[held_KxMxN] ** 2)
-        )
-    held_out_n = int(held_KxMxN.sum())
+    # The first is reported; the others say how much it hangs on which cells were held out together.
+    held_out = [
+        _held_out_errors(kind, values_MxN, known_MxN, folds, rng) for _ in range(_FOLD_SEEDS)
+    ]
+    held_out_n, held_out_mse, held_out_variance = held_out[0]
+    errors = np.array([mse for _, mse, _ in held_out if np.isfinite(mse)])
     return Regression(
         kind,
         n=best.n,
@@ -185,7 +182,26 @@ def regression(
         not_held_out=best.n - held_out_n,
         held_out_mse=held_out_mse,
         held_out_variance=held_out_variance,
+        held_out_spread=float(errors.std(ddof=1)) if len(errors) > 1 else float("nan"),
     )
+
+
+def _held_out_errors(
+    kind: Kind, values_MxN: Floats, known_MxN: Bools, folds: int, rng: np.random.Generator
+) -> tuple[int, float, float]:
+    """Returns how many cells one division held out, and the errors there: of the fit, of a constant."""
+    held_KxMxN = _held_out(known_MxN, folds, rng)
+    held_KxMxN = held_KxMxN[held_KxMxN.any(axis=(1, 2))]
+    if not len(held_KxMxN):
+        return 0, float("nan"), float("nan")
+    fitted_KxMxN = known_MxN & ~held_KxMxN
+    repeated_KxMxN = np.broadcast_to(values_MxN, held_KxMxN.shape)
+    predicted = _predicted(_fit(kind, repeated_KxMxN, fitted_KxMxN, rng))
+    filled_MxN = np.where(known_MxN, values_MxN, 0.0)
+    constant_K = (filled_MxN * fitted_KxMxN).sum(axis=(1, 2)) / fitted_KxMxN.sum(axis=(1, 2))
+    mse = np.mean((repeated_KxMxN - predicted)[held_KxMxN] ** 2)
+    variance = np.mean((repeated_KxMxN - constant_K[:, None, None])[held_KxMxN] ** 2)
+    return int(held_KxMxN.sum()), float(mse), float(variance)
 
 
 def _by_chance(

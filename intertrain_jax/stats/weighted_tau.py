@@ -60,4 +60,5 @@ WEIGHTED_TAU = Coefficient(
     title="weighted τ",
     compute=weighted_tau,
     note="Weighted tau: Kendall's, the best models count most; p by permutation, no interval.",
+    least_p=1 / (1 + _PERMUTATIONS),
 )

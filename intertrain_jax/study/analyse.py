@@ -9,6 +9,9 @@ from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.result import Options, Result
 from intertrain_jax.study.statistics import STATISTICS
+from intertrain_jax.study.statistics.average_gain import AVERAGE_GAIN
+from intertrain_jax.study.statistics.ranks import RANKS
+from intertrain_jax.study.statistics.regression import REGRESSION
 from intertrain_jax.study.statistics.statistic import Context
 
 # Seconds between two lines on how far an analysis is: none in one of ordinary size.
@@ -44,7 +47,20 @@ def analyse_study(
         study,
         {name: value for name, value in values.items() if value is not None},
         {part: context.reasons[part] for part in parts if part in context.reasons},
+        None if study.everything is None else _headlines(study.everything, options),
     )
+
+
+def _headlines(study: Study, options: Options) -> Result:
+    """Computes only what headlines rest on."""
+    context = Context(study, options)
+    values = {
+        AVERAGE_GAIN.name: context.value(AVERAGE_GAIN),
+        RANKS.name: context.value(RANKS),
+        REGRESSION.name: context.value(REGRESSION),
+    }
+    found = {name: value for name, value in values.items() if value is not None}
+    return Result(study, found, context.reasons)
 
 
 def _check(study: Study, options: Options) -> None:

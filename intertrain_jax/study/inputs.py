@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,11 +12,7 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.diagnosis.examine import examine
 from intertrain_jax.diagnosis.findings import Finding
-from intertrain_jax.readers.csv import (
-    FEWEST_MODELS,
-    check_enough,
-    no_pretrained,
-)
+from intertrain_jax.readers.csv import FEWEST_MODELS, check_enough, no_pretrained
 from intertrain_jax.readers.leaderboard import Leaderboard
 from intertrain_jax.readers.matrix import Matrix, targets_alone
 from intertrain_jax.readers.scores import Scores
@@ -47,6 +43,7 @@ class Study:
         left_out: rows of a leaderboard that are left out as suspicious, with all that was found.
         with_suspicious: base model → average gain, and its probe, of all rows; None but for a
             leaderboard.
+        everything: the same study with the rows that are left out; None where none is.
         notes: what the reader must know of the input, one sentence each.
     """
 
@@ -64,6 +61,7 @@ class Study:
     test_sizes: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[Finding, ...] = ()
     with_suspicious: pd.DataFrame | None = None
+    everything: Study | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -294,26 +292,33 @@ def study_of_leaderboard(
             f" pretrained one that can be trusted, has {len(kept)}. See `intertrain-jax doctor`."
         )
     out = tuple(f for f in findings.findings if f.row in tested.index and f.row not in kept.index)
-    probe = board.probe.reindex(kept.index)
-    probe.index = pd.Index(labels.loc[kept.index])
     untested = len(gains) - len(tested)
-    kept = kept.set_axis(pd.Index(labels.loc[kept.index], name="base"))
     notes = ["The table has one score per cell: nothing is known of seeds."]
     if untested:
         notes.append(f"{untested:,} rows have no score on any target, and do not count.")
-    return Study(
-        name=name,
-        kind="leaderboard",
-        pretrained=str(board.names[board.pretrained]),
-        gains=single_scores(kept),
-        pretrained_scores=baseline,
-        probe=probe.dropna(),
-        groups=_of_study(tasks.groups, [str(column) for column in kept.columns]),
-        train_sizes=tasks.train,
-        test_sizes=tasks.test,
+
+    def of_rows(rows: pd.DataFrame) -> Study:
+        names = pd.Index(labels.loc[rows.index], name="base")
+        return Study(
+            name=name,
+            kind="leaderboard",
+            pretrained=str(board.names[board.pretrained]),
+            gains=single_scores(rows.set_axis(names)),
+            pretrained_scores=baseline,
+            probe=board.probe.reindex(rows.index)
+            .set_axis(pd.Index(labels.loc[rows.index]))
+            .dropna(),
+            groups=_of_study(tasks.groups, [str(column) for column in rows.columns]),
+            train_sizes=tasks.train,
+            test_sizes=tasks.test,
+            notes=(*board.notes, *notes, *findings.notes),
+        )
+
+    return replace(
+        of_rows(kept),
         left_out=out,
         with_suspicious=everything.set_axis(pd.Index(labels.loc[everything.index])),
-        notes=(*board.notes, *notes, *findings.notes),
+        everything=of_rows(tested) if len(kept) < len(tested) else None,
     )
 
 

@@ -78,11 +78,14 @@ class Result:
         study: what was analysed.
         values: name of a statistic → its value; those that were not computed are left out.
         not_computed: name of a statistic, or of a part of one → why not.
+        everything: of the study with the rows that are left out, what headlines rest on; None where
+            none is left out.
     """
 
     study: Study
     values: Mapping[str, Any]
     not_computed: Mapping[str, str] = field(default_factory=dict)
+    everything: Result | None = None
 
     @cached_property
     def statistics(self) -> Statistics:

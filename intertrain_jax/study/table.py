@@ -12,7 +12,7 @@ from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation
 from intertrain_jax.stats.lines import Line
 
-PERCENT = f"{CONFIDENCE:.0%}"
+PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def test_dry_run_of_the_papers_experiment(
     assert "110 from PT, each at once a baseline and a source" in output
     assert "2,420 from sources" in output
     assert "tokens: 83.9 billion trained on, 34.9 billion evaluated" in output
-    assert "GPU hours: 34 at 40% of 989 TFLOP/s" in output
+    assert "GPU hours: 34 at 40 % of 989 TFLOP/s" in output
     assert "not counted" not in output
     assert list(tmp_path.iterdir()) == []
     assert invoke("plan", "--config", "paper/inhouse-roberta").output == output

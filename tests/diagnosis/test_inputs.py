@@ -202,6 +202,19 @@ def test_a_directory_without_records_is_named(tmp_path: Path) -> None:
         read_subject(tmp_path)
 
 
+def test_a_directory_without_a_finished_run_is_one_line(tmp_path: Path) -> None:
+    store = ResultsDir(tmp_path).runs
+    for run in PLAN.runs[:2]:
+        store.write(make_record(run, reason="diverged"))
+    with pytest.raises(IntertrainError, match="of 2 runs recorded none is done") as raised:
+        read_subject(tmp_path)
+    assert "First: Run " in str(raised.value) and "\n" not in str(raised.value)
+    for path in store.root.rglob("*.json"):
+        path.write_text("{}", "utf-8")
+    with pytest.raises(IntertrainError, match=r"of 0 runs .*, 2 records cannot be read"):
+        read_subject(tmp_path)
+
+
 def test_without_findings_a_file_is_as_it_was() -> None:
     file = WideFile(("model", "a"), (("x", "1.0"), ("y", "")), None)
     scores = pd.DataFrame({"a": [1.0, np.nan]})

@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from intertrain_jax.readers.csv import Frame
+from intertrain_jax.readers.leaderboard import Leaderboard
 from intertrain_jax.readers.matrix import Matrix
 from intertrain_jax.readers.pairs import Pairs
 from intertrain_jax.report.closing import closing_lines, pairs_lines, print_closing
 from intertrain_jax.study.analyse import analyse_study
-from intertrain_jax.study.inputs import KnownTasks, study_of_matrix
+from intertrain_jax.study.inputs import KnownTasks, study_of_leaderboard, study_of_matrix
 from intertrain_jax.study.pairs import analyse_pairs
 from tests.stats.studies import planted_scores, study_of, study_of_runs
 
@@ -66,6 +67,7 @@ def test_pairs() -> None:
     lines = dict(pairs_lines(analyse_pairs(pairs)))
     assert lines["Pearson"].startswith("1.00 [")
     assert lines["line"].startswith("gain = 0.500·probe − 1.00")
+    assert lines["weighted τ"] == "1.00 (no interval), p at most 0.001, n = 8"
     with_gap = replace(pairs, y=np.where(x == 3, np.nan, pairs.y))
     assert dict(pairs_lines(analyse_pairs(with_gap)))["pairs"].startswith("7 of 8 rows")
 
@@ -112,3 +114,32 @@ def test_structure_names_the_best_regressor(tmp_path: Path) -> None:
     both = line(3 * base * np.arange(1, 9) + 0.1 * noise)
     assert both.startswith("(base + target)·sensitivity predicts best of 4: on 160 cells held out")
     assert both.endswith("(p at most 0.01)")
+    assert " over fold seeds, of one constant " in both
+
+
+def board_lines(impossible: np.ndarray) -> dict[str, str]:
+    """Returns the lines of 20 models, of which the last has these scores on 6 targets."""
+    scores = 60.0 + np.random.default_rng(3).normal(size=(20, 6))
+    scores[4] += 3.0
+    scores[19] = impossible
+    table = pd.DataFrame(scores).add_prefix("t")
+    names = pd.Series(["roberta", *(f"m{k}" for k in range(1, 20))])
+    board = Leaderboard(table, names, table["t0"], table.mean(axis=1), 0)
+    return dict(closing_lines(analyse_study(study_of_leaderboard("b", board, KnownTasks()))))
+
+
+def test_headlines_that_rows_with_errors_would_change_are_printed_with_them_too() -> None:
+    lines = board_lines(np.array([170.0, 61, 60, 62, 60, 61]))
+    assert lines["best base model"].startswith("m4: ")
+    assert "; with the 1 row left out for errors it is m19, +1" in lines["best base model"]
+    assert "; with the 1 row left out for errors the least held out is" in lines["structure"]
+    assert "1 row with errors left out" in lines["not compared"]
+    # Its average is the highest on the strength of one target: over others, m4 may be as good.
+    assert "; with the 1 row left out for errors 2 may be first: m4, m19" in lines["ranking"]
+
+
+def test_headlines_that_rows_with_errors_do_not_change_are_printed_once() -> None:
+    lines = board_lines(np.array([-0.5, 58, 60, 62, 60, 61]))
+    assert "1 row with errors left out" in lines["not compared"]
+    for word in ("best base model", "ranking"):
+        assert "left out for errors" not in lines[word]

@@ -95,7 +95,7 @@ def test_tokens_in_words(tokens: float, said: str) -> None:
 )
 def test_hours_of_both_kinds_of_device(hours: float, said: str) -> None:
     gpu = describe_cost(Estimate(1.0, 1.0, hours * 3600 * UTILISATION * PEAK_FLOPS))[1]
-    assert gpu == (f"GPU hours: {said} at 40% of 989 TFLOP/s (an H100's or H200's bfloat16 peak)")
+    assert gpu == (f"GPU hours: {said} at 40 % of 989 TFLOP/s (an H100's or H200's bfloat16 peak)")
     cpu = describe_cost(Estimate(1.0, 1.0, hours * 3600 * CPU_FLOPS))[2]
     assert cpu == f"CPU hours: {said} at 0.15 TFLOP/s (two cores)"
 

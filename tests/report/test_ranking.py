@@ -29,7 +29,7 @@ def test_scores_gains_and_intervals_are_shown() -> None:
     assert "70.50" in best and "+10.50" in best and "0.71" in best
     assert "0.705" in text
     assert "pt (PT)" in text
-    assert "95% intervals" in text
+    assert "95 % intervals" in text
 
 
 def test_markup_in_names_and_reasons_is_text() -> None:

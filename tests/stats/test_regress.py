@@ -99,6 +99,14 @@ def test_the_target_regressor_cannot_explain_what_the_bilinear_one_can() -> None
     assert 0.25 < found["bilinear"].held_out_mse < 0.6
 
 
+def test_the_held_out_error_has_its_spread_over_fold_seeds() -> None:
+    gains = planted("bilinear", 2.0, 0.0, 6)
+    found = regression(gains, "bilinear", seed=0, shuffles=2)
+    errors = [regression(gains, "bilinear", seed=k, shuffles=2).held_out_mse for k in range(30)]
+    # Five divisions give a standard deviation within a factor of 2.5 in 99 % of cases.
+    assert np.std(errors) / 3 < found.held_out_spread < 3 * np.std(errors)
+
+
 def test_a_column_of_one_cell_is_never_held_out() -> None:
     gains = planted("bilinear", 0.5, 0.0, 7)
     gains.iloc[1:, 0] = np.nan

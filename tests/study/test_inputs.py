@@ -167,7 +167,9 @@ def test_suspicious_rows_of_a_leaderboard_are_left_out_and_listed() -> None:
     assert everything["suspicious"].sum() == 28 - len(study.gains.mean)
     kept = study_of_leaderboard("board", board(names, scores), KnownTasks(), keep_suspicious=True)
     assert len(kept.gains.mean) == 28
-    assert kept.left_out == ()
+    assert kept.left_out == () and kept.everything is None
+    assert study.everything is not None
+    pd.testing.assert_frame_equal(study.everything.gains.mean, kept.gains.mean)
     assert study.gains.mean.loc["org/model1", "t0"] == pytest.approx(scores[1, 0] - scores[0, 0])
     assert study.probe["org/model4"] == pytest.approx(50 + 10 * 3 / 28)
 

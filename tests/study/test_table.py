@@ -38,7 +38,7 @@ def test_a_correlation_is_a_row_that_says_what_it_is_of() -> None:
 def test_a_note_explains_the_coefficients_that_are_there_once_each() -> None:
     every = coefficients(X, Y)
     plain = correlation_note([every["pearson"], every["spearman"]])
-    assert plain == "n pairs, p two-sided, interval at 95% by Fisher's transformation."
+    assert plain == "n pairs, p two-sided, interval at 95 % by Fisher's transformation."
     tau = COEFFICIENTS["weighted_tau"].note
     assert tau and correlation_note([*every.values(), *every.values()]) == f"{plain} {tau}"
 

@@ -27,7 +27,7 @@ def h_score(features_NxD: np.ndarray, labels_N: np.ndarray, num_classes: int) ->
             range, or there is no example.
     """
     if num_classes == 1:
-        raise ValueError("H-score: it needs classes, and the task is a regression")
+        raise ValueError("it needs classes, and the task is a regression")
     features_NxD, labels_N = checked(features_NxD, labels_N, num_classes)
     n, width = features_NxD.shape
     _, centred_NxD = centred(features_NxD)

@@ -25,11 +25,11 @@ def leep(source_probs_NxZ: np.ndarray, labels_N: np.ndarray, num_classes: int) -
             example, or a row holds no probabilities.
     """
     if num_classes == 1:
-        raise ValueError("LEEP: it needs classes, and the task is a regression")
+        raise ValueError("it needs classes, and the task is a regression")
     probs_NxZ, labels_N = checked(source_probs_NxZ, labels_N, num_classes)
     # Probabilities in half precision sum to one only so far.
     if (probs_NxZ < 0).any() or (abs(probs_NxZ.sum(axis=1) - 1.0) > 1e-2).any():
-        raise ValueError("LEEP: every row of source probabilities must be ≥ 0 and sum to 1")
+        raise ValueError("every row of source probabilities must be ≥ 0 and sum to 1")
     probs_NxZ = probs_NxZ / probs_NxZ.sum(axis=1, keepdims=True)
     used_NxZ = probs_NxZ[:, probs_NxZ.any(axis=0)]
     joint_CxZ = indicators(labels_N).T @ used_NxZ

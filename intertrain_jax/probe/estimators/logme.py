@@ -55,7 +55,7 @@ def log_maximum_evidence(features_NxD: np.ndarray, labels_N: np.ndarray, num_cla
     targets_NxC = labels_N[:, None] if num_classes == 1 else indicators(labels_N)
     square_C = (targets_NxC**2).sum(axis=0)
     if not square_C.all():
-        raise ValueError("LogME: the regression target is zero for every example")
+        raise ValueError("the regression target is zero for every example")
     n = len(features_NxD)
     mean_D, centred_NxD = centred(features_NxD)
     singular_R, right_RxD, x_RxC = decomposed(centred_NxD, targets_NxC)

@@ -24,7 +24,7 @@ def nce(source_labels_N: np.ndarray, labels_N: np.ndarray, num_classes: int) -> 
             no example.
     """
     if num_classes == 1:
-        raise ValueError("NCE: it needs classes, and the task is a regression")
+        raise ValueError("it needs classes, and the task is a regression")
     sources_Nx1, labels_N = checked(np.asarray(source_labels_N)[..., None], labels_N, num_classes)
     joint_CxZ = indicators(labels_N).T @ indicators(sources_Nx1[:, 0])
     given_CxZ = joint_CxZ / joint_CxZ.sum(axis=0)

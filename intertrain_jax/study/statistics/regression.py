@@ -78,8 +78,8 @@ def _tables(result: Result) -> list[Table]:
             "regression",
             "Gain from base model and target without interaction",
             "Mean squared error in points squared, of the fit, of fits to shuffled gains (mean and"
-            " standard deviation; p: share that does as well), and of cells held out, each beside the"
-            " variance that a constant leaves.",
+            " standard deviation; p: share that does as well), and of cells held out (with the standard"
+            " deviation over fold seeds), each beside the variance that a constant leaves.",
             pd.DataFrame(rows),
         ),
         Table(
