@@ -172,7 +172,7 @@ def _structure(result: Result) -> str:
     chance = f"p at most {found.p:.1g}" if least else f"p = {found.p:{numbers.P}}"
     spread = (
         f" ±{found.held_out_spread:{numbers.SPREAD}} over fold seeds"
-        if np.isfinite(found.held_out_spread)
+        if found.held_out_spread > 0.0
         else ""
     )
     said = (

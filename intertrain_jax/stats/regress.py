@@ -16,6 +16,8 @@ Kind = Literal["base", "target", "bilinear"]
 _CELLS_AT_ONCE = 2_000_000
 # How often cells are divided into folds anew.
 _FOLD_SEEDS = 5
+# Errors that differ by less, of one, are the same.
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,10 @@ def regression(
     ]
     held_out_n, held_out_mse, held_out_variance = held_out[0]
     errors = np.array([mse for _, mse, _ in held_out if np.isfinite(mse)])
+    spread = float(errors.std(ddof=1)) if len(errors) > 1 else float("nan")
+    if spread < _EQUAL * held_out_mse:
+        # A small matrix may be divided in one way only.
+        spread = 0.0
     return Regression(
         kind,
         n=best.n,
@@ -182,7 +188,7 @@ def regression(
         not_held_out=best.n - held_out_n,
         held_out_mse=held_out_mse,
         held_out_variance=held_out_variance,
-        held_out_spread=float(errors.std(ddof=1)) if len(errors) > 1 else float("nan"),
+        held_out_spread=spread,
     )
 
 

