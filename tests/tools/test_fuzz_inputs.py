@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import random
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,16 +15,17 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def fuzz() -> ModuleType:
-    """The script as a module."""
-    path = Path(__file__).resolve().parents[2] / "tools" / "fuzz_inputs.py"
-    spec = importlib.util.spec_from_file_location("fuzz_inputs", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Processes of its own import it by this name.
-    sys.modules["fuzz_inputs"] = module
-    spec.loader.exec_module(module)
-    return module
+def fuzz() -> Iterator[ModuleType]:
+    """The script as a module; it and the processes that it starts find its neighbours by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).resolve().parents[2] / "tools")
+        yield importlib.import_module("fuzz_inputs")
+
+
+@pytest.fixture(scope="module")
+def kinds(fuzz: ModuleType) -> ModuleType:
+    """The module of the kinds of input."""
+    return importlib.import_module("fuzz_kinds")
 
 
 CASES = 25  # of each kind
@@ -56,7 +57,12 @@ def test_damaged_inputs_end_as_promised(
     ids=["traceback", "exit code", "two lines", "no line", "foreign files"],
 )
 def test_broken_promises_are_found(
-    fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: Any, message: str
+    fuzz: ModuleType,
+    kinds: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Any,
+    message: str,
 ) -> None:
     def case(rng: random.Random, folder: Path) -> Any:
         def run() -> tuple[int, str]:
@@ -67,7 +73,7 @@ def test_broken_promises_are_found(
                 return 0, ""
             return outcome  # type: ignore[no-any-return]
 
-        return fuzz.Case(run, folder / "out")
+        return kinds.Case(run, folder / "out")
 
     monkeypatch.setitem(fuzz.KINDS, "made up", case)
     with pytest.raises(fuzz.FindingError, match=message):
@@ -75,7 +81,7 @@ def test_broken_promises_are_found(
 
 
 def test_what_is_allowed_is_no_finding(
-    fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fuzz: ModuleType, kinds: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def case(rng: random.Random, folder: Path) -> Any:
         def run() -> tuple[int, str]:
@@ -83,22 +89,22 @@ def test_what_is_allowed_is_no_finding(
             (folder / "out" / "x").write_text("x")
             return 2, "warning: this\nUsage: that\nError: no such option\n"
 
-        return fuzz.Case(run, folder / "out")
+        return kinds.Case(run, folder / "out")
 
     monkeypatch.setitem(fuzz.KINDS, "made up", case)
     fuzz.attempt("made up", 0, 0, tmp_path)
 
 
-def test_a_case_is_the_same_whenever_it_is_repeated(fuzz: ModuleType, tmp_path: Path) -> None:
+def test_a_case_is_the_same_whenever_it_is_repeated(kinds: ModuleType, tmp_path: Path) -> None:
     made = []
     for again in range(2):
         folder = tmp_path / str(again)
         folder.mkdir()
-        fuzz.of_configuration(random.Random("0:configuration:3"), folder)
+        kinds.of_configuration(random.Random("0:configuration:3"), folder)
         made.append((folder / "my.yaml").read_text("utf-8").replace(str(folder), "HERE"))
     assert made[0] == made[1]
     rng = random.Random(1)
-    values = [fuzz.damaged_value(rng, {"a": [1, {"b": "c"}], "d": None}) for _ in range(200)]
+    values = [kinds.damaged_value(rng, {"a": [1, {"b": "c"}], "d": None}) for _ in range(200)]
     assert len({json.dumps(value, default=str) for value in values}) > 50
 
 

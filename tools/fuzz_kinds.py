@@ -1,0 +1,286 @@
+"""Makes the damaged inputs of `fuzz_inputs.py`, a kind at a time, and the commands that meet them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fuzz_damage import (
+    ODD_TEXTS,
+    ODD_VALUES,
+    damage_file,
+    damaged_bytes,
+    damaged_text,
+    damaged_value,
+)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RESULTS = REPOSITORY / "results" / "real-small"
+MODEL = REPOSITORY / "intertrain_jax" / "data" / "quickstart" / "encoder"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One damaged input and the command that meets it.
+
+    Attributes:
+        run: does it; returns the exit code and what was written to standard error.
+        writes: the only folder that may change, beside the caches.
+    """
+
+    run: Callable[[], tuple[int, str]]
+    writes: Path
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def command(*arguments: object) -> Callable[[], tuple[int, str]]:
+    """Returns what runs a command in this process."""
+
+    def run() -> tuple[int, str]:
+        from click.testing import CliRunner
+
+        from intertrain_jax.cli import main
+
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.stderr
+
+    return run
+
+
+def preparation(config: dict[str, Any]) -> Callable[[], tuple[int, str]]:
+    """Returns what reads, checks and tokenises everything that a grid needs, and trains nothing."""
+
+    def run() -> tuple[int, str]:
+        import warnings
+
+        from intertrain_jax.base import IntertrainError
+        from intertrain_jax.config.experiment import load_config
+        from intertrain_jax.workflows.grid import prepare
+        from intertrain_jax.workflows.runner import Devices
+        from intertrain_jax.workflows.watch import Silent
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                prepared = prepare(load_config(config), Devices(), Silent())
+                prepared.bases.tasks(prepared.plan)
+                prepared.bases.close()
+        except IntertrainError as error:
+            return error.exit_code, f"error: {error}\n"
+        return 0, ""
+
+    return run
+
+
+# --- kinds of input -------------------------------------------------------------------------------
+
+ROWS = [
+    {"text": f"{('bad', 'good')[k % 2]} film{' very' * (k % 3)}", "label": k % 2} for k in range(30)
+]
+TASK = {"name": "mine", "texts": ["{text}"], "labels": ["neg", "pos"]}
+
+
+def write_data(folder: Path, form: str) -> Path:
+    """Writes a task's data in one format; returns the file of its train split."""
+    folder = folder / "data" / "mine"
+    folder.mkdir(parents=True)
+    for split in ("train", "validation", "test"):
+        path = folder / f"{split}.{form}"
+        if form in ("csv", "tsv"):
+            mark = "," if form == "csv" else "\t"
+            lines = [
+                mark.join(("text", "label")),
+                *(f"{r['text']}{mark}{r['label']}" for r in ROWS),
+            ]
+            path.write_text("\n".join(lines) + "\n", "utf-8")
+        elif form == "jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
+        elif form == "json":
+            path.write_text(json.dumps(ROWS), "utf-8")
+        else:
+            import pandas as pd
+
+            pd.DataFrame(ROWS).to_parquet(path)
+    return folder / f"train.{form}"
+
+
+def experiment(folder: Path, model: str = "quickstart", **changes: Any) -> dict[str, Any]:
+    """Returns a configuration of a grid over the user's own task."""
+    return {
+        "name": "fuzzed",
+        "model": {"pretrained": model},
+        "sources": ["mine"],
+        "targets": ["mine"],
+        "seeds": 2,
+        "out": str(folder / "out"),
+        "protocol": {"max_length": 32, "epochs": 1, "batch_size": 8},
+        "data": {"data_dir": str(folder / "data"), "cache_dir": str(folder / "cache")},
+        "tasks": [TASK],
+        **changes,
+    }
+
+
+def of_configuration(rng: random.Random, folder: Path) -> Case:
+    """A YAML file, damaged as text or as values."""
+    import yaml
+
+    write_data(folder, "jsonl")
+    value = experiment(folder)
+    path = folder / "my.yaml"
+    if rng.random() < 0.5:
+        value = damaged_value(rng, value)
+    with contextlib.suppress(yaml.YAMLError):
+        text = yaml.safe_dump(value, allow_unicode=True)
+        path.write_text(text, "utf-8", errors="surrogatepass")
+    if not path.exists() or rng.random() < 0.5:
+        path.write_text(
+            damaged_text(rng, yaml.safe_dump(experiment(folder))), "utf-8", "surrogatepass"
+        )
+    out = folder / "out"
+    verb = rng.choice((("grid", "--dry-run"), ("plan",), ("status",), ("tasks", "check", "mine")))
+    return Case(command(*verb, "--config", path, "--out", out), out)
+
+
+def of_overrides(rng: random.Random, folder: Path) -> Case:
+    """Values of `--set` and of other options."""
+    keys = ("seeds", "protocol.epochs", "protocol.max_length", "engine.lanes", "engine.row_length")
+    others = (
+        "model.bases",
+        "data.limit",
+        "protocol.learning_rate",
+        "targets",
+        "name",
+        "tasks",
+        "x.y",
+    )
+    arguments: list[object] = []
+    for _ in range(rng.randint(1, 3)):
+        value = rng.choice((*map(str, ODD_VALUES), *ODD_TEXTS)).replace("\x00", "")
+        if rng.random() < 0.7:
+            arguments += ["--set", f"{rng.choice((*keys, *others))}={value}"]
+        else:
+            option = rng.choice(("--seeds", "--lanes", "--limit", "--data-dir", "--config"))
+            arguments += [option, value]
+    out = folder / "out"
+    verb = rng.choice((("grid", "--dry-run"), ("plan",), ("status",)))
+    return Case(command(*verb, *arguments, "--out", out), out)
+
+
+def of_data(rng: random.Random, folder: Path) -> Case:
+    """A data file of any format."""
+    path = write_data(folder, rng.choice(("csv", "tsv", "jsonl", "json", "parquet")))
+    damage_file(rng, path)
+    return Case(preparation(experiment(folder)), folder / "cache")
+
+
+def of_model(rng: random.Random, folder: Path) -> Case:
+    """A model directory: its configuration, weights and tokenizer."""
+    write_data(folder, "jsonl")
+    model = folder / "model"
+    shutil.copytree(MODEL, model)
+    for name in [path.name for path in sorted(model.iterdir()) if path.is_file()]:
+        (model / name).chmod(0o644)
+    for _ in range(rng.randint(1, 2)):
+        files = [path for path in sorted(model.iterdir()) if path.is_file() and path.suffix]
+        damage_file(rng, rng.choice(files))
+    if rng.random() < 0.3:
+        return Case(command("models", "check", model), folder / "out")
+    as_base = rng.random() < 0.5
+    value = experiment(folder, **({} if as_base else {"model": str(model)}))
+    if as_base:
+        value["model"]["bases"] = [str(model)]
+    return Case(preparation(value), folder / "cache")
+
+
+def of_records(rng: random.Random, folder: Path) -> Case:
+    """The files of a finished grid."""
+    out = folder / "grid"
+    shutil.copytree(RESULTS, out)
+    records = sorted((out / "records").rglob("*.json"))
+    files = [*records, *[out / "experiment.yaml", out / "resolution.json"] * 15]
+    for _ in range(rng.randint(1, 2)):
+        path = rng.choice(files)
+        if path.is_file():
+            damage_file(rng, path)
+    verb = rng.choice((("status", "--out", out), ("analyze", out, "--out", folder / "out")))
+    return Case(command(*verb), folder / "out")
+
+
+def of_list(rng: random.Random, folder: Path) -> Case:
+    """A list of base models."""
+    path = folder / "models.txt"
+    lines = [
+        "# mine",
+        "pretrained: quickstart",
+        "org/a@v1",
+        "- org/b",
+        "https://huggingface.co/org/c",
+    ]
+    text = damaged_text(rng, "\n".join(lines))
+    path.write_text(text, "utf-8", errors="surrogatepass")
+    if rng.random() < 0.3:
+        path.write_bytes(damaged_bytes(rng, text.encode("utf-8", errors="replace")))
+    out = folder / "out"
+    return Case(command("grid", "--dry-run", "--bases", path, "--out", out), out)
+
+
+def of_table(rng: random.Random, folder: Path) -> Case:
+    """A table of gains, of scores, or of a leaderboard."""
+    names, targets = [f"m{k}" for k in range(8)], ["rte", "cola", "mnli", "sst2"]
+    shape = rng.randrange(3)
+    if shape == 0:
+        rows = [["base", *targets]]
+        rows += [[m, *(f"{rng.gauss(0, 2):.2f}" for _ in targets)] for m in names]
+    elif shape == 1:
+        rows = [["base", "target", "seed", "score"]]
+        rows += [
+            [m, t, str(s), f"{rng.gauss(60, 5):.2f}"]
+            for m in ("PT", *names)
+            for t in targets
+            for s in range(2)
+        ]
+    else:
+        rows = [["", "model_name", *targets, "avg", "mnli_lp"]]
+        rows += [
+            [str(k), m, *(f"{rng.gauss(60, 5):.2f}" for _ in range(len(targets) + 2))]
+            for k, m in enumerate(("roberta-base", *names))
+        ]
+    if rng.random() < 0.6:
+        for _ in range(rng.randint(1, 3)):
+            row = rng.choice(rows)
+            if row:
+                at = rng.randrange(len(row))
+                if rng.random() < 0.15:
+                    del row[at]
+                else:
+                    row[at] = str(rng.choice(ODD_VALUES))
+    path = folder / "table.csv"
+    mark = rng.choice((",", ",", ";", "\t"))
+    text = "\n".join(mark.join(row) for row in rows)
+    if rng.random() < 0.5:
+        text = damaged_text(rng, text)
+    path.write_text(text, "utf-8", errors="surrogatepass")
+    out = folder / "out"
+    verb = rng.choice((("analyze", path, "--out", out), ("doctor", path)))
+    return Case(command(*verb), out)
+
+
+KINDS: dict[str, Callable[[random.Random, Path], Case]] = {
+    "configuration": of_configuration,
+    "overrides": of_overrides,
+    "data": of_data,
+    "model": of_model,
+    "records": of_records,
+    "list": of_list,
+    "table": of_table,
+}
