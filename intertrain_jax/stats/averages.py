@@ -185,7 +185,9 @@ def _additive(
     weights_MxN = known_MxN / known_MxN.sum(axis=1, keepdims=True)
     means_M = (filled_MxN * weights_MxN).sum(axis=1)
     laplacian_NxN = np.diag(known_MxN.sum(axis=0)) - known_MxN.T.astype(float) @ weights_MxN
-    inverse_NxN = np.linalg.pinv(laplacian_NxN, hermitian=True)
+    # A block is connected, so constants are all that L does not see. What its inverse is applied to sums
+    # to zero, so constants may be added there: no cut-off has to decide what is zero.
+    inverse_NxN = np.linalg.inv(laplacian_NxN + np.trace(laplacian_NxN) / n**2 + (n == 1))
     columns_N = inverse_NxN @ (filled_MxN.sum(axis=0) - known_MxN.T @ means_M)
     rows_M = means_M - weights_MxN @ columns_N
     cells_M = known_MxN.sum(axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -36,18 +36,21 @@ class Expected:
 class GainMatrices:
     """Gains over the pretrained model in points; rows are base models, columns targets.
 
-    Cells without any seed-paired gain are NaN, with a count of zero.
+    Cells without any gain are NaN, with a count of zero.
 
     Attributes:
         mean: over the seeds that both the base model and the pretrained model have.
         std: sample standard deviation over those seeds, of the paired differences; NaN below two.
-        n: how many those seeds are.
+        n: how many those seeds are, the pairs that the mean is taken over.
         asked: how many seeds were asked for.
         significant: 1 or −1 where the mean is more than two standard deviations above or below
             zero, else 0; NaN below two seeds. The deviation is the cell's or its target's, the larger.
         p: of a two-sided t-test that the mean paired difference is zero; NaN below two seeds. The spread
             is the cell's or its target's; see `spread_floors` and `paired_p_value`.
         q: `p` adjusted over the whole matrix by Benjamini and Hochberg.
+        unpaired: whether a gain is a difference of means over seeds that do not pair; without rows where
+            none is. There `n` is the smaller number of seeds, `std` that of a difference of two runs,
+            and `p` of a t-test with that and the smaller number, which is never too small.
     """
 
     mean: pd.DataFrame
@@ -57,12 +60,27 @@ class GainMatrices:
     significant: pd.DataFrame
     p: pd.DataFrame
     q: pd.DataFrame
+    unpaired: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def seeds(self, runs: pd.DataFrame, pretrained: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Returns how many seeds of the base model and of the pretrained one each mean is taken over.
+
+        Args:
+            runs: base, target and score of every run.
+            pretrained: label of the pretrained model.
+        """
+        counts = runs.groupby(["base", "target"])["score"].count().unstack(fill_value=0)
+        counts = counts.reindex(columns=self.n.columns, fill_value=0)
+        if self.unpaired.empty or not self.unpaired.to_numpy().any():
+            return self.n, self.n
+        base = self.n.mask(self.unpaired, counts.reindex(self.n.index, fill_value=0))
+        return base, self.n.mask(self.unpaired, counts.loc[pretrained], axis=1)
 
 
 def summarise_scores(
     table: pd.DataFrame, bases: Sequence[str], targets: Sequence[str]
 ) -> pd.DataFrame:
-    """Returns one row per cell: base, target, n, asked, failed, missing, mean, std.
+    """Returns one row per cell: base, target, n, asked, failed, collapsed, missing, mean, std.
 
     Args:
         table: of `score_table`.
@@ -74,6 +92,7 @@ def summarise_scores(
             "n": grouped["score"].count(),
             "asked": grouped["seed"].count(),
             "failed": grouped["status"].agg(lambda s: int((s == "failed").sum())),
+            "collapsed": grouped["status"].agg(lambda s: int((s == "collapsed").sum())),
             "missing": grouped["status"].agg(lambda s: int((s == "missing").sum())),
             "mean": grouped["score"].mean(),
             "std": grouped["score"].std(ddof=1),
@@ -93,6 +112,9 @@ def gain_matrices(
 ) -> GainMatrices:
     """Returns the gains of every base model but the pretrained one.
 
+    A gain is the mean difference over the seeds that both models have on the target. Where they have
+    none in common, it is the difference of their means.
+
     Args:
         table: of `score_table`.
         pretrained: the label of the pretrained model among `bases`.
@@ -106,28 +128,37 @@ def gain_matrices(
         baseline, on=["target", "seed"], suffixes=("", "_pretrained"), validate="many_to_one"
     )
     pairs["gain"] = pairs["score"] - pairs["score_pretrained"]
-    rows = [base for base in bases if base != pretrained]
+    rows = pd.Index([base for base in bases if base != pretrained], name="base")
 
-    def matrix() -> pd.DataFrame:
-        return pd.DataFrame(np.nan, index=pd.Index(rows, name="base"), columns=list(targets))
+    def cells(found: pd.DataFrame, column: str, of: str) -> pd.DataFrame:
+        wide = found.groupby(["base", "target"])[column].agg(of).unstack()
+        return wide.reindex(index=rows, columns=list(targets)).rename_axis(columns=None)
 
-    mean, std, significant, p = matrix(), matrix(), matrix(), matrix()
-    n = matrix().fillna(0).astype(int)
-    for (base, target), cell in pairs.groupby(["base", "target"], sort=False):
-        gains = cell["gain"].to_numpy(dtype=float)
-        mean.loc[base, target] = gains.mean()
-        n.loc[base, target] = len(gains)
-        if len(gains) > 1:
-            std.loc[base, target] = gains.std(ddof=1)
-    floors = spread_floors(std, n)
-    for target in targets:
-        for base in std.index[std[target].notna()]:
-            spread = max(std.loc[base, target], floors[target].std)
-            found, seeds = float(mean.loc[base, target]), int(n.loc[base, target])
-            p.loc[base, target] = paired_p_value(found, spread, seeds, floors[target].freedom)
-            least = least_p_value(spread, seeds, floors[target].freedom)
-            significant.loc[base, target] = two_std_sign(found, spread) if least <= 0.05 else 0
-    return GainMatrices(mean, std, n, asked, significant, p, benjamini_hochberg(p))
+    mean, std = cells(pairs, "gain", "mean"), cells(pairs, "gain", "std")
+    n = cells(pairs, "gain", "count").fillna(0).astype(int)
+    scores, own = (
+        done[~is_pretrained],
+        baseline.groupby("target")["score"].agg(["mean", "std", "count"]),
+    )
+    own = own.reindex(list(targets))
+    unpaired = (n == 0) & cells(scores, "score", "mean").notna() & own["count"].notna()
+    if unpaired.to_numpy().any():
+        count = cells(scores, "score", "count").fillna(0)
+        mean = mean.mask(unpaired, cells(scores, "score", "mean") - own["mean"])
+        first, second = cells(scores, "score", "std") ** 2, own["std"] ** 2
+        std = std.mask(unpaired, (first + second) ** 0.5)
+        n = n.mask(unpaired, count.clip(upper=own["count"].fillna(0), axis=1).astype(int))
+    floors = spread_floors(std.mask(unpaired), n)
+    significant, p = std * np.nan, std * np.nan
+    for j, target in enumerate(targets):
+        floor = floors[target]
+        for i in map(int, np.flatnonzero(std[target].notna())):
+            found, seeds = float(mean.iat[i, j]), int(n.iat[i, j])
+            spread = max(float(std.iat[i, j]), floor.std)
+            p.iat[i, j] = paired_p_value(found, spread, seeds, floor.freedom)
+            least = least_p_value(spread, seeds, floor.freedom)
+            significant.iat[i, j] = two_std_sign(found, spread) if least <= 0.05 else 0
+    return GainMatrices(mean, std, n, asked, significant, p, benjamini_hochberg(p), unpaired)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
@@ -13,12 +15,42 @@ Ints = NDArray[np.intp]
 _GRID = 400
 
 
-def within(values_n: Floats, group_n: Ints) -> tuple[Floats, Floats]:
-    """Returns how many values each group has, and their sum of squares about its mean."""
-    count_G = np.bincount(group_n).astype(float)
-    mean_G = np.bincount(group_n, weights=values_n) / np.maximum(count_G, 1.0)
+@dataclass(frozen=True)
+class CellNoise:
+    """Shrunk variances of cells, and how sure they are; all of the cells' shape.
+
+    Attributes:
+        variance: in points squared.
+        own_df: degrees of freedom, were the target's variance known.
+        share: of the target's variance in the cell's.
+        target_df: degrees of freedom of the target's variance, which all its cells share.
+    """
+
+    variance: Floats
+    own_df: Floats
+    share: Floats
+    target_df: Floats
+
+    @property
+    def df(self) -> Floats:
+        """Degrees of freedom of each variance by itself: 1/ν = 1/own_df + share²/target_df."""
+        with np.errstate(divide="ignore"):
+            found: Floats = 1.0 / (1.0 / self.own_df + np.square(self.share) / self.target_df)
+        return found
+
+
+def within(values_n: Floats, group_n: Ints, groups: int = 0) -> tuple[Floats, Floats]:
+    """Returns how many values each group has, and their sum of squares about its mean.
+
+    Args:
+        values_n: values.
+        group_n: number of each value's group.
+        groups: how many groups there are at least.
+    """
+    count_G = np.bincount(group_n, minlength=groups).astype(float)
+    mean_G = np.bincount(group_n, weights=values_n, minlength=groups) / np.maximum(count_G, 1.0)
     squares_n = np.square(values_n - mean_G[group_n])
-    return count_G, np.bincount(group_n, weights=squares_n).astype(float)
+    return count_G, np.bincount(group_n, weights=squares_n, minlength=groups).astype(float)
 
 
 def common_distribution(variance_N: Floats, df_N: Floats) -> tuple[float, float]:
@@ -57,11 +89,121 @@ def common_distribution(variance_N: Floats, df_N: Floats) -> tuple[float, float]
     return float(np.exp(log.mean() + special.digamma(half) - np.log(half))), 2.0 * half
 
 
-def draw_variances(std_N: Floats, df_N: Floats, draws: int, rng: np.random.Generator) -> Floats:
+def cell_distribution(
+    variance_C: Floats, df_C: Floats, target_C: Ints, targets: int
+) -> tuple[Floats, Floats, float]:
+    """Returns scales s_t² [N] of cells' true variances, their degrees of freedom [N], and d₀.
+
+    A cell is one base model on one target. Its true variance is taken to come from a scaled inverse
+    χ² distribution with its target's scale and d₀ degrees of freedom, the same for all targets, so that
+    s²/s_t² has an F distribution with (d, d₀) degrees of freedom (Smyth 2004, with one scale per
+    target). Both are found by maximum likelihood; the scale solves
+    Σ 1 − (d₀ + d) s_t²/(d₀ s_t² + d s²) = 0, in which a cell far above its target counts little. With d₀
+    infinite, cells of a target do not differ and s_t² is the pooled variance. The degrees of freedom
+    are those of the Fisher information of log s_t², Σ d·d₀/(d + d₀ + 2).
+
+    Args:
+        variance_C: s² of cells.
+        df_C: d; cells without any do not count.
+        target_C: number of each cell's target.
+        targets: N. A target without cells, or of which nothing varies, has a scale of zero.
+    """
+    known_C = df_C > 0
+    variance, df, target = variance_C[known_C], df_C[known_C], target_C[known_C]
+    total_N = np.bincount(target, weights=df, minlength=targets)
+    pooled_N = np.bincount(target, weights=df * variance, minlength=targets) / np.maximum(
+        total_N, 1
+    )
+    best: tuple[float, Floats, float] = (-np.inf, pooled_N, np.inf)
+    # From the least that has a mean to where no number of seeds would tell it from infinity.
+    for prior_df in (np.inf, *np.geomspace(0.5, 512.0, 31)):
+        scale_N = _scales(variance, df, target, pooled_N, prior_df)
+        scale = scale_N[target]
+        varies = scale > 0
+        ratio = variance[varies] / scale[varies]
+        d = df[varies]
+        if np.isinf(prior_df):
+            log = -0.5 * d * (np.log(2.0 * scale[varies]) + ratio)
+        else:
+            log = special.gammaln((prior_df + d) / 2.0) - special.gammaln(prior_df / 2.0)
+            log -= 0.5 * d * np.log(prior_df * scale[varies])
+            log -= 0.5 * (prior_df + d) * np.log1p(d * ratio / prior_df)
+        if (likelihood := float(log.sum())) > best[0] + 1e-9:
+            best = (likelihood, scale_N, float(prior_df))
+    _, scale_N, prior_df = best
+    information = df if np.isinf(prior_df) else df * prior_df / (df + prior_df + 2.0)
+    information_N: Floats = np.bincount(target, weights=information, minlength=targets).astype(
+        float
+    )
+    return scale_N, information_N, prior_df
+
+
+def _scales(
+    variance: Floats, df: Floats, target: Ints, pooled_N: Floats, prior_df: float
+) -> Floats:
+    """Returns the scales that are most likely at a d₀, by Newton's method on their logarithms."""
+    if np.isinf(prior_df):
+        return pooled_N
+    varies_N = pooled_N > 0
+    log_N = np.log(np.where(varies_N, pooled_N, 1.0))
+    for _ in range(30):
+        scale = np.exp(log_N)[target]
+        total = prior_df * scale + df * variance
+        slope = (prior_df + df) * scale * df * variance / total**2
+        value = 1.0 - (prior_df + df) * scale / total
+        value_N = np.bincount(target, weights=value, minlength=len(pooled_N))
+        slope_N = np.bincount(target, weights=slope, minlength=len(pooled_N))
+        # Far from the solution a whole step may overshoot; one of e² cannot.
+        step_N = np.clip(value_N / np.maximum(slope_N, 1e-12), -2.0, 2.0) * varies_N
+        # Where most cells never vary there is no solution: not below what rounding leaves.
+        log_N = np.maximum(log_N + step_N, np.log(np.where(varies_N, pooled_N, 1.0)) - 12.0)
+        if np.abs(step_N).max(initial=0.0) < 1e-8:
+            break
+    return np.where(varies_N, np.exp(log_N), 0.0)
+
+
+def cell_variances(
+    variance: Floats, df: Floats, scale: Floats, scale_df: Floats, prior_df: float
+) -> CellNoise:
+    """Returns shrunk variances of cells, (d₀ s_t² + d s²)/(d₀ + d), with d₀ + d degrees of freedom.
+
+    That s_t² is itself an estimate, of d_t degrees of freedom, is told apart, as cells of a target have
+    it in common. With d₀ infinite the variance is s_t².
+
+    Args:
+        variance: s².
+        df: d, zero where a cell says nothing.
+        scale, scale_df: s_t² and d_t of the cell's target, of the same shape or one per last axis.
+        prior_df: d₀.
+    """
+    share = np.ones_like(df) if np.isinf(prior_df) else prior_df / (prior_df + df)
+    shrunk = share * scale + (1.0 - share) * np.where(df > 0, variance, 0.0)
+    return CellNoise(shrunk, prior_df + df, share, np.broadcast_to(scale_df, df.shape))
+
+
+def satterthwaite(*parts: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Returns sums over the last axis of variances, and their degrees of freedom: (Σ v)²/Σ (v²/d).
+
+    Args:
+        parts: independent variances v [M, N] that are added too, with their d, of the same shape or one
+            row; infinite where a variance is known.
+    """
+    total: Floats = np.sum([part.sum(axis=-1) for part, _ in parts], axis=0)
+    spread: Floats = np.sum(
+        [(np.square(part) / np.where(df > 0, df, 1.0)).sum(axis=-1) for part, df in parts], axis=0
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df_M = np.where(spread > 0, np.square(total) / spread, np.inf)
+    return total, df_M
+
+
+def draw_variances(
+    variance_N: Floats, df_N: Floats, draws: int, rng: np.random.Generator
+) -> Floats:
     """Draws true variances, [S, N], from their scaled inverse χ² posterior.
 
     Args:
-        std_N: estimates.
+        variance_N: estimates.
         df_N: their degrees of freedom; without any, or with infinitely many, the estimate is taken as it
             is.
         draws: S.
@@ -70,7 +212,7 @@ def draw_variances(std_N: Floats, df_N: Floats, draws: int, rng: np.random.Gener
     finite = np.isfinite(df_N) & (df_N > 0)
     chi2_SxN = rng.chisquare(np.where(finite, df_N, 1.0), size=(draws, len(df_N)))
     ratio_SxN = np.where(finite, np.where(finite, df_N, 1.0) / chi2_SxN, 1.0)
-    variances: Floats = np.square(std_N) * ratio_SxN
+    variances: Floats = variance_N * ratio_SxN
     return variances
 
 

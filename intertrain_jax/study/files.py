@@ -13,6 +13,7 @@ import pandas as pd
 from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.runs import Record
 from intertrain_jax.records.store import write_atomic
+from intertrain_jax.stats.collapse import without_collapsed
 from intertrain_jax.stats.gains import Expected, GainMatrices, gain_matrices, summarise_scores
 from intertrain_jax.study.scores import score_table
 
@@ -49,7 +50,7 @@ def analyse(
         bases, targets: order of rows and columns.
         asked: seeds asked for.
     """
-    runs = score_table(expected, records)
+    runs = without_collapsed(score_table(expected, records))
     return Analysis(
         runs,
         summarise_scores(runs, bases, targets),

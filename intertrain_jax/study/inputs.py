@@ -18,6 +18,7 @@ from intertrain_jax.readers.matrix import Matrix, targets_alone
 from intertrain_jax.readers.scores import Scores
 from intertrain_jax.readers.units import check_gains, check_scores
 from intertrain_jax.records.runs import Record
+from intertrain_jax.stats.collapse import without_collapsed
 from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
 from intertrain_jax.study.files import Analysis
 
@@ -229,6 +230,7 @@ def study_of_scores(
     notes = check_scores(source, wide, percent)
     done = table["score"].notna()
     table = table.assign(status=np.where(done, "done", "missing"), reason="")
+    table = without_collapsed(table)
     targets = list(dict.fromkeys(table["target"]))
     gains = gain_matrices(table, pretrained, names, targets, table["seed"].nunique())
     check_enough(source, gains.mean)

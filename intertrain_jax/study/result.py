@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from intertrain_jax.base import nearest
 from intertrain_jax.records.runs import Record
@@ -17,7 +16,6 @@ from intertrain_jax.stats.averages import AverageGains, How
 from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.statistics.average_gain import AVERAGE_GAIN
-from intertrain_jax.study.statistics.average_gain_draws import AVERAGE_GAIN_DRAWS
 from intertrain_jax.study.statistics.ranks import RANKS
 
 
@@ -102,18 +100,20 @@ class Result:
     def models(self) -> pd.DataFrame:
         """Returns one row per base model, best average first, for people to read.
 
-        Columns: base, average (points), low, high (interval at `CONFIDENCE`: over seeds, the pretrained
-        model's included, where there are draws; else over targets), cells, probe, rank, rank_low,
-        rank_high, best, top3 (probabilities), groups (numbers joined by blanks); NaN where unknown.
+        Columns: base, average (points), low, high (interval at `CONFIDENCE` of the true average, from
+        the draws that ranks rest on: over seeds, the pretrained model's included, or over targets. They
+        are drawn towards the other models' averages, as the best measured is likely a lucky one), cells,
+        probe, rank, rank_low, rank_high, best, top3 (probabilities), groups (numbers joined by blanks);
+        NaN where unknown.
         """
         rows = {m.base: [m.gain, m.low, m.high, m.n] for m in self.averages.models}
-        draws, found = AVERAGE_GAIN_DRAWS.of(self), RANKS.of(self)
+        found = RANKS.of(self)
         columns = ["average", "low", "high", "cells"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-        if draws is not None:
-            error = np.hypot(draws.error, draws.shared_error)
-            half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)) * error
-            table["low"], table["high"] = draws.estimate - half, draws.estimate + half
+        if found is not None:
+            tail = 0.5 - CONFIDENCE / 2.0
+            table["low"] = found.averages.quantile(tail)
+            table["high"] = found.averages.quantile(1.0 - tail)
         table["probe"] = self.study.probe.reindex(table.index).astype(float)
         ranks = {} if found is None else {m.base: m for m in found.table.models}
         for column, name in _RANKS.items():

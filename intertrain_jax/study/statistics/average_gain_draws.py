@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from intertrain_jax.stats.noise import AverageDraws, average_draws
+from intertrain_jax.stats.average_draws import AverageDraws, average_draws
 from intertrain_jax.study.statistics import needs
 from intertrain_jax.study.statistics.average_gain import averages_of
 from intertrain_jax.study.statistics.gain_intervals import counted
 from intertrain_jax.study.statistics.noise import NOISE
 from intertrain_jax.study.statistics.statistic import SEED, Context, Statistic
-
-DRAWS = 2000
 
 
 def _needs(context: Context) -> str | None:
@@ -24,7 +22,7 @@ def _compute(context: Context) -> AverageDraws:
     noise = context.value(NOISE)
     assert noise is not None
     how = averages_of(context).how
-    return average_draws(*counted(context, noise), SEED, how=how, draws=DRAWS)
+    return average_draws(*counted(context, noise), SEED, how=how)
 
 
 def _plain(draws: AverageDraws) -> dict[str, Any]:

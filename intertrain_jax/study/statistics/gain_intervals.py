@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.stats.noise import GainIntervals, NoiseModel, gain_intervals, sampling_errors
+from intertrain_jax.stats.gain_intervals import GainIntervals, gain_intervals, sampling_errors
+from intertrain_jax.stats.noise import NoiseModel
 from intertrain_jax.study.statistics.noise import NOISE
 from intertrain_jax.study.statistics.statistic import Context, Statistic
 from intertrain_jax.study.table import PERCENT, Table
@@ -33,15 +34,12 @@ class Intervals:
 
 def counted(
     context: Context, noise: NoiseModel
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series[int], NoiseModel]:
-    """Returns gains, how many seeds each cell and the pretrained model have, and the noise."""
-    gains, runs, pretrained = context.gains, context.study.runs, context.study.pretrained
-    assert runs is not None
-    counts = runs.groupby(["base", "target"])["score"].count().unstack(fill_value=0)
-    counts = counts.reindex(columns=gains.columns, fill_value=0)
-    empty = pd.Series(0, index=gains.columns)
-    own = counts.T[pretrained] if pretrained in counts.index else empty
-    return gains, counts.reindex(gains.index, fill_value=0), pd.Series(own), noise
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, NoiseModel, str]:
+    """Returns gains, the seeds of both models that each is taken over, noise, and the pretrained one."""
+    study = context.study
+    assert study.runs is not None
+    n_base, n_pretrained = study.gains.seeds(study.runs, study.pretrained)
+    return context.gains, n_base, n_pretrained, noise, study.pretrained
 
 
 def _sampling(context: Context) -> pd.DataFrame:
@@ -122,7 +120,7 @@ GAIN_INTERVALS: Statistic[Intervals] = Statistic(
         "Intervals of gains by the noise model, from seeds; and, as an upper bound for unseen examples,"
         " from seeds and the sampling of test examples. The cells are in tables/gain_intervals.csv."
     ),
-    source="noise model: std_t²·(1/n_base + 1/n_pretrained)",
+    source="noise model: s_base²/n_base + s_pretrained²/n_pretrained",
     compute=_compute,
     needs=_needs,
     parts=("gain_intervals", "gain_intervals_unseen"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from intertrain_jax.stats.noise import NoiseModel, fit_noise
 from intertrain_jax.study.statistics.statistic import Context, Statistic
@@ -27,6 +27,11 @@ def _compute(context: Context) -> NoiseModel:
     return fit_noise(context.study.runs[["base", "target", "seed", "score"]])
 
 
+def _plain(noise: NoiseModel) -> dict[str, Any]:
+    """Returns all but the matrices of cells."""
+    return {k: v for k, v in vars(noise).items() if k not in ("cell_variance", "cell_n")}
+
+
 def _tables(result: Result) -> list[Table]:
     noise = NOISE.of(result)
     return [
@@ -43,6 +48,7 @@ def _tables(result: Result) -> list[Table]:
 
 NOISE: Statistic[NoiseModel] = Statistic(
     name="noise",
+    plain=_plain,
     definition=(
         "Standard deviations of scores over seeds, per target, pooled over base models and shrunk"
         " towards each other; and of averages over targets. Null without degrees of freedom."

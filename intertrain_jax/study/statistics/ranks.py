@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from intertrain_jax.stats.averages import AverageGains
+from intertrain_jax.stats.average_draws import draws_over_targets
 from intertrain_jax.stats.ranks import RankTable, rank_table
 from intertrain_jax.study.statistics import needs
 from intertrain_jax.study.statistics.average_gain import averages_of
-from intertrain_jax.study.statistics.average_gain_draws import AVERAGE_GAIN_DRAWS, DRAWS
+from intertrain_jax.study.statistics.average_gain_draws import AVERAGE_GAIN_DRAWS
 from intertrain_jax.study.statistics.statistic import SEED, Context, Statistic
 
 
@@ -22,7 +21,7 @@ class GainRanks:
 
     Attributes:
         basis: what the uncertainty is of: "seeds" (the same targets again) or "targets" (other targets
-            like these, by bootstrap), where nothing is known of seeds.
+            like these), where nothing is known of seeds.
         table: the ranks.
         averages: draws that they rest on.
     """
@@ -42,27 +41,8 @@ def _compute(context: Context) -> GainRanks:
     if draws is not None:
         return GainRanks("seeds", rank_table(draws.estimate, draws.draws), draws.draws)
     averages = averages_of(context)
-    sampled = _bootstrap_targets(context.gains, averages)
+    sampled = draws_over_targets(context.gains, averages, SEED)
     return GainRanks("targets", rank_table(averages.series().dropna(), sampled), sampled)
-
-
-def _bootstrap_targets(gains: pd.DataFrame, averages: AverageGains) -> pd.DataFrame:
-    """Returns average gains over targets drawn with replacement, the same ones for every model.
-
-    A model's missing cells are left out of a draw, as they are of its average.
-    """
-    average = averages.series().dropna()
-    known = gains.loc[average.index, list(averages.targets)]
-    centred = known.sub(average, axis=0)
-    # What a target gives to all models alike moves no rank, but would where cells are missing.
-    centred = centred - centred.mean()
-    centred = centred.sub(centred.mean(axis=1), axis=0)
-    targets = known.shape[1]
-    weights = np.random.default_rng(SEED).multinomial(targets, np.full(targets, 1 / targets), DRAWS)
-    sums = weights @ centred.fillna(0.0).to_numpy().T
-    counts = weights @ known.notna().to_numpy(dtype=float).T
-    moved = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
-    return pd.DataFrame(average.to_numpy() + moved, columns=average.index)
 
 
 def _plain(ranks: GainRanks) -> dict[str, Any]:
@@ -76,7 +56,7 @@ RANKS: Statistic[GainRanks] = Statistic(
         " best, and groups of models that cannot be told apart. 'basis' says what the uncertainty is"
         " of: other seeds, or, where there are none, other targets like these."
     ),
-    source="posterior draws of the noise model, or a bootstrap over targets",
+    source="posterior draws, of the noise model or of deviations from additivity",
     compute=_compute,
     needs=_needs,
     plain=_plain,

@@ -1,0 +1,207 @@
+"""Draws of the models' true average gains, which ranks and their intervals rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from intertrain_jax.base import IntertrainError
+from intertrain_jax.stats.averages import AverageGains, How, average_gains
+from intertrain_jax.stats.gain_intervals import counts_of
+from intertrain_jax.stats.noise import NoiseModel
+from intertrain_jax.stats.shrinkage import (
+    Floats,
+    cell_variances,
+    common_distribution,
+    draw_true_values,
+    draw_variances,
+    satterthwaite,
+)
+
+# How many draws.
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class AverageDraws:
+    """Draws of the models' true average gains.
+
+    Attributes:
+        targets: that the averages are over.
+        estimate: base model → average gain, as measured; NaN where it cannot be told.
+        error: base model → its standard error, without what all models share.
+        shared_error: standard error that all share, from the pretrained model's scores: it moves all
+            averages together, and no rank.
+        between_std: standard deviation of the true averages between models, mean of its posterior;
+            NaN below three models.
+        draws: [S draws, models with an estimate], columns named.
+    """
+
+    targets: tuple[str, ...]
+    estimate: pd.Series
+    error: pd.Series
+    shared_error: float
+    between_std: float
+    draws: pd.DataFrame
+
+
+def average_draws(
+    gains: pd.DataFrame,
+    n_base: pd.DataFrame,
+    n_pretrained: pd.Series | pd.DataFrame,
+    noise: NoiseModel,
+    pretrained: str,
+    seed: int,
+    how: How = "additive",
+    sampling: pd.DataFrame | None = None,
+) -> AverageDraws:
+    """Draws true average gains given the measured ones, for `ranking.rank_table`.
+
+    A model's own error variance, over its n of N targets, is Σ_t (s_mt²/n_base + s_PT,t²·(1/n_cell −
+    1/n_PT))/n² from seeds, with the shrunk variances of cells, n_PT the pretrained model's seeds and
+    n_cell those that the gain was taken over; `common_std²` over its mean number of seeds; half of the
+    squared sampling errors (the other half being the pretrained model's); and, with targets missing,
+    r²·(1/n − 1/N), as the missing ones would have deviated from additivity by r, the residuals of the
+    additive fit beyond noise. The error of the targets' own effects is left out: it is of order 1/M
+    beside these, and zero on a complete matrix. The rest of the pretrained model's noise,
+    s_PT,t²/n_PT, is the same in all gains of a target, so it is drawn once for all models.
+
+    Measured averages lie farther apart than true ones, and the best measured is likely a lucky one: a
+    bootstrap around them covers true ranks too seldom. So true averages are taken to come from one
+    normal distribution, with flat priors on its mean and standard deviation, and are drawn from the
+    posterior; each draw has its own seed variances as well, from their posterior (scaled inverse χ²
+    with `std_df` degrees of freedom). Below three models there is no such distribution to speak of, and
+    draws are around the measured averages.
+
+    Args:
+        gains: [M models, N targets] in points, NaN where missing.
+        n_base: [M models, N targets] seeds of each model that the gain was taken over.
+        n_pretrained: the same of the pretrained model; target → seeds where they are the same for all.
+        noise: of the scores.
+        pretrained: the pretrained model's name in `noise`.
+        seed: of the draws.
+        how: "common" or "additive", as for `average_gains`.
+        sampling: of `noise.sampling_errors`, to include it; cells without it count with seeds alone.
+
+    Raises:
+        IntertrainError: a target of the averages has no noise, or a cell no number of seeds.
+    """
+    averages = average_gains(gains, how)
+    estimate = averages.series()
+    rng = np.random.default_rng(seed)
+    models, targets = estimate.dropna().index, list(averages.targets)
+    cells = gains.loc[models, targets]
+    unknown = set(targets) - {target.target for target in noise.targets}
+    for target in (target for target in targets if target in unknown):
+        raise IntertrainError(
+            f"draws: every target needs a noise, but {target!r} is not in the noise model;"
+            " add its scores or leave it out of the gains"
+        )
+    known_MxN = cells.notna().to_numpy()
+    seeds_MxN = n_base.reindex(index=models, columns=targets).to_numpy(dtype=float)
+    shared_MxN = counts_of(n_pretrained, cells)
+    _check_seeds(cells, np.where(known_MxN, seeds_MxN, 1.0), np.where(known_MxN, shared_MxN, 1.0))
+    inverse_MxN = known_MxN / np.where(known_MxN, seeds_MxN, 1.0)
+    pretrained_MxN = known_MxN / np.where(known_MxN, shared_MxN, 1.0)
+    # All gains of a target share the pretrained model's mean over the seeds that any was taken over.
+    least_N = np.where(known_MxN, pretrained_MxN, np.inf).min(axis=0, initial=1.0)
+    sampled_MxN = np.zeros(cells.shape)
+    if sampling is not None:
+        sampled_MxN = np.nan_to_num(sampling.reindex(index=models, columns=targets).to_numpy(float))
+        sampled_MxN = np.where(known_MxN, np.square(sampled_MxN) / 2.0, 0.0)
+    count_M, n = known_MxN.sum(axis=1), len(targets)
+    base, own = noise.of_cells(models, targets), noise.of_cells([pretrained], targets)
+    parts = (
+        (base.variance * inverse_MxN, base.df),
+        (own.variance * known_MxN * (pretrained_MxN - least_N), own.df),
+    )
+    squared_Mx1 = np.square(count_M)[:, None]
+    seeds_M, df_M = satterthwaite(*((part / squared_Mx1, df) for part, df in parts))
+    together, together_df = satterthwaite((own.variance * least_N / max(n, 1) ** 2, own.df))
+    common = noise.common_std**2
+    noise_MxN = parts[0][0] + parts[1][0] + sampled_MxN
+    # NaN, where residuals have no degrees of freedom, counts as none.
+    excess = averages.residual_std**2 - noise_MxN.sum() / max(known_MxN.sum(), 1)
+    fixed_M = sampled_MxN.sum(axis=1) / count_M**2 + common * inverse_MxN.sum(axis=1) / count_M
+    fixed_M += max(0.0, excess) * (1.0 / count_M - 1.0 / max(n, 1))
+    fixed = (sampled_MxN.sum() / max(known_MxN.sum(), 1) + common * least_N.sum()) / max(n, 1)
+
+    own_SxM = draw_variances(seeds_M, df_M, DRAWS, rng) + fixed_M
+    estimate_M = estimate[models].to_numpy(dtype=float)
+    variance_M = seeds_M + fixed_M
+    true_SxM, between = draw_true_values(estimate_M, variance_M, own_SxM, rng)
+    shared_S = draw_variances(together, together_df, DRAWS, rng)[:, 0] + fixed
+    together_S = np.sqrt(shared_S) * rng.normal(size=DRAWS)
+    return AverageDraws(
+        targets=averages.targets,
+        estimate=estimate,
+        error=pd.Series(np.sqrt(variance_M), index=models).reindex(estimate.index),
+        shared_error=float(np.sqrt(together[0] + fixed)),
+        between_std=between,
+        draws=pd.DataFrame(true_SxM + together_S[:, None], columns=models),
+    )
+
+
+def draws_over_targets(gains: pd.DataFrame, averages: AverageGains, seed: int) -> pd.DataFrame:
+    """Draws true average gains where nothing is known of seeds, [S draws, models with an average].
+
+    A model's true average is that over many targets like these; its gains are off by what it has with
+    each of them for itself, noise included: the residuals r of the additive fit. Their variance is
+    pooled over models unless models differ in it by more than chance: each model's own is shrunk towards
+    the common one (`common_distribution`). Targets differ in how far gains on them are off, with
+    variances v_t, so that a model's N residuals are worth (Σ v_t)²/Σ v_t² of them (Satterthwaite; the
+    sum of v_t² is corrected for v_t being estimated). As in `average_draws`, true averages are taken to
+    come from one normal distribution and are drawn from the posterior: the best measured one is
+    drawn back to the others by as much as it was likely lucky.
+
+    Args:
+        gains: [M models, N targets] in points, NaN where missing.
+        averages: of `average_gains` on them.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    models = [model for model in averages.models if np.isfinite(model.gain)]
+    names = [model.base for model in models]
+    estimate_M = np.array([model.gain for model in models])
+    residual_MxN = gains.loc[names, list(averages.targets)].to_numpy(dtype=float)
+    known_MxN = np.isfinite(residual_MxN)
+    residual_MxN = np.where(known_MxN, residual_MxN - estimate_M[:, None], 0.0)
+    residual_MxN -= known_MxN * (residual_MxN.sum(axis=0) / np.maximum(known_MxN.sum(axis=0), 1))
+    m, n = residual_MxN.shape
+    if not m or np.isnan(averages.residual_std):
+        return pd.DataFrame(np.tile(estimate_M, (DRAWS, 1)), columns=names)
+    # Residuals of one target have about this many degrees of freedom for each of its cells.
+    total = averages.residual_std**2
+    df_N = np.maximum(known_MxN.sum(axis=0) - 1.0, 1.0)
+    target_N = np.square(residual_MxN).sum(axis=0) / df_N
+    effective = target_N.sum() ** 2 / max(
+        float(np.square(target_N) @ (df_N / (df_N + 2.0))), 1e-300
+    )
+    worth_M = np.maximum(min(effective, n) / n * (known_MxN.sum(axis=1) - 1.0), 0.0)
+    own_M = np.square(residual_MxN).sum(axis=1) / np.maximum(known_MxN.sum(axis=1) - 1.0, 1.0)
+    # As pooled over all models, residuals have `total`.
+    own_M *= total / max(float(worth_M @ own_M / max(worth_M.sum(), 1e-300)), 1e-300)
+    _, prior_df = common_distribution(own_M, worth_M)
+    pooled_df = max(worth_M.sum() * (m - 1) / m, 1.0)
+    noise = cell_variances(own_M, worth_M, np.full(m, total), np.full(m, pooled_df), prior_df)
+    spread_M = np.square([model.error for model in models]) / max(total, 1e-300)
+    variance_M = noise.variance * spread_M
+    own_SxM = draw_variances(variance_M, noise.df, DRAWS, rng)
+    true_SxM, _ = draw_true_values(estimate_M, variance_M, own_SxM, rng)
+    return pd.DataFrame(true_SxM, columns=names)
+
+
+def _check_seeds(cells: pd.DataFrame, seeds_MxN: Floats, shared_MxN: Floats) -> None:
+    """Raises IntertrainError if a gain has no number of seeds."""
+    for i, j in np.argwhere(~(seeds_MxN >= 1)):
+        raise IntertrainError(
+            f"draws: every gain needs a number of seeds, but {cells.index[i]!r} on"
+            f" {cells.columns[j]!r} has {seeds_MxN[i, j]:g}"
+        )
+    for i, j in np.argwhere(~(shared_MxN >= 1)):
+        raise IntertrainError(
+            f"draws: every gain needs a number of seeds of the pretrained model, but"
+            f" {cells.index[i]!r} on {cells.columns[j]!r} has {shared_MxN[i, j]:g}"
+        )
