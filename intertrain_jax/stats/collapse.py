@@ -34,14 +34,15 @@ class CollapsedRun:
 def collapsed_runs(scores: pd.DataFrame) -> tuple[CollapsedRun, ...]:
     """Returns the runs that collapsed, in the order of the table.
 
-    A cell's scores are a normal distribution's, but for a minority that collapsed. The lowest k of a
-    cell's n scores, k < n/2, or one of two, are taken for collapsed if the highest of them
-    - is further below the others' mean than `LEVEL` allows, by a one-sided t-test with the cell's
-      shrunk variance (see `cell_variances`), divided by the number of runs tested (Bonferroni), and
+    A cell's scores are a normal distribution's, but for a minority that collapsed: the lowest k of n,
+    k < n/2, or one of two. They are taken for collapsed if the highest of them
     - is nearer to the lowest score that any other base model has on the target than to its siblings:
-      what fell to chance is among the worst there is, and what is only a bad seed is not.
-
-    Those found are taken out and the noise is estimated again until no more are found.
+      what fell to chance is among the worst there is, and what is only a bad seed is not; and
+    - is further below its siblings' mean than `LEVEL` allows, by a one-sided t-test with the cell's
+      shrunk variance (see `shrinkage.cell_variances`), divided by the number of runs (Bonferroni).
+    The noise must not be that of the collapsed runs themselves, nor may several hide each other: the
+    most extreme are all taken out, and put back from the least extreme on until one is significant
+    against the noise of the runs without it (Rosner 1983).
 
     Args:
         scores: long form, columns base, target, seed, score (percent); rows without score do not count.
@@ -51,15 +52,7 @@ def collapsed_runs(scores: pd.DataFrame) -> tuple[CollapsedRun, ...]:
     target_n, targets = pd.factorize(table["target"])
     cell_n = target_n * len(bases) + base_n
     score_n = table["score"].to_numpy(dtype=float)
-    collapsed_n = np.zeros(len(table), bool)
-    others_n = np.full(len(table), np.nan)
-    while True:
-        left = np.flatnonzero(~collapsed_n)
-        found, others = _lowest(score_n[left], cell_n[left], len(bases), len(targets), len(table))
-        if not found.any():
-            break
-        collapsed_n[left[found]] = True
-        others_n[left[found]] = others[found]
+    collapsed_n, others_n = _collapsed(score_n, cell_n, len(bases), len(targets))
     return tuple(
         CollapsedRun(
             str(bases[base_n[i]]),
@@ -94,45 +87,77 @@ def without_collapsed(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _lowest(
-    score_n: Floats, cell_n: Ints, bases: int, targets: int, tested: int
+def _collapsed(
+    score_n: Floats, cell_n: Ints, bases: int, targets: int
 ) -> tuple[np.ndarray, Floats]:
     """Returns which scores collapsed [n], and the mean of their siblings [n]."""
     order = np.lexsort((score_n, cell_n))
     score, cell = score_n[order], cell_n[order]
     count_C, squares_C = within(score, cell, bases * targets)
     first_C = np.concatenate([[0], np.cumsum(count_C)[:-1]]).astype(int)
-    target_C = np.arange(bases * targets) // bases
-    df_C = np.maximum(count_C - 1.0, 0.0)
-    variance_C = squares_C / np.maximum(df_C, 1.0)
-    scale_N, scale_df_N, prior_df = cell_distribution(variance_C, df_C, target_C, targets)
     floor_C = _lowest_of_others(score, first_C, count_C, bases, targets)
-    found, others = np.zeros(len(score), bool), np.full(len(score), np.nan)
+    typical_N = _typical(squares_C, count_C, bases)
+    least = float(stats.norm.isf(LEVEL / max(len(score), 1)))
     total = np.concatenate([[0.0], np.cumsum(score)])
+    # Cell → how many of its lowest may have collapsed, and by how many typical deviations.
+    extremes: dict[int, tuple[int, float]] = {}
     for k in range(1, int(count_C.max(initial=0)) // 2 + 1):
         able_C = np.flatnonzero((count_C > 2 * k) | ((count_C == 2) & (k == 1)))
-        if not len(able_C):
-            continue
         start, n = first_C[able_C] + k, count_C[able_C].astype(int) - k
-        mean = (total[start + n] - total[start]) / n
-        # Sums of squares about the others' own mean, one cell's rows at a time.
-        row = np.repeat(np.arange(len(able_C)), n)
-        place = np.repeat(start - np.concatenate([[0], np.cumsum(n)[:-1]]), n) + np.arange(n.sum())
-        squares = np.bincount(row, weights=np.square(score[place] - mean[row]))
-        own = squares / np.maximum(n - 1, 1)
-        at = target_C[able_C]
-        noise = cell_variances(own, n - 1.0, scale_N[at], scale_df_N[at], prior_df)
-        highest = score[start - 1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = (mean - highest) / np.sqrt(noise.variance * (1.0 + 1.0 / n))
-        far = (stats.t.sf(t, noise.df) * tested < LEVEL) & (noise.df > 0)
-        low = highest - floor_C[able_C] < mean - highest
-        for c in np.flatnonzero(far & low):
-            found[start[c] - k : start[c]] = True
-            others[start[c] - k : start[c]] = mean[c]
+        mean, highest = (total[start + n] - total[start]) / n, score[start - 1]
+        deviation = np.sqrt(typical_N[able_C // bases] * (1.0 + 1.0 / n))
+        far = (mean - highest > least * deviation) & (highest - floor_C[able_C] < mean - highest)
+        for i in np.flatnonzero(far):
+            extreme = (mean[i] - highest[i]) / max(deviation[i], 1e-12)
+            extremes[int(able_C[i])] = (k, float(extreme))
+    ordered = sorted(extremes, key=lambda c: -extremes[c][1])
+    found, others = np.zeros(len(score), bool), np.full(len(score), np.nan)
+    while ordered:
+        out = np.zeros(len(score), bool)
+        for c in ordered:
+            out[first_C[c] : first_C[c] + extremes[c][0]] = True
+        if _significant(score, cell, out, ordered[-1], bases * targets, bases):
+            for c in ordered:
+                begin, k = int(first_C[c]), extremes[c][0]
+                found[begin : begin + k] = True
+                others[begin : begin + k] = score[begin + k : begin + int(count_C[c])].mean()
+            break
+        ordered.pop()
     back_found, back_others = np.empty_like(found), np.empty_like(others)
     back_found[order], back_others[order] = found, others
     return back_found, back_others
+
+
+def _significant(
+    score: Floats, cell: Ints, out: np.ndarray, which: int, cells: int, bases: int
+) -> bool:
+    """Returns whether the highest score that is out of a cell is too low for the noise of the others."""
+    count_C, squares_C = within(score[~out], cell[~out], cells)
+    df_C = np.maximum(count_C - 1.0, 0.0)
+    variance_C, target_C = squares_C / np.maximum(df_C, 1.0), np.arange(cells) // bases
+    scale_N, scale_df_N, prior_df = cell_distribution(variance_C, df_C, target_C, cells // bases)
+    at, own = np.array([which]), target_C[[which]]
+    noise = cell_variances(variance_C[at], df_C[at], scale_N[own], scale_df_N[own], prior_df)
+    mean = float(score[~out & (cell == which)].mean())
+    highest = float(score[out & (cell == which)].max())
+    error = float(np.sqrt(noise.variance[0] * (1.0 + 1.0 / count_C[which])))
+    if not noise.df[0] > 0 or error == 0:
+        return bool(noise.df[0] > 0)
+    return bool(stats.t.sf((mean - highest) / error, noise.df[0]) * len(score) < LEVEL)
+
+
+def _typical(squares_C: Floats, count_C: Floats, bases: int) -> Floats:
+    """Returns a variance [N] that a minority of cells does not move: the median, as χ² has it."""
+    df_C = np.maximum(count_C - 1.0, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance_C = np.where(
+            df_C > 0, squares_C / stats.chi2.median(np.maximum(df_C, 1.0)), np.nan
+        )
+    typical = [
+        float(np.median(own[np.isfinite(own)])) if np.isfinite(own).any() else np.inf
+        for own in variance_C.reshape(-1, bases)
+    ]
+    return np.array(typical)
 
 
 def _lowest_of_others(

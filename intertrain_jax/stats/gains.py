@@ -150,11 +150,12 @@ def gain_matrices(
         n = n.mask(unpaired, count.clip(upper=own["count"].fillna(0), axis=1).astype(int))
     floors = spread_floors(std.mask(unpaired), n)
     significant, p = std * np.nan, std * np.nan
+    mean_MxN, std_MxN, n_MxN = (x.to_numpy(dtype=float) for x in (mean, std, n))
     for j, target in enumerate(targets):
         floor = floors[target]
         for i in map(int, np.flatnonzero(std[target].notna())):
-            found, seeds = float(mean.iat[i, j]), int(n.iat[i, j])
-            spread = max(float(std.iat[i, j]), floor.std)
+            found, seeds = float(mean_MxN[i, j]), int(n_MxN[i, j])
+            spread = max(float(std_MxN[i, j]), floor.std)
             p.iat[i, j] = paired_p_value(found, spread, seeds, floor.freedom)
             least = least_p_value(spread, seeds, floor.freedom)
             significant.iat[i, j] = two_std_sign(found, spread) if least <= 0.05 else 0

@@ -121,3 +121,22 @@ def test_significant_cells_are_counted_two_ways() -> None:
     assert (found.tested, found.untested) == (4, 1)
     assert (found.two_std_above, found.two_std_below) == (2, 1)
     assert (found.adjusted_above, found.adjusted_below) == (1, 1)
+
+
+def test_random_patterns_of_missing_cells_equal_least_squares() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(1000):
+        m, n = rng.integers(2, 9, size=2)
+        # Often barely connected, which is where a cut-off errs.
+        known = rng.random((m, n)) < rng.uniform(0.25, 1.0)
+        gains = matrix(np.where(known, rng.normal(size=(m, n)), np.nan))
+        found = average_gains(gains, "additive")
+        columns = list(found.targets)
+        block = gains.loc[found.series().notna().to_numpy(), columns]
+        if not len(block):
+            continue
+        rows, cells = np.nonzero(block.notna().to_numpy())
+        design = np.hstack([np.eye(len(block))[rows], np.eye(len(columns))[cells]])
+        fit = np.linalg.lstsq(design, block.to_numpy()[rows, cells], rcond=1e-9)[0]
+        averages = fit[: len(block)] + fit[len(block) :].mean()
+        np.testing.assert_allclose(found.series().dropna(), averages, atol=1e-8)

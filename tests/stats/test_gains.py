@@ -152,11 +152,22 @@ def test_a_missing_seed_is_left_out_on_both_sides() -> None:
     assert gains.n.loc["beta", "beta"] == 3
 
 
-def test_seeds_that_do_not_pair_give_no_gain() -> None:
-    gains = matrices(make_records(missing=("PT:beta:2", "alpha:beta:0", "alpha:beta:1")))
-    assert gains.n.loc["alpha", "beta"] == 0
-    assert np.isnan(gains.mean.loc["alpha", "beta"])
+def test_seeds_that_do_not_pair_give_a_difference_of_means() -> None:
+    records = make_records(missing=("PT:beta:2", "alpha:beta:0", "alpha:beta:1"))
+    gains, runs = matrices(records), score_table(EXPECTED, records)
+    means = runs.groupby(["base", "target"])["score"].mean()
+    assert gains.mean.loc["alpha", "beta"] == pytest.approx(
+        means["alpha", "beta"] - means["PT", "beta"]
+    )
+    assert gains.unpaired.loc["alpha", "beta"] and gains.unpaired.to_numpy().sum() == 1
+    # One seed has no spread, and the smaller number of seeds is shown.
+    assert gains.n.loc["alpha", "beta"] == 1
     assert np.isnan(gains.significant.loc["alpha", "beta"])
+    n_base, n_pretrained = gains.seeds(runs, "PT")
+    assert (n_base.loc["alpha", "beta"], n_pretrained.loc["alpha", "beta"]) == (1, 2)
+    # Everywhere else both are the pairs, though the models have more seeds.
+    assert n_base.drop(columns="beta").equals(gains.n.drop(columns="beta"))
+    assert n_pretrained.drop(columns="beta").equals(gains.n.drop(columns="beta"))
 
 
 def test_failed_runs_never_enter_an_average() -> None:

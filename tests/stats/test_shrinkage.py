@@ -39,8 +39,8 @@ def test_few_variances() -> None:
 
 
 def test_draws_of_variances_are_scaled_inverse_chi_square() -> None:
-    std, df = np.array([2.0, 1.0, 3.0]), np.array([8.0, np.inf, 0.0])
-    drawn = draw_variances(std, df, 20_000, np.random.default_rng(2))
+    variance, df = np.array([4.0, 1.0, 9.0]), np.array([8.0, np.inf, 0.0])
+    drawn = draw_variances(variance, df, 20_000, np.random.default_rng(2))
     assert stats.kstest(8.0 * 4.0 / drawn[:, 0], "chi2", args=(8,)).pvalue > 0.001
     assert (drawn[:, 1] == 1).all() and (drawn[:, 2] == 9).all()
 

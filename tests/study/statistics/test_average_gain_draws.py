@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from intertrain_jax.stats.average_draws import DRAWS
 from intertrain_jax.study.inputs import Study
-from intertrain_jax.study.statistics.average_gain_draws import AVERAGE_GAIN_DRAWS, DRAWS
+from intertrain_jax.study.statistics.average_gain_draws import AVERAGE_GAIN_DRAWS
 from tests.stats.studies import (
     computed,
     matrix_study,
