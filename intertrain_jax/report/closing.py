@@ -15,6 +15,7 @@ from intertrain_jax.stats.correlation import Correlation
 from intertrain_jax.stats.regress import Regression
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
+from intertrain_jax.study.statistics.collapsed import COLLAPSED
 from intertrain_jax.study.statistics.loss import LOSS
 from intertrain_jax.study.statistics.probe_gain import PROBE_GAIN
 from intertrain_jax.study.statistics.ranks import RANKS
@@ -50,6 +51,7 @@ def closing_lines(result: Result) -> list[tuple[str, str]]:
         ("ranking", _ranking(result) + _ranking_with_all(result)),
         ("structure", _structure(result) + _structure_with_all(result)),
         ("not compared", _not_compared(result)),
+        *_collapsed(result),
     ]
 
 
@@ -201,6 +203,8 @@ def _not_compared(result: Result) -> str:
     parts.append(f"{study.missing} of {cells} missing")
     if study.thin:
         parts.append(f"{study.thin} with fewer seeds")
+    if (unpaired := int(study.gains.unpaired.to_numpy().sum())) > 0:
+        parts.append(f"{unpaired} gains are differences of means, as no seeds pair")
     if study.missing:
         how = result.averages.how
         parts.append(
@@ -282,6 +286,26 @@ def _rests_on_one(result: Result) -> str:
 def _count(number: int, noun: str) -> str:
     """Returns a number of things, in the plural but for one."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _collapsed(result: Result) -> list[tuple[str, str]]:
+    """Returns the line of collapsed runs and what follows from them; none where there are none."""
+    found = COLLAPSED.of(result)
+    if found is None or not len(found.runs):
+        return []
+    worst = found.shares[found.shares["collapsed"] > 0]
+    named = [f"{short(str(row.base))} ({row.collapsed} of {row.runs})" for row in worst.itertuples()]
+    more = f" and {len(named) - _MOST_NAMES} more" if len(named) > _MOST_NAMES else ""
+    runs = len(found.runs)
+    said = "1 run" if runs == 1 else f"{runs} runs"
+    return [
+        (
+            "collapsed",
+            f"{said} learned nothing where other seeds did, and"
+            f" {'is' if runs == 1 else 'are'} left out of gains, averages and noise:"
+            f" {', '.join(named[:_MOST_NAMES])}{more}",
+        )
+    ]
 
 
 def _names(names: list[str]) -> str:

@@ -19,6 +19,7 @@ _MODULES = (
     "max_gain",
     "average_gain",
     "significance",
+    "collapsed",
     "noise",
     "gain_intervals",
     "average_gain_draws",
