@@ -294,7 +294,9 @@ def _collapsed(result: Result) -> list[tuple[str, str]]:
     if found is None or not len(found.runs):
         return []
     worst = found.shares[found.shares["collapsed"] > 0]
-    named = [f"{short(str(row.base))} ({row.collapsed} of {row.runs})" for row in worst.itertuples()]
+    named = [
+        f"{short(str(row.base))} ({row.collapsed} of {row.runs})" for row in worst.itertuples()
+    ]
     more = f" and {len(named) - _MOST_NAMES} more" if len(named) > _MOST_NAMES else ""
     runs = len(found.runs)
     said = "1 run" if runs == 1 else f"{runs} runs"

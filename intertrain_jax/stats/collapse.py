@@ -52,6 +52,8 @@ def collapsed_runs(scores: pd.DataFrame) -> tuple[CollapsedRun, ...]:
     target_n, targets = pd.factorize(table["target"])
     cell_n = target_n * len(bases) + base_n
     score_n = table["score"].to_numpy(dtype=float)
+    if table.empty:
+        return ()
     collapsed_n, others_n = _collapsed(score_n, cell_n, len(bases), len(targets))
     return tuple(
         CollapsedRun(

@@ -28,7 +28,7 @@ def _tables(result: Result) -> list[Table]:
     if averages.left_out:
         over += f"; without {', '.join(averages.left_out)}"
     of = "seeds" if "average_gain_draws" in statistics else "targets"
-    note = f"Average gain in points {over}, as measured; interval of the true one at {PERCENT} over {of}."
+    note = f"Average gain in points {over}; interval of the true one at {PERCENT} over {of}."
     rows = result.models()
     if "ranks" not in statistics:
         columns = ["rank", "rank_low", "rank_high", "best", "top3", "groups"]

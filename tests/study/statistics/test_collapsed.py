@@ -18,7 +18,8 @@ def test_a_collapsed_run_is_listed_and_left_out_of_its_gain(tmp_path: Path) -> N
     study = study_of(scores, tmp_path)
     result = computed(COLLAPSED, study)
     found = result.statistics["collapsed"]
-    assert found.runs[["base", "target", "seed"]].to_numpy().tolist() == [["m3", "t2", 1]]
+    (listed,) = found.runs.itertuples()
+    assert (listed.base, listed.target, int(listed.seed)) == ("m3", "t2", 1)
     assert found.runs["reason"].iloc[0].startswith("It has 20.00 where its other seeds have")
     assert found.shares.iloc[0].to_dict() == {
         "base": "m3",
