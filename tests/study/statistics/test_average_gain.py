@@ -77,7 +77,7 @@ def test_the_table_of_models_is_by_average_and_says_what_over() -> None:
     study = matrix_study(WHOLE)
     table = table_of(computed(RANKS, study))
     assert table.rows["base"].tolist() == ["y", "x", "z"]
-    assert "over 3 targets; interval at 95 % over targets." in table.note
+    assert "over 3 targets; interval of the true one at 95 % over targets." in table.note
     assert {"rank", "rank_low", "rank_high", "best", "top3", "groups"} <= set(table.rows)
     assert "probe" not in table.rows
     with_probe = table_of(computed(RANKS, replace(study, probe=pd.Series({"x": 50.0}))))
@@ -92,7 +92,7 @@ def test_missing_cells_and_targets_are_said(tmp_path: Path) -> None:
     study: Study = study_of(scores[~lost], tmp_path)
     additive = table_of(analyse_study(study))
     assert "over 5 targets, missing cells by the additive model" in additive.note
-    assert "interval at 95 % over seeds" in additive.note
+    assert "interval of the true one at 95 % over seeds" in additive.note
     assert additive.rows.set_index("base").loc["m4", "cells"] == 4
     common = table_of(computed(RANKS, study, how="common"))
     assert "over 4 targets; without t0; interval" in common.note

@@ -95,7 +95,7 @@ def test_a_target_without_a_cell_of_the_best_is_not_decided() -> None:
         (
             GAINS.iloc[:1],
             PROBE,
-            dict.fromkeys(ALL, "There are only 1 base models with a gain."),
+            dict.fromkeys(ALL, "There is only 1 base model with a gain."),
         ),
     ],
     ids=["no probe", "one target", "three models", "one model"],
