@@ -49,6 +49,7 @@ from intertrain_jax.cli.lines import say
     is_flag=True,
     help="Scores are in percent, however small: take none for a fraction.",
 )
+@click.option("--published-sizes", is_flag=True, help="A table's train sizes are as published.")
 @click.option(
     "--out",
     metavar="DIR",
@@ -128,7 +129,7 @@ def _refuse(shape: str, directory: bool, options: dict[str, Any]) -> None:
     if not pairs:
         needs |= {"x": "--pairs", "y": "--pairs"}
         needs |= (
-            {"pretrained": "a file", "percent": "a file"}
+            {"pretrained": "a file", "percent": "a file", "published_sizes": "a file"}
             if directory
             else {"sizes": "a results directory"}
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -21,6 +21,7 @@ from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.collapse import without_collapsed
 from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
 from intertrain_jax.study.files import Analysis
+from intertrain_jax.study.scores import metric_notes
 
 Kind = Literal["results", "matrix", "scores", "leaderboard"]
 
@@ -88,12 +89,19 @@ class KnownTasks:
 
     Attributes:
         groups: name → tasks, disjoint.
-        train, test: task → examples, where known.
+        train, test: task → examples as published, where known.
+        sizes_hold: whether the user says that the study's models were trained on as many.
     """
 
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     train: Mapping[str, int] = field(default_factory=dict)
     test: Mapping[str, int] = field(default_factory=dict)
+    sizes_hold: bool = False
+
+    @property
+    def train_sizes(self) -> Mapping[str, int]:
+        """Train sizes, if they are those of the study."""
+        return self.train if self.sizes_hold else {}
 
 
 def study_of_results(
@@ -135,7 +143,7 @@ def study_of_results(
         train_sizes={record.target: result.n_train for record, result in done},
         # A correlation of ranks has no sampling error of a proportion.
         test_sizes={r.target: result.n_test for r, result in done if result.metric == "accuracy"},
-        notes=_metric_notes(in_matrix),
+        notes=metric_notes(in_matrix),
     )
 
 
@@ -203,7 +211,7 @@ def study_of_matrix(
         pretrained_scores=baseline,
         groups=_of_study(tasks.groups, [*names, *map(str, table.columns)]),
         sources=_tasks_among(table.index, tasks.train),
-        train_sizes=tasks.train,
+        train_sizes=tasks.train_sizes,
         notes=(
             *matrix.notes,
             *notes,
@@ -244,7 +252,7 @@ def study_of_scores(
         pretrained_scores=baseline,
         groups=_of_study(tasks.groups, [*names, *targets]),
         sources=_tasks_among(gains.mean.index, tasks.train),
-        train_sizes=tasks.train,
+        train_sizes=tasks.train_sizes,
         notes=(*scores.notes, *notes),
     )
 
@@ -311,7 +319,7 @@ def study_of_leaderboard(
             .set_axis(pd.Index(labels.loc[rows.index]))
             .dropna(),
             groups=_of_study(tasks.groups, [str(column) for column in rows.columns]),
-            train_sizes=tasks.train,
+            train_sizes=tasks.train_sizes,
             test_sizes=tasks.test,
             notes=(*board.notes, *notes, *findings.notes),
         )
@@ -384,15 +392,3 @@ def _labels(names: pd.Series[str]) -> pd.Series[str]:
     repeated = names.duplicated(keep=False)
     numbered = names.astype(str) + [f" (row {row})" for row in names.index]
     return names.astype(str).where(~repeated, numbered)
-
-
-def _metric_notes(records: Sequence[Record]) -> tuple[str, ...]:
-    """Says which targets are not scored by accuracy, and whether rows were cut."""
-    others = sorted({r.target for r in records if r.result and r.result.metric != "accuracy"})
-    notes = []
-    if others:
-        notes.append(f"Scored by rank correlation, not accuracy: {', '.join(others)}.")
-    limits = sorted({str(r.data.source.get("limit")) for r in records} - {"None"})
-    if limits:
-        notes.append(f"Test only: every split was cut to {', '.join(limits)} rows.")
-    return tuple(notes)

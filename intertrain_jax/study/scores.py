@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -41,3 +41,15 @@ def score_table(expected: Iterable[Expected], records: Mapping[str, Record]) -> 
     if table.duplicated(["base", "target", "seed"]).any():
         raise ValueError("two expected runs have the same base, target and seed")
     return table.astype({"score": float})
+
+
+def metric_notes(records: Sequence[Record]) -> tuple[str, ...]:
+    """Returns sentences that say which targets are not scored by accuracy, and whether rows were cut."""
+    others = sorted({r.target for r in records if r.result and r.result.metric != "accuracy"})
+    notes = []
+    if others:
+        notes.append(f"Scored by rank correlation, not accuracy: {', '.join(others)}.")
+    limits = sorted({str(r.data.source.get("limit")) for r in records} - {"None"})
+    if limits:
+        notes.append(f"Test only: every split was cut to {', '.join(limits)} rows.")
+    return tuple(notes)

@@ -49,6 +49,7 @@ class Choices(TypedDict, total=False):
         representative: base model whose gains stand for max-gain.
         keep_suspicious: analyse a leaderboard's suspicious rows too.
         percent: vouch that scores are in percent, however small.
+        published_sizes: take the published train sizes of tasks for those of a table.
         say: is told now and then how far an analysis is that takes long.
     """
 
@@ -56,6 +57,7 @@ class Choices(TypedDict, total=False):
     representative: str | None
     keep_suspicious: bool
     percent: bool
+    published_sizes: bool
     say: Callable[[str], None]
 
 
@@ -149,7 +151,8 @@ def analyze(
             None takes a ranking that lies in the same results directory.
         other: a second architecture: a grid, a directory or a matrix of gains.
         sizes: the same grid at other train sizes.
-        choices: `averages`, `representative`, `keep_suspicious`, `percent` and `say`.
+        choices: `averages`, `representative`, `keep_suspicious`, `percent`,
+            `published_sizes` and `say`.
 
     Raises:
         IntertrainError: something is not what it must be.
@@ -161,7 +164,8 @@ def analyze(
             probe = grid.out
     else:
         keep = choices.get("keep_suspicious", False)
-        study = read_study(_source(table), shape, pretrained, keep, choices.get("percent", False))
+        vouched = choices.get("percent", False), choices.get("published_sizes", False)
+        study = read_study(_source(table), shape, pretrained, keep, *vouched)
     if probe is not None:
         found, notes = _read_probe(probe, study)
         study = replace(study, probe=found, notes=(*study.notes, *notes))
@@ -207,6 +211,7 @@ def read_study(
     pretrained: str | None,
     keep_suspicious: bool,
     percent: bool = False,
+    sizes_hold: bool = False,
 ) -> Study:
     """Reads a table as a study.
 
@@ -216,12 +221,13 @@ def read_study(
         pretrained: row of the pretrained model.
         keep_suspicious: keep a leaderboard's suspicious rows.
         percent: whether the user vouches that scores are in percent, however small.
+        sizes_hold: whether the user vouches that models were trained on as much as was published.
 
     Raises:
         IntertrainError: it is no such table.
     """
     sizes = published_sizes()
-    tasks = KnownTasks(task_groups(), sizes.train, sizes.test)
+    tasks = KnownTasks(task_groups(), sizes.train, sizes.test, sizes_hold)
     found = read_table(source, shape, pretrained, percent=percent)
     return study_of_table(found, source.stem, tasks, pretrained, keep_suspicious, percent)
 

@@ -50,7 +50,9 @@ def test_a_matrix_of_gains(tmp_path: Path) -> None:
 def test_rows_that_are_tasks_are_sources(tmp_path: Path) -> None:
     text = MATRIX.replace("\nx,", "\nrte,")
     study = study_of_matrix(read_matrix(write(tmp_path, text)), KnownTasks(train={"rte": 9}))
-    assert study.sources == {"rte": "rte"}
+    assert study.sources == {"rte": "rte"} and study.train_sizes == {}
+    asked = KnownTasks(train={"rte": 9}, sizes_hold=True)
+    assert study_of_matrix(read_matrix(write(tmp_path, text)), asked).train_sizes == {"rte": 9}
 
 
 def test_a_matrix_of_scores_becomes_gains(tmp_path: Path) -> None:
