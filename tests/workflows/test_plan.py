@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,10 @@ def test_an_option_that_is_none_is_named() -> None:
         ij.plan("quickstart", sedes=3)  # type: ignore[call-arg]
 
 
-def test_what_a_grid_achieved_here_is_what_the_next_takes() -> None:
+def test_what_a_grid_achieved_here_is_what_the_next_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no results are, whose runs would be done
     before = ij.plan("quickstart")
     assert before.cost.cpu_hours is not None and "(two cores)" in repr(before)
     assert 1.5 < before.cost.cpu_hours * 60 < 6  # three minutes
