@@ -138,6 +138,7 @@ class ModelLoader:
         began = time.monotonic()
         if ref in self._ahead:
             return self._ahead.pop(ref)
+        files: str | None = None
         try:
             directory = resolve_reference(ref.reference, ref.at, self._downloads)
             config, hf_config = read_config(directory, ref.label)
@@ -150,7 +151,7 @@ class ModelLoader:
                 task, tokenizer = self._tokens_for(directory, config, ref.label)
         except Exception as error:  # whatever a stranger's files make the libraries raise
             reason = reason_of(error, "It cannot be loaded")
-            return NotLoaded(ref, reason, files_hash(ref.reference))
+            return NotLoaded(ref, reason, files or files_hash(ref.reference))
         if self._shape is None:
             self._shape = config.shape
         revision = resolved_revision(directory)
