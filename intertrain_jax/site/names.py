@@ -13,8 +13,8 @@ from intertrain_jax.records.store import safe_name
 _LONGEST = 60
 # What moves the text around it, and what has no glyph: shown as a mark, never obeyed.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-# Names that Windows keeps for devices.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+# Names that Windows keeps for devices, and the site for its own files.
+_TAKEN = re.compile(r"assets|(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:
@@ -26,7 +26,7 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"\.{2,}", "_", safe_name(name).lower()[:_LONGEST]).rstrip(".")
-        harmless = plain == name and not _DEVICES.fullmatch(name)
+        harmless = plain == name and not _TAKEN.fullmatch(name)
         found[name] = plain if harmless else f"{plain or '_'}-{content_hash(name, 8)}"
     return found
 

@@ -91,7 +91,7 @@ def report(
     boards = tuple(
         replace(
             board,
-            slug=slug if slug != "assets" else "assets-ranking",
+            slug=slug,
             conflicts=tuple(note for note in notes if f" in {board.title}" in note),
         )
         for board, slug in zip(made, named.values(), strict=True)

@@ -29,3 +29,8 @@ def test_json_ends_no_script() -> None:
     text = script_json({"names": HOSTILE})
     assert "<" not in text and ">" not in text and "&" not in text
     assert json.loads(text)["names"] == list(HOSTILE)
+
+
+def test_no_ranking_lies_among_the_sites_own_files() -> None:
+    found = slugs(["assets", "assets-ranking", "Assets"])
+    assert "assets" not in found.values() and len(set(found.values())) == 3
