@@ -20,7 +20,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gpu_results import Results
 
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.environment import lane_mesh
@@ -47,28 +48,14 @@ TOP_KERNELS = 45
 
 
 @dataclass
-class Checks:
-    """The results so far.
+class Checks(Results):
+    """The results, and the shapes that they are of.
 
     Attributes:
-        path: of the JSON file.
         tiny: rehearse with small shapes.
-        until: monotonic time after which no part begins.
-        results: name → what was found.
     """
 
-    path: Path
-    tiny: bool
-    until: float
-    results: dict[str, Any] = field(default_factory=dict)
-
-    def note(self, name: str, value: Any) -> None:
-        """Adds a result, and writes all of them."""
-        self.results[name] = value
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self.results, indent=1) + "\n", "utf-8")
-        shown = json.dumps(value)
-        print(f"{name}: {shown[:300]}", flush=True)
+    tiny: bool = False
 
     def config(self, name: str) -> EncoderConfig:
         """Returns the shape of a model."""
@@ -431,18 +418,12 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="rehearse with small shapes")
     options = parser.parse_args()
     began = time.monotonic()
-    checks = Checks(options.out / "gpu-checks.json", options.tiny, began + options.seconds)
+    checks = Checks(options.out / "gpu-checks.json", began + options.seconds, tiny=options.tiny)
     device = jax.devices()[0]
     checks.note("device", {"kind": device.device_kind, "platform": device.platform})
     checks.note("jax", jax.__version__)
-    for name in options.parts.split(","):
-        if time.monotonic() > checks.until:
-            checks.note(name, "skipped: no time was left")
-            continue
-        try:
-            PARTS[name](checks)
-        except Exception as error:  # whatever a part meets is its result; the others go on
-            checks.note(f"{name}_failed", f"{type(error).__name__}: {error}"[:1500])
+    parts = {name: partial(part, checks) for name, part in PARTS.items()}
+    checks.do(parts, options.parts.split(","))
     checks.note("seconds", time.monotonic() - began)
 
 

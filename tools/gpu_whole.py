@@ -13,16 +13,17 @@ part is written to OUT/gpu-whole.json when it ends; one that fails is a record o
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 from bench_shapes import SHAPES, write_checkpoints
+from gpu_results import Results
 
 import intertrain_jax as ij
 from intertrain_jax.config.experiment import DataConfig, load_config
@@ -38,22 +39,10 @@ class Whole:
     Attributes:
         options: of the command line.
         scratch: folder of models and results.
-        until: monotonic time after which no part begins.
-        results: name → what was found.
     """
 
     options: argparse.Namespace
     scratch: Path
-    until: float
-    results: dict[str, Any] = field(default_factory=dict)
-
-    def note(self, name: str, value: Any) -> None:
-        """Adds a result, and writes all of them."""
-        self.results[name] = value
-        self.options.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.results, indent=1, default=str) + "\n"
-        (self.options.out / "gpu-whole.json").write_text(text, "utf-8")
-        print(f"{name}: {json.dumps(value, default=str)[:1500]}", flush=True)
 
     def checkpoints(self, count: int) -> list[Path]:
         """Writes models of RoBERTa-base's shape, or of a tiny one."""
@@ -155,17 +144,17 @@ def main() -> None:
         "intermediate_size": 64,
     }
     with tempfile.TemporaryDirectory() as scratch:
-        whole = Whole(options, Path(scratch), time.monotonic() + options.seconds)
+        whole = Whole(options, Path(scratch))
+        until = time.monotonic() + options.seconds
+        results = Results(options.out / "gpu-whole.json", until, shown=1500)
         device = jax.devices()[0]
-        whole.note("device", {"kind": device.device_kind, "platform": device.platform})
-        for name in options.parts.split(","):
-            if time.monotonic() > whole.until:
-                whole.note(name, "skipped: no time was left")
-                continue
-            try:
-                whole.note(name, PARTS[name](whole))
-            except Exception as error:  # whatever a part meets is its result; the others go on
-                whole.note(f"{name}_failed", f"{type(error).__name__}: {error}"[:1500])
+        results.note("device", {"kind": device.device_kind, "platform": device.platform})
+
+        def noted(name: str) -> None:
+            results.note(name, PARTS[name](whole))
+
+        parts = {name: partial(noted, name) for name in PARTS}
+        results.do(parts, options.parts.split(","))
 
 
 if __name__ == "__main__":
