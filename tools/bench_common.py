@@ -68,6 +68,8 @@ def alternate(
         pipes[setting.name], theirs = context.Pipe()
         arguments = (prepare, work, setting, theirs)
         context.Process(target=contestant, args=arguments, daemon=True).start()
+        # Only the contestant holds its end: where it dies, waiting for it ends with an error.
+        theirs.close()
     found: dict[str, list[dict[str, Any]]] = {setting.name: [] for setting in settings}
     for number in range(rounds + 1):
         for setting in settings:

@@ -1,6 +1,6 @@
 """What a GPU makes of the engine's programs: times, kernels, equality; part after part, as time allows.
 
-    tools/gpu_checks.sh OUT [SECONDS]            # all parts, on a bare GPU machine
+    tools/gpu_checks.sh OUT [SECONDS]            # all parts, and tools/gpu_whole.py, on a bare GPU
     python tools/gpu_checks.py --out OUT --parts ceilings,attention --seconds 300
     python tools/gpu_checks.py --out OUT --tiny  # rehearses on a CPU
 
