@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from intertrain_jax.cli.lines import say
-from intertrain_jax.cli.options import ExperimentOptions, experiment_options
+from intertrain_jax.cli.options import ExperimentOptions, experiment_options, target_options
 
 
 @click.command()
 @experiment_options
+@click.option(
+    "--target",
+    "targets",
+    metavar="FILE|TASK",
+    multiple=True,
+    help="Instead of the experiment's: CSV, JSON, Parquet, folder, hub id or task; repeatable.",
+)
+@target_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; no network, no files.")
 @click.option("--retry-failed", is_flag=True, help="Do runs again that are recorded as failed.")
 @click.option("--quiet", is_flag=True, help="Print one line at the end only.")
@@ -17,6 +27,8 @@ from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 def command(
     ctx: click.Context,
     options: ExperimentOptions,
+    targets: tuple[str, ...],
+    own: dict[str, Any],
     dry_run: bool,
     retry_failed: bool,
     quiet: bool,
@@ -28,17 +40,19 @@ def command(
     same command goes on where it was stopped.
     """
     config = options.load()
+    if targets:
+        own["targets"] = targets
     if dry_run:
         from intertrain_jax.workflows.plan import plan
 
-        for line in plan(config).lines:
+        for line in plan(config, **own).lines:
             say(line)
         return
     from intertrain_jax.report.terminal import make_console
     from intertrain_jax.workflows.grid import grid
     from intertrain_jax.workflows.watch import Terminal
 
-    result = grid(config, retry_failed=retry_failed, progress=Terminal(quiet))
+    result = grid(config, retry_failed=retry_failed, progress=Terminal(quiet), **own)
     console = make_console()
     if not quiet:
         from intertrain_jax.cli.show import show_grid

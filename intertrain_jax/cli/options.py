@@ -106,3 +106,20 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(options=ExperimentOptions(config, overrides, short, over), **others)
 
     return wrapped
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options on data of the user's own to a command, which gets those given as `own`."""
+
+    @click.option("--test", metavar="FILE", help="Rows to test on only.")
+    @click.option(
+        "--text", metavar="COLUMN", help="Texts of a file, or '{a}: {b}'. [default: guessed]"
+    )
+    @click.option("--text2", metavar="COLUMN", help="Its second texts, of pairs.")
+    @click.option("--label", metavar="COLUMN", help="Its labels. [default: guessed]")
+    @functools.wraps(command)
+    def wrapped(**options: Any) -> Any:
+        own = {name: options.pop(name) for name in ("test", "text", "text2", "label")}
+        return command(own={k: v for k, v in own.items() if v is not None}, **options)
+
+    return wrapped

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.cli.options import target_options
 from intertrain_jax.config.ranking import DEFAULT_TASK
 from intertrain_jax.config.refs import ModelRef, read_model_list
 
@@ -35,6 +36,10 @@ class _EstimatorNames(click.Option):
 @click.option("--max-models", type=click.IntRange(1), metavar="N", help="At most N of --from-hub.")
 @click.option("--pretrained", metavar="REF", help="The model that gains are over.")
 @click.option("--task", metavar="TASK", help=f"Representative task. [default: {DEFAULT_TASK}]")
+@click.option(
+    "--target", metavar="FILE|TASK", help="The same, of a file of your own: CSV, JSON, ..."
+)
+@target_options
 @click.option("--seeds", type=int, metavar="N", help="Seeds of every head. [default: 5]")
 @click.option("--head", type=click.Choice(["fresh", "inherit"]), help="Where heads start.")
 @click.option("--estimators", metavar="A,B", cls=_EstimatorNames)
@@ -63,6 +68,7 @@ def command(
     top: int | None,
     retry_failed: bool,
     quiet: bool,
+    own: dict[str, Any],
     **options: Any,
 ) -> None:
     """Rank base models of one architecture by a linear probe on one task.
@@ -71,8 +77,6 @@ def command(
     and learning rates. Finished models are kept in the results directory: the same command goes on
     where it was stopped, and ranking.csv there is renewed as it goes.
     """
-    from intertrain_jax.workflows.rank import config_of
-
     models, found = _models(**{key: options.pop(key) for key in _NAMED})
     if options["pretrained"] is None:
         options["pretrained"] = found
@@ -80,14 +84,21 @@ def command(
         options["estimators"] = options["estimators"].split(",")
     options["delete_downloads"] = options["delete_downloads"] or None
     given = {key: value for key, value in options.items() if value is not None}
-    config = config_of(models, overrides, **given)
-
     from intertrain_jax.cli.show import rank_summary, show_ranking
     from intertrain_jax.report.terminal import make_console
     from intertrain_jax.workflows.rank import rank
     from intertrain_jax.workflows.watch import Terminal
 
-    result = rank(config, gains=gains, top=top, retry_failed=retry_failed, progress=Terminal(quiet))
+    result = rank(
+        models,
+        overrides=overrides,
+        gains=gains,
+        top=top,
+        retry_failed=retry_failed,
+        progress=Terminal(quiet),
+        **given,
+        **own,
+    )
     console = make_console()
     if not quiet:
         show_ranking(console, result)

@@ -8,7 +8,7 @@ import click
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.lines import say
-from intertrain_jax.cli.options import ExperimentOptions, experiment_options
+from intertrain_jax.cli.options import ExperimentOptions, experiment_options, target_options
 
 if TYPE_CHECKING:
     from intertrain_jax.config.experiment import ExperimentConfig
@@ -97,23 +97,23 @@ def show(name: str, config: str | None) -> None:
 @command.command()
 @click.argument("names", nargs=-1, required=True)
 @experiment_options
+@target_options
 @click.pass_context
-def check(ctx: click.Context, options: ExperimentOptions, names: tuple[str, ...]) -> None:
-    """Load the data of NAMES (tasks, groups, patterns) as a grid would, and describe them.
+def check(
+    ctx: click.Context, options: ExperimentOptions, names: tuple[str, ...], own: dict[str, Any]
+) -> None:
+    """Load the data of NAMES (tasks, groups, patterns, files) as a grid would, and describe them.
 
     What is wrong is listed for all of them, row by row; the exit code is 2 then.
     """
-    from intertrain_jax.data.check import check_task
-    from intertrain_jax.data.tasks import expand
+    from intertrain_jax.workflows.own import check_targets
 
-    config = _load(options)
-    reports = []
-    for task in expand(names, config.tasks):
-        report = check_task(task, config.data)
-        reports.append(report)
-        for line in report.lines:
-            say(line, err=bool(report.problems))
-    ctx.exit(2 if any(report.problems for report in reports) else 0)
+    every = True
+    for lines, sound in check_targets(names, _load(options), own):
+        every = every and sound
+        for line in lines:
+            say(line, err=not sound)
+    ctx.exit(0 if every else 2)
 
 
 def _load(options: ExperimentOptions) -> ExperimentConfig | RankConfig:

@@ -44,19 +44,7 @@ def read_splits(
     """
     names = list(dict.fromkeys(names))
     if task.file is not None:
-        path = Path(task.file).expanduser()
-        if not is_file(path):
-            raise IntertrainError(
-                f"task {task.name!r}: its file {task.file!r} does not exist, seen from"
-                f" {str(Path.cwd())!r}. Correct the path."
-            )
-        further = [name for name in names if name != "train"]
-        if further:
-            raise IntertrainError(
-                f"task {task.name!r}: its one file is its split 'train', and there is no"
-                f" {further[0]!r}. Leave out 'splits', or give a folder: --data-dir."
-            )
-        return {"train": read_rows(path)}, {"kind": "file", "name": path.name}
+        return _from_files(task, names)
     folder = _folder(task, data_dir)
     if folder is not None:
         stems = tuple(name.casefold() for name in names)
@@ -71,6 +59,38 @@ def read_splits(
         }
         return generated, {"kind": "quickstart"}
     return _from_hub(task, names, data_dir)
+
+
+def _from_files(task: Task, names: list[str]) -> tuple[dict[str, RawSplit], dict[str, Any]]:
+    """Reads a task's own file, or the folder that is given as such."""
+    path = Path(task.file or "").expanduser()
+    origin = {"kind": "file", "name": path.name}
+    if _is_folder(path):
+        stems = tuple(name.casefold() for name in names)
+        return {name: read_split(task.name, path, name, stems) for name in names}, origin
+    files = {"train": path}
+    if task.test_file is not None:
+        files["test"] = Path(task.test_file).expanduser()
+    for file in files.values():
+        if not is_file(file):
+            raise IntertrainError(
+                f"task {task.name!r}: its file {str(file)!r} does not exist, seen from"
+                f" {str(Path.cwd())!r}. Correct the path."
+            )
+    further = [name for name in names if name not in files]
+    if further:
+        raise IntertrainError(
+            f"task {task.name!r}: its one file is its split 'train', and there is no"
+            f" {further[0]!r}. Leave out 'splits', or give a folder: --data-dir."
+        )
+    return {name: read_rows(files[name]) for name in names}, origin
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that nothing can have
+        return False
 
 
 def _folder(task: Task, data_dir: str | None) -> Path | None:
@@ -108,7 +128,10 @@ def splits_of(task: Task, data_dir: str | None) -> frozenset[str] | None:
         IntertrainError: the hub cannot be asked.
     """
     if task.file is not None:
-        return frozenset({"train"})
+        path = Path(task.file).expanduser()
+        if _is_folder(path):
+            return frozenset(splits_in(path))
+        return frozenset({"train"} if task.test_file is None else {"train", "test"})
     folder = _folder(task, data_dir)
     if folder is not None:
         return frozenset(splits_in(folder))

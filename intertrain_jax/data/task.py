@@ -59,7 +59,8 @@ class Task:
         splits: official splits in use; None takes those that are there, and makes the others of train.
         groups: groups that it belongs to.
         hub: where it is on the hub; None if nowhere.
-        file: one file that holds all rows (a user's own task).
+        file: one file that holds all rows (a user's own task), or a folder with one per split.
+        test_file: a file of the rows to test on, beside `file`.
         site_column: its column in the tables of the public site.
         note: what a reader must know (rendering, replacement of a withdrawn set).
     """
@@ -74,6 +75,7 @@ class Task:
     groups: tuple[str, ...] = ()
     hub: HubDataset | None = None
     file: str | None = None
+    test_file: str | None = None
     site_column: str | None = None
     note: str = ""
 

@@ -35,8 +35,6 @@ _ARRAYS = ("tokens", "offsets", "boundaries", "labels")
 _BATCH = 2000
 # What is cached is asked for under this number: a change of how texts become tokens makes it void.
 _FORMAT = 2
-# A tokenizer that was told no length claims one like 1e30.
-_NO_LIMIT = 1 << 20
 # A tokenizer takes about ten mebibytes, a fingerprint next to nothing.
 _TOKENIZERS_HELD, _FINGERPRINTS_HELD = 2, 4096
 
@@ -136,18 +134,30 @@ def encode_rows(
     return _read(folder) or EncodedSplit(**arrays)
 
 
-def longest_input(tokenizer: Path) -> int | None:
-    """Returns how many tokens a tokenizer says that its model reads; None where it says nothing."""
-    most = int(_tokenizer(tokenizer).model_max_length)
-    return most if most < _NO_LIMIT else None
-
-
 def encode_texts(texts: Sequence[str], tokenizer: Path) -> tuple[tuple[int, ...], ...]:
     """Returns the token ids of short texts, special tokens included."""
     held = _tokenizer(tokenizer)
     with panics_are_errors():
         ids = held(list(texts), return_attention_mask=False)["input_ids"]
     return tuple(tuple(map(int, text)) for text in ids)
+
+
+def token_counts(texts: Sequence[tuple[str, ...]], tokenizer: Path) -> tuple[list[int], list[int]]:
+    """Returns [N] how many tokens examples have, uncut, and how many of them stand for unknown words.
+
+    Args:
+        texts: one or two texts per example.
+        tokenizer: directory with the tokenizer's files.
+    """
+    if not texts:
+        return [], []
+    held = _tokenizer(tokenizer)
+    with panics_are_errors():
+        pairs = [example[1] for example in texts] if len(texts[0]) == 2 else None
+        firsts = [example[0] for example in texts]
+        ids = held(firsts, pairs, return_attention_mask=False, verbose=False)["input_ids"]
+    unknown = held.unk_token_id
+    return [len(tokens) for tokens in ids], [list(tokens).count(unknown) for tokens in ids]
 
 
 def _tokenizer(directory: Path) -> Any:

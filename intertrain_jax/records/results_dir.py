@@ -56,8 +56,13 @@ def _of_experiment(config: ExperimentConfig) -> dict[str, Any]:
         "model.revision": ref.revision,
         **{f"protocol.{key}": value for key, value in asdict(config.protocol).items()},
         "data.limit": config.data.limit,
-        **{f"tasks.{task.get('name')}": to_plain(task) for task in config.tasks},
+        **{f"tasks.{task.get('name')}": _of_task(task) for task in config.tasks},
     }
+
+
+def _of_task(task: dict[str, Any]) -> Any:
+    """Returns what a user's task is; where its files lie is no part of it: their content has a hash."""
+    return to_plain({k: v for k, v in task.items() if k not in ("file", "test_file")})
 
 
 def _of_ranking(config: RankConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
+from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.planning.estimates import encoder_parameters, estimate
 from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
@@ -23,6 +23,7 @@ from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis
 from intertrain_jax.workflows.inputs import find_tasks, measure
+from intertrain_jax.workflows.own import GridOptions, experiment_of, is_own, look_over, tokenizer_of
 from intertrain_jax.workflows.results import GridResult
 from intertrain_jax.workflows.runner import Devices, Runner
 from intertrain_jax.workflows.watch import Watcher, grid_display, watcher_of
@@ -58,7 +59,7 @@ def grid(
     retry_failed: bool = False,
     progress: bool | Watcher = False,
     runner: Runner | None = None,
-    **options: Unpack[ExperimentOptions],
+    **options: Unpack[GridOptions],
 ) -> GridResult:
     """Trains every base model on every target, over seeds, and returns scores and gains.
 
@@ -70,16 +71,20 @@ def grid(
         retry_failed: do runs again that are recorded as failed.
         progress: whether to print lines and bars; or what takes them.
         runner: what computes; None is this process's devices.
-        options: `seeds`, `out`, `bases`, `data_dir`, `limit` and `lanes`, as on the command line.
+        options: `seeds`, `out`, `bases`, `data_dir`, `limit`, `lanes` and `targets`, as on the command
+            line; targets may be names, files and DataFrames, of which `test`, `text`, `text2` and
+            `label` say more.
 
     Raises:
         IntertrainError: something does not fit; nothing was written.
     """
-    if not isinstance(config, ExperimentConfig) or overrides or options:
-        config = load_config(config, overrides, **options)
+    config, guessed = experiment_of(config, overrides, **options)
     watcher = watcher_of(progress)
     runner = runner or Devices()
+    for line in guessed:
+        watcher.say(line)
     prepared = prepare(config, runner, watcher)
+    _look_over(prepared, watcher)
     directory, plan = ResultsDir(config.out_dir), prepared.plan
     out, store = directory.path, directory.runs
     with directory.exclusive() as held:
@@ -204,6 +209,19 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     # A base model that is gone since keeps the ids of its runs, of which some may be done.
     plan = build_plan(config, named.sources, named.targets, kept.with_(resolution))
     return Prepared(config, plan, resolution, data, bases, unusable)
+
+
+def _look_over(prepared: Prepared, watcher: Watcher) -> None:
+    """Says what of the targets that are the user's own would mislead."""
+    config = prepared.config
+    ref = (
+        ResultsDir(config.out_dir).resolution().with_(prepared.resolution).pinned(config.model.ref)
+    )
+    for name in dict.fromkeys(run.target for run in prepared.plan.runs):
+        if is_own(name, config.tasks):
+            data = prepared.data[name]
+            for line in look_over(data, tokenizer_of(ref, True), config.protocol.max_length):
+                watcher.say(line)
 
 
 def _keep_rate(prepared: Prepared, before: Set[str], seconds: float) -> None:

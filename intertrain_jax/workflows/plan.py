@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
+from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.planning.estimates import Estimate, encoder_parameters, estimate
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.rates import achieved_rate, expected_rate
@@ -16,6 +16,7 @@ from intertrain_jax.planning.status import explain as explain_runs
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.plan import plan_lines
 from intertrain_jax.workflows.inputs import offline_sizes, plan_offline
+from intertrain_jax.workflows.own import GridOptions, experiment_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +62,7 @@ def plan(
     config: str | Path | ExperimentConfig = "quickstart",
     *,
     overrides: Mapping[str, Any] | Sequence[str] = (),
-    **options: Unpack[ExperimentOptions],
+    **options: Unpack[GridOptions],
 ) -> PlanResult:
     """Plans a grid without network, data or JAX.
 
@@ -73,8 +74,7 @@ def plan(
     Raises:
         IntertrainError: the experiment is not valid.
     """
-    if not isinstance(config, ExperimentConfig) or overrides or options:
-        config = load_config(config, overrides, **options)
+    config, _ = experiment_of(config, overrides, **options)
     planned = plan_offline(config)
     done, failed = done_and_failed(planned, ResultsDir(config.out_dir).runs.read_all().by_key)
     rest = [run for run in planned.runs if run.id not in done]

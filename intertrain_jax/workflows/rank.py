@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig, RankOptions, load_rank_config, rank_keys
 from intertrain_jax.config.refs import ModelRef, is_hub_id, read_model_list
@@ -32,6 +33,15 @@ from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import BaseRef, DataStamp
 from intertrain_jax.study.model_ranking import gain_correlations
+from intertrain_jax.workflows.own import (
+    RankingOptions,
+    check_needless,
+    columns_in,
+    is_own,
+    look_over,
+    ranking_on,
+    tokenizer_of,
+)
 from intertrain_jax.workflows.rank_done import Ids, is_done, matching, read_probes
 from intertrain_jax.workflows.rank_files import (
     ranking_of,
@@ -60,7 +70,7 @@ def rank(
     retry_failed: bool = False,
     progress: bool | Watcher = False,
     runner: Runner | None = None,
-    **options: Unpack[RankOptions],
+    **options: Unpack[RankingOptions],
 ) -> RankResult:
     """Ranks base models of one architecture by a linear probe on one task.
 
@@ -76,14 +86,13 @@ def rank(
         progress: whether to print lines and bars; or what takes them.
         runner: what computes; None is this process's devices.
         options: `task`, `pretrained`, `seeds`, `estimators`, `out`, `data_dir`, `head`, and `config`, a
-            YAML file with further keys.
+            YAML file with further keys; or instead of `task` a `target`, which may be a file or a
+            DataFrame, of which `test`, `text`, `text2` and `label` say more.
 
     Raises:
         IntertrainError: something does not fit; nothing was written.
     """
-    config = models
-    if not isinstance(config, RankConfig):
-        config = config_of(config, overrides, **options)
+    config, guessed = _ranking(models, overrides, options)
     check_estimators(config.estimators)
     watcher = watcher_of(progress)
     runner = runner or Devices()
@@ -96,6 +105,8 @@ def rank(
     else:
         file = out / "analysis" / "gains.csv" if gains is None else Path(gains)
         gain_table = read_gains(file, required=gains is not None, say=watcher.say)
+    for line in guessed:
+        watcher.say(line)
     watcher.say(f"reading {config.task}")
     data = load_task(task, config.data)
     for note in data.origin.get("notes", ()):
@@ -104,6 +115,9 @@ def rank(
     protocol = _fitting(replace(config.protocol, precision=precision), config.refs[0], watcher)
     stored = read_probes(store, watcher)
     ids = Ids(data, protocol)
+    if is_own(task.name, config.tasks):
+        for line in look_over(data, tokenizer_of(config.refs[0], False), protocol.max_length):
+            watcher.say(line)
     # Of models that have no record yet, files are hashed as they are loaded.
     ids.hash_files([ref for ref in config.refs if ref.label in {label for label, _ in stored}])
     records, earlier = matching(config.refs, stored, ids)
@@ -168,6 +182,25 @@ def rank(
         if top is not None:
             write_top(out, ranking, top)
     return RankResult(config, ranking, records, correlations, out, done)
+
+
+def _ranking(
+    models: str | Path | Sequence[str] | RankConfig,
+    overrides: Mapping[str, Any] | Sequence[str],
+    options: RankingOptions,
+) -> tuple[RankConfig, tuple[str, ...]]:
+    """Returns the ranking, and what was guessed of a task that is the user's own."""
+    given: dict[str, Any] = dict(options)
+    target, columns = given.pop("target", None), columns_in(given)
+    if target is not None and given.get("task") is not None:
+        raise IntertrainError(
+            f"task {given['task']!r} and target {str(target)[:100]!r} are two tasks. Leave out one."
+        )
+    config = models if isinstance(models, RankConfig) else config_of(models, overrides, **given)
+    if target is None:
+        check_needless(columns)
+        return config, ()
+    return ranking_on(config, target, columns)
 
 
 def _fitting(protocol: Protocol, first: ModelRef, watcher: Watcher) -> Protocol:

@@ -13,7 +13,6 @@ import yaml
 from click.testing import CliRunner, Result
 
 from intertrain_jax.cli import main
-from intertrain_jax.config.experiment import load_config
 from intertrain_jax.data.tasks import list_tasks
 
 
@@ -147,22 +146,42 @@ def test_check_finds_half_a_character(own: Path) -> None:
     assert "Mend that row (line 7)" in result.stderr
 
 
-def test_the_readme_s_own_task_is_read(
+def test_the_readme_s_own_file_is_read(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = (repository / "README.md").read_text("utf-8")
-    (block,) = re.findall(r"^```yaml\n(name: tickets\n.*?)^```", text, re.MULTILINE | re.DOTALL)
-    (tmp_path / "tickets.yaml").write_text(block, "utf-8")
-    rows = [f"Hello {k},please help me,{('login', 'billing')[k % 2]}" for k in range(20)]
+    text = (repository / "README.md").read_text("utf-8").replace("\\\n", "")
+    rows = [f"Hello {k},please help me,{('login', 'billing')[k % 2]}" for k in range(40)]
     (tmp_path / "tickets.csv").write_text("\n".join(["subject,body,queue", *rows]), "utf-8")
-    commands = re.findall(r"^intertrain-jax tasks (\w+ tickets --config \S+)", text, re.MULTILINE)
-    assert [line.split()[0] for line in commands] == ["check", "show"]
-    for line in commands:
-        result = invoke(*line.split())
-        assert result.exit_code == 0, result.stderr
-    assert "queue" in result.output
-    assert load_config("tickets.yaml").targets == ("tickets",)
+    (check,) = re.findall(r"^intertrain-jax tasks (check tickets\.csv)", text, re.MULTILINE)
+    result = invoke(*check.split())
+    assert result.exit_code == 0, result.stderr
+    assert "labels are in column 'queue', by its name" in result.output
+    assert "texts are pairs, 'subject' and 'body', by their names" in result.output
+    assert "tickets: 4 test examples can show gains of 31.0 points or more" in result.output
+    result = invoke(*check.split(), "--text", "{subject}: {body}", "--label", "queue")
+    assert "guess" not in result.output and "are in column" not in result.output
+    (grid,) = re.findall(
+        r"^intertrain-jax (grid --target tickets\.csv [^#\n]*)", text, re.MULTILINE
+    )
+    (models,) = re.findall(r"--bases (\S+)", grid)
+    (tmp_path / models).parent.mkdir(parents=True)
+    (tmp_path / models).write_text("org/one\norg/two\n", "utf-8")
+    planned = CliRunner().invoke(main, [*grid.replace("'", "").split(), "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    assert "9 runs (2 base models beside PT, 1 targets, 3 seeds)" in planned.output
+
+
+def test_a_file_that_cannot_be_used_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("text,label\n" + "so so,fine\n" * 12, "utf-8")
+    result = invoke("check", "mine.csv")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1 and "the one value 'fine' in all 12 rows" in result.stderr
+    result = invoke("check", "rte", "--text", "sentence1")
+    assert result.exit_code == 2 and "--text says what is in a file of your own" in result.stderr
 
 
 def test_what_a_terminal_s_encoding_lacks_is_written_out(own: Path) -> None:

@@ -1,0 +1,151 @@
+"""Makes a task of a person's own data: which columns are texts and labels is guessed, and said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.data.columns import Column, columns_of, pair_of
+from intertrain_jax.data.guess import guess_label, longest_text, names_for
+from intertrain_jax.data.own_place import Place, place_of
+from intertrain_jax.data.own_rows import (
+    check_fit,
+    check_header,
+    check_labels,
+    check_test,
+    check_texts,
+)
+from intertrain_jax.data.row_files import RawSplit
+from intertrain_jax.data.rows import read_splits
+from intertrain_jax.data.task import Task, slots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class OwnTask:
+    """A person's data as a task.
+
+    Attributes:
+        entry: as a configuration's `tasks` has it.
+        said: what was guessed, a sentence each with the option that changes it.
+    """
+
+    entry: dict[str, Any]
+    said: tuple[str, ...]
+
+
+def own_task(
+    target: str | Path | pd.DataFrame,
+    *,
+    test: str | Path | None = None,
+    text: str | None = None,
+    text2: str | None = None,
+    label: str | None = None,
+) -> OwnTask:
+    """Returns the task that a file, a folder of splits, a dataset of the hub or a DataFrame is.
+
+    Args:
+        target: CSV, TSV, JSON, JSONL, Parquet, a folder, "owner/name" or "owner/name:config" on the
+            hub, or rows.
+        test: a further file that is only tested on.
+        text, text2: a column of texts, or columns in braces such as "{subject}: {body}"; None is a
+            guess by content.
+        label: column; None is a guess.
+
+    Raises:
+        IntertrainError: it is not there or cannot be read, a column is missing or cannot be guessed, or
+            rows lack what they must have.
+    """
+    place = place_of(target, test)
+    raw = _train(place)
+    check_header(raw)
+    columns = columns_of(raw)
+    given = [template for template in (text, text2) if template is not None]
+    for option, template in (("--text", text), ("--text2", text2), ("--label", label)):
+        for name in _named(template):
+            if name not in columns:
+                raise IntertrainError(
+                    f"{raw.origin!r} has no column {name!r}, it has"
+                    f" {', '.join(map(repr, columns))[:400]}.{nearest(name, columns)} Correct {option}."
+                )
+    check_fit(raw)
+    said: list[str] = []
+    if label is None:
+        taken = {name for template in given for name in _named(template)}
+        rest = {name: column for name, column in columns.items() if name not in taken}
+        label, why = guess_label(raw, rest)
+        said.append(f"labels are in column {label!r}, {why} (--label names another)")
+    if label in (text, text2):
+        raise IntertrainError(
+            f"{raw.origin!r}: column {label!r} cannot be texts and labels. Correct --text or --label."
+        )
+    about = check_labels(raw, columns[label], said)
+    texts = _texts(raw, columns, label, given, text is None, said)
+    entry: dict[str, Any] = {
+        "name": place.name,
+        "texts": [text if slots(text) else f"{{{text}}}" for text in texts],
+        "label": label,
+        **about,
+    }
+    check_texts(raw, [_named(template) for template in texts])
+    entry.update(place.entry)
+    if place.test_file is not None:
+        check_test(Path(place.test_file), [*(n for t in texts for n in _named(t)), label])
+    return OwnTask(entry, tuple(said))
+
+
+def _train(place: Place) -> RawSplit:
+    """Returns the rows to train on, before their columns are known."""
+    stub = Task(place.name, place.name, ("{text}",), splits=None, hub=place.hub, file=place.file)
+    (raw,) = read_splits(stub, ["train"], None)[0].values()
+    return raw
+
+
+def _named(template: str | None) -> list[str]:
+    """Returns the columns that an option names."""
+    return [] if template is None else slots(template) or [template]
+
+
+def _texts(
+    raw: RawSplit,
+    columns: Mapping[str, Column],
+    label: str,
+    given: Sequence[str],
+    guess_first: bool,
+    said: list[str],
+) -> list[str]:
+    """Returns one or two columns of texts, or templates, and says what was guessed.
+
+    Args:
+        raw: the rows.
+        columns: of them.
+        label: column of labels.
+        given: what the options name.
+        guess_first: whether the first is to be guessed.
+        said: is added to.
+    """
+    if not guess_first:
+        return list(given)
+    taken = {label, *names_for(raw, columns, label), *(n for t in given for n in _named(t))}
+    able = {name: column for name, column in columns.items() if name not in taken}
+    half = len(raw.rows) / 2
+    texts = {n: column for n, column in able.items() if column.is_text and column.count >= half}
+    whole = {name: column for name, column in able.items() if column.first_missing is None}
+    pair = None if given else pair_of(whole)
+    if pair is not None:
+        found, why = list(pair), f"texts are pairs, {pair[0]!r} and {pair[1]!r}, by their names"
+        option = "--text and --text2 name others, --text alone reads one"
+    else:
+        name, reason = longest_text(raw, texts, able, label)
+        found, why = [name], f"texts are in column {name!r}, {reason}"
+        option = "--text names another"
+    unused = [name for name in texts if name not in found]
+    more = f"; not read: {', '.join(map(repr, unused))[:120]}" if unused else ""
+    second = ", --text2 a second one" if unused and pair is None and not given else ""
+    said.append(f"{why} ({option}{second}{more})")
+    return [*found, *given]
