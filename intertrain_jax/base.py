@@ -75,6 +75,11 @@ def nearest(value: str, candidates: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(repr(by_folded[match]) for match in close)}?"
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things, in the plural but for one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """Returns a text in one line, with what a terminal would act on, or cannot show, written out."""
     if text.isprintable():

@@ -1,10 +1,12 @@
 """Checks the doctor on published tables, by an exact oracle, and on tables with planted errors.
 
-    python tools/check_doctor.py --published DIR --tables 300 --out results/benchmarks
+    python tools/check_doctor.py --published DIR --tables 300 --seed 1 --out results/benchmarks
+    python tools/check_doctor.py --tables 300 --seed 2 --kinds other
 
 The oracle is written apart from the doctor: in whole numbers, with test sizes taken from the site's list
 of runs. On planted tables the truth is known. Sizes, digits, orders, shapes and errors are drawn anew
-for each table. Written are `doctor.csv`, with a row per kind of row, and `doctor.json`.
+for each table. Written are `doctor.csv`, with a row per kind of row, and `doctor.json`; of kinds that
+the doctor was not tuned by, `doctor-other-kinds.csv` and `.json`.
 """
 
 from __future__ import annotations
@@ -34,7 +36,20 @@ KINDS = (
     "weak",
     "collapsed",
 )
-INTACT = ("sound", "weak", "collapsed")
+# Kinds that nothing was ever chosen by, for a second look: --kinds other.
+OTHER_KINDS = (
+    "shift by three",
+    "two gaps",
+    "two swaps",
+    "3-cycle",
+    "weak and shifted",
+    "far better",
+    "sparse",
+    "mean of three runs",
+    "rounded",
+    "collapsed twins",
+)
+INTACT = ("sound", "weak", "collapsed", *OTHER_KINDS[5:])
 # A planted error can be seen if some cell (both of a swap's, three of a cycle's) is this many spreads
 # from the column where it stands.
 SEEN = 12.0
@@ -63,12 +78,13 @@ class Table:
     kind: list[str] = field(default_factory=list)
 
 
-def plant(rng: np.random.Generator, known: bool) -> Table:
+def plant(rng: np.random.Generator, known: bool, planted: tuple[str, ...] = KINDS) -> Table:
     """Makes a table of accuracies, and plants errors in it.
 
     Args:
         rng: randomness.
         known: whether columns are the site's, in its order; else nameless and in a hidden order.
+        planted: kinds of rows.
     """
     columns = 36 if known else int(rng.integers(12, 30))
     rows = int(rng.integers(60, 160))
@@ -85,17 +101,28 @@ def plant(rng: np.random.Generator, known: bool) -> Table:
     noise = rng.standard_t(5, (rows, columns)) * 0.8
     truth = centre + spread * (effect + noise)
     kinds = ["sound"] * rows
-    for at, kind in enumerate(np.repeat(KINDS, EACH)):
+    for at, kind in enumerate(np.repeat(planted, EACH)):
         kinds[at] = str(kind)
     largest = centre - rng.uniform(5, 35, columns)
-    for row in np.flatnonzero(np.array(kinds) == "weak"):
-        truth[row] -= spread * rng.uniform(0, 12, columns)
-    for row in np.flatnonzero(np.array(kinds) == "collapsed"):
-        gone = rng.random(columns) < rng.uniform(0.1, 0.8)
-        truth[row, gone] = largest[gone]
-    count = np.rint(np.clip(truth, 1, 99.5) / 100 * size)
+    for row, kind in enumerate(kinds):
+        if kind in ("weak", "weak and shifted"):
+            truth[row] -= spread * rng.uniform(0, 12, columns)
+        elif kind == "far better":
+            truth[row] += spread * rng.uniform(2, 8, columns)
+        elif kind == "collapsed":
+            gone = rng.random(columns) < rng.uniform(0.1, 0.8)
+            truth[row, gone] = largest[gone]
+        elif kind == "collapsed twins":
+            truth[row] = largest
+    # A mean over three runs is a count out of three times as many.
+    runs = np.where(np.array(kinds) == "mean of three runs", 3, 1)[:, None]
+    count = np.rint(np.clip(truth, 1, 99.5) / 100 * size * runs)
     digits = int(rng.choice(DIGITS))
-    truth = np.round(count / size * 100, digits)
+    truth = np.round(count / (size * runs) * 100, digits)
+    for row in np.flatnonzero(np.array(kinds) == "rounded"):
+        truth[row] = np.round(truth[row], 1)
+    for row in np.flatnonzero(np.array(kinds) == "sparse"):
+        truth[row, rng.random(columns) < 0.6] = np.nan
     order = np.arange(columns) if known else rng.permutation(columns)
     scores = truth.copy()
     wanted = truth.copy()
@@ -111,7 +138,7 @@ def plant(rng: np.random.Generator, known: bool) -> Table:
         for _ in range(50):
             shown, target = _misplace(rng, kind, truth[row], order)
             far = np.abs(shown - centre) / spread >= SEEN
-            least = {"swap": 2, "4-cycle": 3}.get(kind, 1)
+            least = {"swap": 2, "4-cycle": 3, "two swaps": 3, "3-cycle": 3}.get(kind, 1)
             if far.sum() >= least:
                 scores[row], wanted[row] = shown, target
                 break
@@ -129,8 +156,8 @@ def _misplace(
     """Returns a row with cells under wrong columns, and what a right repair makes of it."""
     length = len(row)
     shown, target = row.copy(), row.copy()
-    if kind.startswith("shift"):
-        by = 2 if kind == "shift by two" else 1
+    if kind.startswith("shift") or kind == "weak and shifted":
+        by = {"shift by two": 2, "shift by three": 3}.get(kind, 1)
         at = 0 if kind == "shift at the start" else int(rng.integers(1, length - 4))
         shown[order[at : length - by]] = row[order[at + by :]]
         shown[order[length - by :]] = np.nan
@@ -139,18 +166,26 @@ def _misplace(
         at = int(rng.integers(0, length - 4))
         shown[order[at + 1 :]] = row[order[at:-1]]
         target[order[-1]] = np.nan
+    elif kind == "two gaps":
+        first, second = sorted(rng.choice(length - 4, 2, replace=False))
+        kept = np.delete(row[order], [first, second])
+        shown[order] = np.append(kept, [np.nan, np.nan])
+        target[order[[first, second]]] = np.nan
+    elif kind == "two swaps":
+        for pair in rng.choice(length, (2, 2), replace=False):
+            shown[pair] = row[pair[::-1]]
     else:
-        chosen = rng.choice(length, 2 if kind == "swap" else 4, replace=False)
+        chosen = rng.choice(length, {"swap": 2, "3-cycle": 3}.get(kind, 4), replace=False)
         shown[chosen] = row[np.roll(chosen, 1)]
     return shown, target
 
 
-def check_planted(tables: int, seed: int = 0) -> dict[str, Count]:
+def check_planted(tables: int, seed: int = 0, planted: tuple[str, ...] = KINDS) -> dict[str, Count]:
     """Examines planted tables; every second one has the site's columns."""
     counts: dict[str, Count] = {}
     for number in range(tables):
         rng = np.random.default_rng([seed, number])
-        table = plant(rng, known=number % 2 == 0)
+        table = plant(rng, number % 2 == 0, planted)
         names = pd.Series([f"m{row}" for row in range(len(table.kind))])
         found = examine(table.scores, names)
         after = repair(table.scores, found).to_numpy(float)
@@ -252,6 +287,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--published", type=Path, help="folder of the site's tables")
     parser.add_argument("--tables", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0, help="of the planted tables")
+    parser.add_argument("--kinds", choices=("usual", "other"), default="usual")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
     arguments = parser.parse_args()
     published = []
@@ -264,15 +301,18 @@ def main() -> None:
         ]
         for result in published:
             print(json.dumps(result))
-    counts = check_planted(arguments.tables)
+    kinds = KINDS if arguments.kinds == "usual" else OTHER_KINDS
+    counts = check_planted(arguments.tables, arguments.seed, kinds)
     table = pd.DataFrame({kind: vars(count) for kind, count in sorted(counts.items())}).T
     print(table.to_string())
     sums = summary(counts)
     print(json.dumps(sums))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    table.rename_axis("kind").to_csv(arguments.out / "doctor.csv")
-    result = {"published": published, "planted": {"tables": arguments.tables, **sums}}
-    (arguments.out / "doctor.json").write_text(json.dumps(result, indent=2) + "\n")
+    name = "doctor" if arguments.kinds == "usual" else "doctor-other-kinds"
+    table.rename_axis("kind").to_csv(arguments.out / f"{name}.csv")
+    made = {"tables": arguments.tables, "seed": arguments.seed, "kinds": arguments.kinds}
+    result = {"published": published, "planted": {**made, **sums}}
+    (arguments.out / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 def summary(counts: dict[str, Count]) -> dict[str, float]:

@@ -41,13 +41,13 @@ from intertrain_jax.cli.lines import say
     help="Where cells are missing, average by the additive model (default) or over common targets.",
 )
 @click.option("--representative", metavar="NAME", help="Base model whose gains stand for max-gain.")
+@click.option("--keep-suspicious", is_flag=True, help="Keep a leaderboard's rows with errors.")
+@click.option("--percent", is_flag=True, help="Scores are in percent, however small.")
 @click.option(
-    "--keep-suspicious", is_flag=True, help="Analyse a leaderboard's suspicious rows too."
-)
-@click.option(
-    "--percent",
-    is_flag=True,
-    help="Scores are in percent, however small: take none for a fraction.",
+    "--cluster",
+    type=click.Choice(["auto", "owner", "none"]),
+    default="auto",
+    help="Models resampled together: of one owner (org/name); auto: or one series, or with equal rows.",
 )
 @click.option("--published-sizes", is_flag=True, help="A table's train sizes are as published.")
 @click.option(
@@ -77,7 +77,7 @@ def command(out: str | None, x: str | None, y: str | None, **options: Any) -> No
     directory = shape == "results" and not Path(table).is_file()
     _refuse(shape, directory, {"x": x, "y": y, **options})
     if shape == "pairs":
-        _pairs(table, x, y, _folder(out, table))
+        _pairs(table, x, y, options["cluster"], _folder(out, table))
         return
     from intertrain_jax.report.closing import print_closing
     from intertrain_jax.report.terminal import make_console, print_matrix
@@ -104,7 +104,7 @@ def command(out: str | None, x: str | None, y: str | None, **options: Any) -> No
     console.print(f"Summary, tables and figures: {folder}", markup=False, soft_wrap=True)
 
 
-def _pairs(table: str, x: str | None, y: str | None, folder: Path) -> None:
+def _pairs(table: str, x: str | None, y: str | None, cluster: Any, folder: Path) -> None:
     """Two columns: correlations, line and figure."""
     if x is None or y is None:
         raise IntertrainError("--pairs needs the names of two columns. Name them with --x and --y.")
@@ -113,7 +113,7 @@ def _pairs(table: str, x: str | None, y: str | None, folder: Path) -> None:
     from intertrain_jax.report.terminal import make_console
     from intertrain_jax.workflows.analyze import compare
 
-    found = compare(table, x, y)
+    found = compare(table, x, y, cluster)
     write_pairs(folder, found)
     console = make_console()
     for note in found.pairs.notes:
@@ -125,7 +125,8 @@ def _pairs(table: str, x: str | None, y: str | None, folder: Path) -> None:
 def _refuse(shape: str, directory: bool, options: dict[str, Any]) -> None:
     """Says which options do not belong to what is analysed."""
     pairs, board = shape == "pairs", shape == "leaderboard"
-    needs = {name: "inputs other than --pairs" for name in options if pairs and name not in "xy"}
+    others = [name for name in options if pairs and name not in ("x", "y", "cluster")]
+    needs = dict.fromkeys(others, "inputs other than --pairs")
     if not pairs:
         needs |= {"x": "--pairs", "y": "--pairs"}
         needs |= (

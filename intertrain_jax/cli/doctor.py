@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.records.csv_text import csv_text
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def command(
             " Leave --repair out."
         )
     console = make_console()
-    console.print(_plain(subject.what), markup=False)
+    for line in (subject.what, *subject.notes):
+        console.print(_plain(line), markup=False)
     _print(console, findings)
     if out is not None:
         write_atomic(out, csv_text(findings.table, None))
@@ -80,7 +81,9 @@ def command(
     if repaired_path is not None and subject.file is not None:
         write_atomic(repaired_path, csv_text(diagnosis.repaired, None))
         rows = sum(bool(finding.repaired) for finding in findings.findings)
-        console.print(f"A copy with {rows} rows repaired is {repaired_path}.", markup=False)
+        console.print(
+            f"A copy with {counted(rows, 'row')} repaired is {repaired_path}.", markup=False
+        )
     if findings.findings:
         ctx.exit(FOUND)
 
@@ -94,15 +97,16 @@ def _print(console: Console, findings: Findings) -> None:
         counts = Counter((finding.rule, finding.severity) for finding in findings.findings)
         parts = [f"{count} {rule} ({severity})" for (rule, severity), count in counts.items()]
         console.print(
-            f"{len(findings.findings):,} findings: {', '.join(parts)}."
-            f" {len(findings.suspicious):,} rows have an error.",
+            f"{counted(len(findings.findings), 'finding')}: {', '.join(parts)}."
+            f" {counted(len(findings.suspicious), 'row')}"
+            f" {'has' if len(findings.suspicious) == 1 else 'have'} an error.",
             markup=False,
         )
     else:
         console.print("Nothing found.")
     if findings.order_rows:
         console.print(
-            f"Cells moved along this order of columns, as {findings.order_rows} rows show: "
+            f"Cells moved along this order of columns, by {counted(findings.order_rows, 'row')}: "
             + _plain(", ".join(findings.order)),
             markup=False,
         )
@@ -119,13 +123,15 @@ def _table(findings: Findings) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from intertrain_jax.diagnosis.findings import sureness
+
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("row", "model", "rule", "severity", "evidence", "likely missing"):
         table.add_column(name, justify="right" if name == "row" else "left", overflow="fold")
     for finding in findings.findings:
         likely = ", ".join(finding.missing)
         if finding.confidence > 0:  # not where there is none
-            likely += f" (repair {finding.confidence:.1%} sure)"
+            likely += f" (repair {sureness(finding.confidence)} sure)"
         table.add_row(
             "" if finding.row < 0 else str(finding.row),
             Text(_plain(finding.model)),

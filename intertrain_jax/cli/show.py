@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from intertrain_jax.base import counted
 from intertrain_jax.config.ranking import RANKING_FILE
 from intertrain_jax.planning.plan import PRETRAINED
 from intertrain_jax.report.analysis import FIGURES_FOLDER, TABLES_FOLDER
@@ -40,7 +41,7 @@ def grid_summary(result: GridResult) -> str:
     """Returns how a grid ended and where everything is."""
     done, failed = result.counts
     took = f" in {duration(result.progress.seconds)}" if result.progress else ""
-    line = f"{done:,} of {len(result.plan.runs):,} runs done{took}. Results: {result.out}"
+    line = f"{done:,} of {counted(len(result.plan.runs), 'run')} done{took}. Results: {result.out}"
     if failed:
         line += (
             f"\n{failed:,} failed: reasons are in {result.out / ANALYSIS_FOLDER / 'records.csv'};"
@@ -74,7 +75,7 @@ def show_ranking(console: Console, result: RankResult) -> None:
 
 def rank_summary(result: RankResult, top: int | None) -> str:
     """Returns how a ranking ended and where everything is."""
-    line = f"{len(result.ranking.ranked):,} of {len(result.config.refs):,} models ranked"
+    line = f"{len(result.ranking.ranked):,} of {counted(len(result.config.refs), 'model')} ranked"
     if result.progress is not None:
         line += (
             f" in {duration(result.progress.seconds)},"
@@ -85,6 +86,10 @@ def rank_summary(result: RankResult, top: int | None) -> str:
         line += (
             f"\n{len(result.failed):,} failed; start again with --retry-failed to try them again."
         )
+    alike = int((result.table["status"] == "one class").sum())
+    if alike:
+        has = "has" if alike == 1 else "have"
+        line += f"\n{counted(alike, 'model')} {has} no score: all heads give one class."
     if top is not None:
         line += f"\nThe best: {result.out / top_file(top)}"
     return line

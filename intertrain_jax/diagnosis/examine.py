@@ -8,12 +8,14 @@ from typing import Literal, cast
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.diagnosis.findings import Finding, Findings
+from intertrain_jax.base import counted
+from intertrain_jax.diagnosis.findings import Finding, Findings, Severity, sureness
 from intertrain_jax.diagnosis.grids import Grids, fit_grids
 from intertrain_jax.diagnosis.known_tables import site_order
 from intertrain_jax.diagnosis.misplaced import Examined, Misplaced, find_misplaced
 from intertrain_jax.diagnosis.shifts import Columns, Floats
 from intertrain_jax.readers.leaderboard import PROBE
+from intertrain_jax.readers.units import is_correlation
 
 TableKind = Literal["scores", "gains"]
 
@@ -28,6 +30,8 @@ _SURE = 0.99
 _NOT_PROVEN = "No cell of the row is impossible where it stands."
 _UNEXPLAINED = "No move of cells explains the row."
 _SHOWN = 2
+# A model learned nothing if this share of its scores are among the lowest tenth of their columns.
+_COLLAPSED, _BOTTOM = 0.8, 0.1
 
 
 def examine(
@@ -108,7 +112,8 @@ def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding
         for row in others:
             both_T = np.isfinite(cells[row]) & np.isfinite(cells[first])
             differ = (cells[row] != cells[first])[both_T].sum()
-            text = f"The same model as row {first}; {differ} of {both_T.sum()} scores differ"
+            text = f"The same model as row {first}; of {counted(int(both_T.sum()), 'score')}"
+            text += f" {differ} differ"
             if np.isfinite(rank[row]) and np.isfinite(rank[first]):
                 text += (
                     f": rank {rank[first]:.0f} there with an average of {average[first]:.2f},"
@@ -118,15 +123,23 @@ def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding
 
 
 def _same_scores(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding]:
-    """Finds models with the same cells under another name; one name's rows are `_same_names`'."""
+    """Finds models with the same cells under another name; one name's rows are `_same_names`'.
+
+    Models that learned nothing have the same scores without being copies: that is a note.
+    """
     tested = scores[scores.notna().sum(axis=1) >= min(FEWEST_CELLS, scores.shape[1])]
+    bottom = tested.rank(method="min") <= max(1.0, _BOTTOM * len(tested))
+    lowest = bottom.sum(axis=1) >= _COLLAPSED * tested.count(axis=1)
     cells = zip(tested.index, map(tuple, tested.fillna(np.inf).to_numpy(float)), strict=True)
     for first, *others in _alike(cells):
         for row in others:
             if names[row].strip().casefold() != names[first].strip().casefold():
                 count = tested.count(axis=1)[row]
-                text = f"All {count} scores are those of row {first}, {names[first]!r}."
-                yield Finding(int(row), str(names[row]), "same scores", "error", text)
+                text = f"Its {counted(count, 'score')} are those of row {first}, {names[first]!r}"
+                learned = not lowest[row]
+                text += "." if learned else ", as of models that learned nothing: among the lowest."
+                severity: Severity = "error" if learned else "note"
+                yield Finding(int(row), str(names[row]), "same scores", severity, text)
 
 
 def _alike(keys: Iterable[tuple[Hashable, Hashable]]) -> Iterator[list[int]]:
@@ -150,7 +163,7 @@ def _averages(
             "average",
             "warning",
             f"The table's average is {average[row]:.2f}, that of the row's"
-            f" {int(scores.loc[row].notna().sum())} scores {mean[row]:.2f}.",
+            f" {counted(int(scores.loc[row].notna().sum()), 'score')} {mean[row]:.2f}.",
         )
     for row in scores.index[average.notna() & mean.isna()]:
         text = f"The table's average is {average[row]:.2f}, but the row has no scores."
@@ -168,7 +181,14 @@ def _unit(values: pd.Series[float]) -> float:
 
 def _lowest(scores: pd.DataFrame, kind: TableKind) -> pd.Series[float]:
     """Returns the lowest possible value of each column."""
-    negative = [kind == "gains" or str(column) in RANK_CORRELATIONS for column in scores.columns]
+    # The public site scores CoLA by accuracy, others by a correlation.
+    known = site_order(list(scores.columns)) is not None
+    negative = [
+        kind == "gains"
+        or str(column) in RANK_CORRELATIONS
+        or (not known and is_correlation(column))
+        for column in scores.columns
+    ]
     return pd.Series([-100.0 if may else 0.0 for may in negative], index=scores.columns)
 
 
@@ -244,7 +264,8 @@ def _why_not(misplaced: Misplaced, before_T: Floats, grids: Grids | None) -> str
     if own.possible(before_T[None]).all():
         return _NOT_PROVEN
     if misplaced.confidence < _SURE:
-        return f"The likeliest repair is {misplaced.confidence:.1%} sure; {_SURE:.0%} are needed."
+        sure = sureness(misplaced.confidence)
+        return f"The likeliest repair is {sure} sure; it is written from {100 * _SURE:.0f} % on."
     after_T = misplaced.repaired(before_T)
     if not own.possible(after_T[None]).all():
         return "Some scores would be impossible after the likeliest repair too."
@@ -274,7 +295,7 @@ def _evidence(
     }[misplaced.kind]
     power = misplaced.evidence / np.log(10.0)
     return (
-        f"{len(moved)} cells {verb}, 10^{power:.0f} times likelier than as it stands:"
+        f"{counted(len(moved), 'cell')} {verb}, 10^{power:.0f} times likelier than as it stands:"
         f" {'; '.join(cells)}."
     )
 

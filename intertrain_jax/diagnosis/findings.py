@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -111,6 +113,34 @@ class Findings:
             for f in self.findings
         ]
         return pd.DataFrame(rows, columns=columns)
+
+
+# What is wrong with a row, in words; of several rules it is said by the first.
+_WORDS: Mapping[Rule, str] = {
+    "shifted": "with scores under wrong columns",
+    "swapped": "with scores under wrong columns",
+    "permuted": "with scores under wrong columns",
+    "out of range": "with scores out of range",
+    "impossible": "with scores that no number of right answers gives",
+    "same name": "of models listed before",
+    "same scores": "with another model's scores",
+}
+
+
+def said_of(findings: Iterable[Finding]) -> str:
+    """Returns how many rows have an error, by what is wrong with them, in words."""
+    rules: dict[int, set[Rule]] = {}
+    for finding in findings:
+        if finding.severity == "error":
+            rules.setdefault(finding.row, set()).add(finding.rule)
+    first = [next((_WORDS[rule] for rule in _WORDS if rule in own), "") for own in rules.values()]
+    counts = Counter(word for word in first if word)
+    return ", ".join(f"{count:,} {word}" for word, count in counts.most_common())
+
+
+def sureness(probability: float) -> str:
+    """Returns a probability in percent, rounded down: nothing is certain that is only likely."""
+    return ">99.9 %" if probability >= 0.999 else f"{math.floor(1000.0 * probability) / 10.0:.1f} %"
 
 
 def repair(scores: pd.DataFrame, findings: Findings) -> pd.DataFrame:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.diagnosis.examine import TableKind
 from intertrain_jax.diagnosis.findings import Finding, Findings, repair
 from intertrain_jax.readers.csv import FEWEST_MODELS, Source, read_csv
@@ -42,6 +42,7 @@ class Subject:
         file: of a wide table, the file's own text, to write a repaired copy from.
         probe: [M] linear probe on MNLI, if the table has it.
         pretrained: row of the pretrained model, if it is known.
+        notes: on how the file is written, and on scores that look odd, a sentence each.
     """
 
     what: str
@@ -53,6 +54,7 @@ class Subject:
     file: WideFile | None = None
     probe: pd.Series[float] | None = None
     pretrained: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,24 @@ def read_subject(path: Source, pretrained: str | None = None) -> Subject:
     table = read_table(path, None, pretrained, repeats=True)
     if isinstance(table, Scores):
         names, scores = _by_seed(table.runs)
-        return _checked(path, "scores", scores, names, None, None)
+        return _noted(_checked(path, "scores", scores, names, None, None), table.notes)
     text = read_csv(path)
     cells = tuple(text.header), tuple(map(tuple, text.rows))
     if isinstance(table, Leaderboard):
         file = WideFile(*cells, AVERAGE)
         subject = _checked(path, "leaderboard", table.scores, table.names, table.average, file)
-        return replace(subject, probe=table.probe, pretrained=table.pretrained)
+        subject = replace(subject, probe=table.probe, pretrained=table.pretrained)
+        return _noted(subject, table.notes)
     scores = table.values
     own = next((c for c in map(str, scores.columns) if c.casefold() in _AVERAGES), None)
     average = None if own is None else scores.pop(own)
-    return _checked(path, "matrix", scores, table.names, average, WideFile(*cells, own))
+    subject = _checked(path, "matrix", scores, table.names, average, WideFile(*cells, own))
+    return _noted(subject, table.notes)
+
+
+def _noted(subject: Subject, notes: Iterable[str]) -> Subject:
+    """Returns a subject with what its reader noted, each note once."""
+    return replace(subject, notes=tuple(dict.fromkeys((*notes, *subject.notes))))
 
 
 def _by_seed(runs: pd.DataFrame) -> tuple[pd.Series[str], pd.DataFrame]:
@@ -152,8 +161,7 @@ def _checked(
             " missing. Fill them in."
         )
     gains = bool(shape == "matrix" and (values[known] < 0.0).mean() >= _NEGATIVE)
-    if not gains:
-        check_percent(path, scores.set_axis(list(names)))
+    notes = () if gains else check_percent(path, scores.set_axis(list(names)))
     kind: TableKind = "gains" if gains else "scores"
     what = (
         f"{path.name}: a {shape} of {kind},"
@@ -161,10 +169,10 @@ def _checked(
         else f"{path.name}: a {shape} table,"
     )
     untested = int((~known.any(axis=1)).sum())
-    what += f" {len(scores):,} rows × {scores.shape[1]} columns"
+    what += f" {counted(len(scores), 'row')} × {counted(scores.shape[1], 'column')}"
     what += f", {int((~known).sum()):,} of {values.size:,} cells empty"
-    what += f" ({untested:,} rows without any score)." if untested else "."
-    return Subject(what, scores, names, average, kind, (), file)
+    what += f" ({counted(untested, 'row')} without any score)." if untested else "."
+    return Subject(what, scores, names, average, kind, (), file, notes=notes)
 
 
 def _read_records(out: Path) -> Subject:
@@ -187,16 +195,17 @@ def _read_records(out: Path) -> Subject:
     if not any(run.result for run in runs):
         raise IntertrainError(
             f"directory {str(out)!r} must hold at least one finished run to examine, but of"
-            f" {len(runs):,} runs recorded none is done, {len(records.problems):,} records cannot be"
-            f" read. {_first(found)} Run the grid again, or name another directory."
+            f" {counted(len(runs), 'run')} recorded none is done,"
+            f" {counted(len(records.problems), 'record')} cannot be read. {_first(found)} Run the grid"
+            " again, or name another directory."
         )
     done = [(_row_name(run), run.seed, run.target, run.result.test) for run in runs if run.result]
     table = pd.DataFrame(done, columns=["base", "seed", "target", "score"])
     names, scores = _by_seed(table.drop_duplicates(["base", "seed", "target"]))
     failed = sum(run.status == "failed" for run in runs)
     what = (
-        f"{out.name}: records of {len(runs):,} runs, {len(done):,} done, {failed:,} failed;"
-        f" {len(names):,} models and seeds × {scores.shape[1]} targets."
+        f"{out.name}: records of {counted(len(runs), 'run')}, {len(done):,} done, {failed:,} failed;"
+        f" {counted(len(names), 'row')}, one per model and seed, × {counted(scores.shape[1], 'target')}."
     )
     return Subject(what, scores, names, found=tuple(found))
 

@@ -18,8 +18,10 @@ FEWEST_MODELS = 3
 # Scores and gains are in points; beyond this, sums of squares would be no numbers.
 _LARGEST = 1e9
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "none"}
-_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-_POINT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+\-\u2212]?\d*,\d+(?:[eE][+-]?\d+)?")
+_POINT = re.compile(r"[+\-\u2212]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_SHARE = re.compile(r"([+\-\u2212]?\d*[.,]?\d+)\s*%")
+_PLAIN = re.compile(r"[+\-\u2212]?\d*[.,]?\d+(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,8 @@ def read_csv(path: Source) -> Cells:
     """Returns the header and the rows of a CSV file.
 
     Commas, semicolons, tabs or bars separate its columns, and decimals are written with points or
-    with commas, whichever its content says; it may be UTF-8, UTF-16 or cp1252.
+    with commas, whichever its content says; percent signs are left out. It may be UTF-8, UTF-16 or
+    cp1252.
 
     Raises:
         IntertrainError: it cannot be read, or is no table of at least two columns and one row.
@@ -91,7 +94,7 @@ def read_csv(path: Source) -> Cells:
                 f"{path} must be a table of two columns and a row at least, but has"
                 f" {len(header)} columns and {len(rows)} rows. Give the whole of it."
             )
-        notes = [f"{path}: {note}" for note in _with_points(rows)]
+        notes = [f"{path}: {note}" for note in _as_numbers(path, header, rows)]
         return Cells(header, rows, tuple(notes))
     table = read_delimited(path)
     if not table.rows or len(table.header) < 2:
@@ -101,8 +104,46 @@ def read_csv(path: Source) -> Cells:
         )
     rows = [[cell.strip() for cell in row] for row in table.rows]
     shape = [note.removeprefix(f"{path.name}").lstrip(": ") for note in table.notes]
-    shape += _with_points(rows)
+    shape += _as_numbers(path, table.header, rows)
     return Cells(table.header, rows, (f"{path.name}: {'; '.join(shape)}.",) if shape else ())
+
+
+def _as_numbers(path: Source, header: list[str], rows: list[list[str]]) -> list[str]:
+    """Writes numbers as they are written everywhere, in place, and says what was changed."""
+    return [*_without_percent_signs(path, header, rows), *_with_points(rows)]
+
+
+def _without_percent_signs(path: Source, header: list[str], rows: list[list[str]]) -> list[str]:
+    """Takes percent signs off numbers of columns that hold nothing but numbers, in place.
+
+    Raises:
+        IntertrainError: other numbers of the column are fractions.
+    """
+    example = None
+    # The first column names rows, and a name may be a share.
+    for k in range(1, len(header)):
+        marked = [row for row in rows if _SHARE.fullmatch(row[k])]
+        others = [
+            row[k]
+            for row in rows
+            if row[k].casefold() not in _MISSING and not _SHARE.fullmatch(row[k])
+        ]
+        if not marked or not all(_PLAIN.fullmatch(cell) for cell in others):
+            continue
+        small = [cell for cell in others if 0.0 < abs(_float(cell)) <= 1.0]
+        if small:
+            raise IntertrainError(
+                f"file {str(path)!r}: column {header[k]!r} must be in one unit, but has"
+                f" {marked[0][k]!r} beside {small[0]!r}. Write all in percent."
+            )
+        example = example or marked[0][k]
+        for row in marked:
+            row[k] = row[k].rstrip("% \u00a0\u202f\t")
+    return [] if example is None else [f"{example!r} is read as a number of percent"]
+
+
+def _float(cell: str) -> float:
+    return float(cell.replace(",", ".").replace("\u2212", "-"))
 
 
 def _with_points(rows: list[list[str]]) -> list[str]:

@@ -70,7 +70,7 @@ def check_percent(path: Source, scores: pd.DataFrame, sure: bool = False) -> tup
         for name, line in zip(names, lines, strict=True):
             if not _small(line):
                 continue
-            if _fractions(line, 2, _TYPICAL) and not _correlation(name):
+            if _fractions(line, 2, _TYPICAL) and not is_correlation(name):
                 raise IntertrainError(
                     f"file {str(path)!r}: scores must be in percent, but those of {noun} {str(name)!r}"
                     f" are between 0 and 1, and others are not. Multiply them by 100, {_VOUCH}."
@@ -143,7 +143,7 @@ def _check_signs(path: Source, scores: pd.DataFrame, table: np.ndarray) -> None:
     if not negative.any():
         return
     known = np.isfinite(table)
-    counted = known.any(axis=0) & [not _correlation(name) for name in scores.columns]
+    counted = known.any(axis=0) & [not is_correlation(name) for name in scores.columns]
     columns, cells = int(counted.sum()), int(known[:, counted].sum())
     below = int(negative[:, counted].sum())
     spread = int(negative[:, counted].any(axis=0).sum())
@@ -164,7 +164,7 @@ def _check_signs(path: Source, scores: pd.DataFrame, table: np.ndarray) -> None:
     }
     for row, column in np.argwhere(negative).tolist():
         name = str(scores.columns[column])
-        if name in accuracies and not _correlation(name):
+        if name in accuracies and not is_correlation(name):
             raise IntertrainError(
                 f"file {str(path)!r}: an accuracy is between 0 and 100, but row"
                 f" {str(scores.index[row])!r}, column {name!r} has {table[row, column]:g}. Correct it,"
@@ -190,8 +190,8 @@ def _check_single(path: Source, scores: pd.DataFrame, table: np.ndarray) -> None
                 )
 
 
-def _correlation(name: object) -> bool:
-    """Whether a target's scores are correlations, by its name."""
+def is_correlation(name: object) -> bool:
+    """Returns whether a target's scores are correlations, which may be negative, by its name."""
     return any(word in str(name).casefold() for word in _CORRELATED)
 
 

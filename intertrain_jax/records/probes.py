@@ -81,6 +81,10 @@ class ProbeRecord:
         answers: per test example, of the chosen learning rate's heads in the order of their seeds:
             whether they were right, or for a regression their outputs; see `pack_answers`.
         labels: for a regression, the test labels.
+        one_class: seeds whose head of the chosen learning rate gives one class to every test example:
+            what it has is the share of that class, and no score.
+        largest_class: share of the test examples that are of the largest class, in percent; None for a
+            regression, and where it was not counted.
         estimates: by estimator, beside "lp"; None where it is not defined.
         notes: further things to know, one line each.
         seconds: of loading, features, heads and estimators.
@@ -104,6 +108,8 @@ class ProbeRecord:
     heads: tuple[HeadScore, ...] = ()
     answers: str | None = None
     labels: str | None = None
+    one_class: tuple[int, ...] = ()
+    largest_class: float | None = None
     estimates: dict[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)

@@ -7,11 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from intertrain_jax.base import counted
+from intertrain_jax.diagnosis.findings import said_of
 from intertrain_jax.report import numbers
 from intertrain_jax.report.canvas import short
 from intertrain_jax.report.numbers import known_interval
 from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.stats.correlation import Correlation
+from intertrain_jax.stats.ranks import REVERSED
 from intertrain_jax.stats.regress import Regression
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
@@ -28,8 +31,8 @@ _MOST_NAMES = 6
 _TWO_SIDED = 1.96
 _EXPLAINS = {
     "bilinear": "(base + target)·sensitivity",
-    "base": "the base model's average alone",
-    "target": "the target's average alone",
+    "base": "the base model's average",
+    "target": "the target's average",
 }
 
 
@@ -58,8 +61,9 @@ def closing_lines(result: Result) -> list[tuple[str, str]]:
 def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
     """Returns the correlations and the line."""
     pairs, line = result.pairs, result.line
+    rows = counted(len(pairs.x), "row")
     return [
-        ("pairs", f"{result.pearson.n} of {len(pairs.x)} rows: {pairs.x_name} and {pairs.y_name}"),
+        ("pairs", f"{pairs.x_name} and {pairs.y_name}: {result.pearson.n} of {rows} have both"),
         *((COEFFICIENTS[k].title, correlated(c)) for k, c in result.coefficients.items()),
         (
             "line",
@@ -74,10 +78,18 @@ def pairs_lines(result: PairsResult) -> list[tuple[str, str]]:
 def leaderboard_lines(result: Result) -> list[tuple[str, str]]:
     """Returns what a leaderboard has beside the five lines: probe, losses, and rows left out."""
     lines = []
-    for probe in PROBE_GAIN.of(result) or ():
+    probes = PROBE_GAIN.of(result) or ()
+    for probe in probes:
         said = [f"{COEFFICIENTS[k].title} {correlated(c)}" for k, c in probe.coefficients.items()]
-        text = f"{probe.models}: {'; '.join(said)}"
-        lines.append(("probe and gain", text))
+        lines.append(("probe and gain", f"correlation over {probe.models}: {'; '.join(said)}"))
+    if any(probe.pearson.clusters for probe in probes):
+        lines.append(
+            (
+                "groups",
+                "models of one owner or series, or with nearly equal rows, count together in these"
+                " intervals and p-values: they are no independent evidence",
+            )
+        )
     for named in LOSS.of(result) or ():
         loss = named.loss
         lines.append(
@@ -96,8 +108,11 @@ def correlated(found: Correlation) -> str:
     if not np.isfinite(found.value):
         return "undefined"
     interval = known_interval(found.low, found.high, "+" + numbers.COEFFICIENT)
-    p = numbers.p_value(found.p, COEFFICIENTS[found.kind].least_p)
-    return f"{found.value:{numbers.COEFFICIENT}} {interval}, {p}, n = {found.n}"
+    said = [f"{found.value:{numbers.COEFFICIENT}} {interval}"]
+    if np.isfinite(found.p):
+        said.append(numbers.p_value(found.p, COEFFICIENTS[found.kind].least_p))
+    said.append(f"n = {found.n}")
+    return ", ".join(said) + (f" in {counted(found.clusters, 'group')}" if found.clusters else "")
 
 
 def _best(result: Result) -> str:
@@ -106,19 +121,19 @@ def _best(result: Result) -> str:
     if not len(known):
         return "none: no base model has a gain"
     best = known.iloc[0]
-    over = "seeds" if "average_gain_draws" in result.statistics else "targets"
+    ranks = RANKS.of(result)
     text = (
         f"{short(best['base'])}: average gain {best['average']:{numbers.GAIN}} points over"
-        f" {_count(len(result.averages.targets), 'target')}, the highest of"
-        f" {_count(len(known), 'base model')}"
+        f" {counted(len(result.averages.targets), 'target')}, the highest of"
+        f" {counted(len(known), 'base model')}"
     )
     if np.isfinite(best["low"]):
         interval = known_interval(best["low"], best["high"], numbers.GAIN)
-        text += f"; {numbers.PERCENT} interval {interval} over {over}"
+        text += f"; {numbers.PERCENT} interval {interval}"
+        text += f" {_over(ranks.basis)}" if ranks is not None else ""
     if np.isfinite(best["best"]):
-        text += (
-            f"; probability of being the best {best['best']:.2f}, of the top 3 {best['top3']:.2f}"
-        )
+        probability, three = (numbers.probability(best[name]) for name in ("best", "top3"))
+        text += f"; probability of being the best {probability}, of the top 3 {three}"
     return text + _rests_on_one(result)
 
 
@@ -131,10 +146,10 @@ def _significant(result: Result) -> str:
         found.adjusted_above + found.adjusted_below,
     )
     return (
-        f"of {_count(found.tested, 'gain')} with two seeds or more, {two_std} beyond 2 standard"
-        f" deviations over seeds ({found.two_std_above} up, {found.two_std_below} down); {adjusted} by"
-        f" paired t-tests, of which at most {numbers.share(found.level)} are expected to be false"
-        f" ({found.adjusted_above} up, {found.adjusted_below} down)"
+        f"of {counted(found.tested, 'gain')} with two seeds or more, {two_std} differ from 0 by more"
+        f" than 2 standard deviations over seeds ({found.two_std_above} up, {found.two_std_below} down),"
+        f" and {adjusted} by paired t-tests, of which at most {numbers.share(found.level)} are expected"
+        f" to be false ({found.adjusted_above} up, {found.adjusted_below} down)"
     )
 
 
@@ -142,23 +157,30 @@ def _ranking(result: Result) -> str:
     ranks = RANKS.of(result)
     if ranks is None:
         return f"undecided: {_lower(result.not_computed['ranks'])}"
-    table, basis = ranks.table, ranks.basis
+    table, over = ranks.table, _over(ranks.basis)
     first = [model.base for model in table.models if 1 in model.groups]
     if len(first) == len(table.models):
         return (
-            f"undecided over {basis}: none of the {_count(len(first), 'base model')} can be told apart"
-            f" from the first{_rests_on_one(result)}"
+            f"undecided: {over}, each of the {counted(len(first), 'base model')} may be as good as the"
+            f" first{_rests_on_one(result)}"
         )
     others = len(table.models) - len(first)
     rest = (
-        f"the other {'one is' if others == 1 else f'{others} are'} told apart from the first"
-        f"{_rests_on_one(result)}"
+        f"{over}, {'the other is' if others == 1 else f'each of the other {others} is'} behind the"
+        f" first with a probability of at least {1.0 - REVERSED:.0%}".replace("%", " %")
+        + _rests_on_one(result)
     )
     if len(first) == 1:
         second = [model.base for model in table.models if 2 in model.groups]
-        undecided = f", undecided which is second of {_names(second)}" if len(second) > 1 else ""
-        return f"{short(first[0])} is first over {basis}; {rest}{undecided}"
-    return f"undecided over {basis} which of {len(first)} is first: {_names(first)}; {rest}"
+        undecided = f"; which is second of {_names(second)} is undecided" if len(second) > 1 else ""
+        return f"{short(first[0])} is first: {rest}{undecided}"
+    return f"undecided which of {len(first)} is first, {_names(first)}; {rest}"
+
+
+def _over(basis: str) -> str:
+    """Returns in words what an uncertainty is of."""
+    seeds = basis == "seeds"
+    return "with other seeds on the same test sets" if seeds else "on other targets like these"
 
 
 def _structure(result: Result) -> str:
@@ -169,26 +191,27 @@ def _structure(result: Result) -> str:
     constant = found.held_out_variance
     if not np.isfinite(constant):
         return f"not known: no cell of {found.n} could be held out"
-    worse = found.held_out_mse >= constant
     least = found.p <= 1.0 / (1 + found.shuffles) * (1 + 1e-9)
     chance = f"p at most {found.p:.1g}" if least else f"p = {found.p:{numbers.P}}"
     spread = (
-        f" ±{found.held_out_spread:{numbers.SPREAD}} over fold seeds"
+        f" (±{found.held_out_spread:{numbers.SPREAD}} by which gains are held out)"
         if found.held_out_spread > 0.0
         else ""
     )
+    error = f"{found.held_out_mse:{numbers.ERROR}}{spread}"
+    ways, held = len(regressions.regressors), counted(found.held_out_n, "gain")
     said = (
-        f"none that predicts: on {_count(found.held_out_n, 'cell')} held out, one constant is best,"
-        f" squared error {constant:{numbers.ERROR}}; next is {_EXPLAINS[found.kind]} with"
-        f" {found.held_out_mse:{numbers.ERROR}}{spread}"
-        if worse
-        else f"{_EXPLAINS[found.kind]} predicts best of {len(regressions.regressors) + 1}: on"
-        f" {_count(found.held_out_n, 'cell')} held out, squared error"
-        f" {found.held_out_mse:{numbers.ERROR}}{spread}, of one constant {constant:{numbers.ERROR}}"
+        f"gains follow none of {ways} rules: the mean of all predicts {held} that were held out best,"
+        f" with a mean squared error of {constant:{numbers.ERROR}}; next is {_EXPLAINS[found.kind]}"
+        f" with {error}"
+        if found.held_out_mse >= constant
+        else f"gains follow {_EXPLAINS[found.kind]}, the best of {ways} rules: on {held} that were held"
+        f" out its mean squared error is {error}, that of the mean of all {constant:{numbers.ERROR}}"
     )
     return (
-        f"{said}; fitted to all {_count(found.n, 'gain')}, {found.mse:{numbers.ERROR}}, to shuffled ones"
-        f" {found.shuffled_mean:{numbers.ERROR}} ±{found.shuffled_std:{numbers.SPREAD}} ({chance})"
+        f"{said}; fitted to all {counted(found.n, 'gain')} its error is {found.mse:{numbers.ERROR}}, to"
+        f" shuffled gains {found.shuffled_mean:{numbers.ERROR}}"
+        f" ±{found.shuffled_std:{numbers.SPREAD}} ({chance})"
     )
 
 
@@ -199,24 +222,26 @@ def _held_out(found: Regression) -> float:
 
 def _not_compared(result: Result) -> str:
     study, parts = result.study, []
-    cells = _count(study.cells, "cell")
+    cells = counted(study.cells, "cell")
     parts.append(f"{study.missing} of {cells} missing")
     if study.thin:
         parts.append(f"{study.thin} with fewer seeds")
     if (unpaired := int(study.gains.unpaired.to_numpy().sum())) > 0:
-        parts.append(f"{unpaired} gains are differences of means, as no seeds pair")
+        are = "is a difference" if unpaired == 1 else "are differences"
+        parts.append(f"{counted(unpaired, 'gain')} {are} of means, as no seeds pair")
     if study.missing:
         how = result.averages.how
         parts.append(
             "averages by the additive model"
             if how == "additive"
-            else f"averages over {_count(len(result.averages.targets), 'common target')}"
+            else f"averages over {counted(len(result.averages.targets), 'common target')}"
         )
     rows = {finding.row for finding in study.left_out}
     if rows:
-        parts.append(f"{_count(len(rows), 'row')} with errors left out")
+        parts.append(f"{counted(len(rows), 'row')} left out: {said_of(study.left_out)}")
     if result.not_computed:
-        parts.append(f"not computed: {_names(sorted(result.not_computed))}")
+        missing = [name.replace("_", " ") for name in sorted(result.not_computed)]
+        parts.append(f"not computed, for reasons in summary.json: {_names(missing)}")
     return "; ".join(parts)
 
 
@@ -234,7 +259,7 @@ def _best_with_all(result: Result) -> str:
         return ""
     return (
         f"; with {_all_rows(result)} it is {short(after['base'])},"
-        f" {after['average']:{numbers.GAIN}} of {_count(len(models), 'base model')}"
+        f" {after['average']:{numbers.GAIN}} of {counted(len(models), 'base model')}"
     )
 
 
@@ -262,13 +287,14 @@ def _structure_with_all(result: Result) -> str:
     if before.kind == after.kind and abs(after.held_out_mse - before.held_out_mse) <= half:
         return ""
     return (
-        f"; with {_all_rows(result)} the least held out is {after.held_out_mse:{numbers.ERROR}}, by"
-        f" {_EXPLAINS[after.kind]}, of one constant {after.held_out_variance:{numbers.ERROR}}"
+        f"; with {_all_rows(result)} the least error on those held out is"
+        f" {after.held_out_mse:{numbers.ERROR}}, by {_EXPLAINS[after.kind]}, that of the mean of all"
+        f" {after.held_out_variance:{numbers.ERROR}}"
     )
 
 
 def _all_rows(result: Result) -> str:
-    return f"the {_count(len({f.row for f in result.study.left_out}), 'row')} left out for errors"
+    return f"the {counted(len({f.row for f in result.study.left_out}), 'row')} left out for errors"
 
 
 def _first(result: Result) -> list[str]:
@@ -283,11 +309,6 @@ def _rests_on_one(result: Result) -> str:
     return f"; this rests on one target, {short(targets[0])}, alone" if len(targets) == 1 else ""
 
 
-def _count(number: int, noun: str) -> str:
-    """Returns a number of things, in the plural but for one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _collapsed(result: Result) -> list[tuple[str, str]]:
     """Returns the line of collapsed runs and what follows from them; none where there are none."""
     found = COLLAPSED.of(result)
@@ -299,11 +320,10 @@ def _collapsed(result: Result) -> list[tuple[str, str]]:
     ]
     more = f" and {len(named) - _MOST_NAMES} more" if len(named) > _MOST_NAMES else ""
     runs = len(found.runs)
-    said = "1 run" if runs == 1 else f"{runs} runs"
     return [
         (
             "collapsed",
-            f"{said} learned nothing where other seeds did, and"
+            f"{counted(runs, 'run')} learned nothing where other seeds did, and"
             f" {'is' if runs == 1 else 'are'} left out of gains, averages and noise:"
             f" {', '.join(named[:_MOST_NAMES])}{more}",
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from intertrain_jax.base import counted
 from intertrain_jax.report import figure_points as points
 from intertrain_jax.report.canvas import drawing, save
 from intertrain_jax.report.figure_matrix import MatrixPicture, draw_matrix
@@ -92,7 +93,9 @@ def _gain_matrix(result: Result) -> Figure | None:
             f" ** and paired t-test, q < {FALSE_DISCOVERY_RATE:g}."
         )
     if result.study.missing:
-        below += f" Hatched: {result.study.missing} of {result.study.cells} cells missing."
+        below += (
+            f" Hatched: {result.study.missing} of {counted(result.study.cells, 'cell')} missing."
+        )
     return draw_matrix(
         _picture(
             result,
@@ -198,12 +201,12 @@ def _marks(result: Result) -> pd.DataFrame:
 def _of(result: Result) -> str:
     """Says what the numbers are of, and over what the averages are."""
     study, averages = result.study, result.averages
-    seeds = f", mean over {study.gains.asked} seeds" if study.gains.asked > 1 else ""
+    seeds = f", mean over {study.gains.asked:,} seeds" if study.gains.asked > 1 else ""
     text = f"{study.name}: points over {study.pretrained}{seeds}."
     if averages.how == "additive":
         text += " Averages of rows by the additive model."
     elif averages.left_out:
-        text += f" Averages of rows over {len(averages.targets)} common targets."
+        text += f" Averages of rows over {counted(len(averages.targets), 'common target')}."
     return text
 
 
@@ -225,7 +228,7 @@ def _probe(result: Result) -> Figure | None:
     found = probes[0]
     return points.draw_probe(
         "Linear probe against average gain",
-        _correlated(found.coefficients, found.line),
+        f"{found.models[0].upper()}{found.models[1:]}. {_correlated(found.coefficients, found.line)}",
         list(found.points.index),
         found.points["probe"].to_numpy(dtype=float),
         found.points["average"].to_numpy(dtype=float),
@@ -296,8 +299,10 @@ def _source_scores(result: Result) -> Figure | None:
 
 def _correlated(found: Mapping[str, Correlation], line: Line) -> str:
     said = ", ".join(f"{COEFFICIENTS[name].title} {coefficient(c)}" for name, c in found.items())
+    of = found["pearson"]
+    groups = f" in {of.clusters} groups that are resampled together" if of.clusters else ""
     return (
-        f"{found['pearson'].n} models. {said}."
+        f"{counted(of.n, 'model')}{groups}. {said}."
         f"\nLine: {line.slope:{SLOPE}}·x {line.intercept:{GAIN}}, with the {PERCENT} interval of the"
         " line."
     )

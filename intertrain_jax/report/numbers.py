@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ GAP = "–"
 PERCENT = f"{CONFIDENCE:.0%}".replace("%", " %")
 # A gain is starred twice where its paired t-test passes this, after Benjamini and Hochberg.
 FALSE_DISCOVERY_RATE = 0.05
+_TEST = re.compile(r"(^|[_ ])[pq]([_ ]|$)|p_adjusted")
 # Format specifications, by what a number is.
 SCORE, GAIN, SHORT_SCORE, SHORT_GAIN = ".2f", "+.2f", ".1f", "+.1f"
 COEFFICIENT, SLOPE, P, ERROR, SPREAD = ".2f", ".3f", ".2g", ".3g", ".2g"
@@ -60,9 +62,27 @@ def p_value(p: float, floor: float = 0.0) -> str:
     return "p < 1e-300" if p < 1e-300 else f"p = {p:.1g}"
 
 
+def is_test(column: str) -> bool:
+    """Returns whether a column, or a value, of this name is the probability of a test."""
+    return _TEST.search(column) is not None
+
+
+def tested(p: float) -> str:
+    """Returns the probability of a test alone, as in a table; none is zero."""
+    return "<1e-300" if p < 1e-300 else format(p, P)
+
+
 def added(value: float, form: str = ".2f") -> str:
     """Returns a number as a term of a sum: a sign, a blank, its size."""
     return f"{'−' if value < 0 else '+'} {format(abs(value), form)}"
+
+
+def probability(value: object) -> str:
+    """Returns a probability to two decimals, of which neither end is claimed: draws are finite."""
+    if is_missing(value):
+        return GAP
+    found = float(value)  # type: ignore[arg-type]
+    return "<0.01" if found < 0.005 else ">0.99" if found > 0.995 else f"{found:.2f}"
 
 
 def share(probability: float) -> str:

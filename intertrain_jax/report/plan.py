@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from intertrain_jax.base import counted
 from intertrain_jax.planning.estimates import PEAK_FLOPS, UTILISATION, Estimate
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.report.numbers import share
@@ -35,8 +36,9 @@ def describe_runs(plan: Plan) -> list[str]:
         roles += [f"{baselines:,} baselines only"] * bool(baselines)
         roles += [f"{sources:,} sources only"] * bool(sources)
     lines = [
-        f"{plan.name}: {len(plan.runs):,} runs ({len(plan.bases) - 1} base models beside PT,"
-        f" {len(plan.targets)} targets, {plan.seeds} seeds)",
+        f"{plan.name}: {counted(len(plan.runs), 'run')}"
+        f" ({counted(len(plan.bases) - 1, 'base model')} beside PT,"
+        f" {counted(len(plan.targets), 'target')}, {counted(plan.seeds, 'seed')})",
         f"  {kinds.count('pretrained'):,} from PT, {', '.join(roles)}",
         f"  {kinds.count('source'):,} from sources",
     ]

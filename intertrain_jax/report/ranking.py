@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from intertrain_jax.base import counted
 from intertrain_jax.report import numbers
 from intertrain_jax.report.numbers import interval, number
+from intertrain_jax.stats.coefficients import COEFFICIENTS
 from intertrain_jax.study.model_ranking import Ranking
 
 # Rows of the best and of the worst that are shown; the file has all.
@@ -27,7 +29,7 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
 
     Names come from strangers: they are shown as they are, never read as markup.
     """
-    columns = ("rank", "model", "score", "±seeds", "gain", "seconds")
+    columns = ("rank", "model", "score", "±seeds", "gain", "P(best)", "seconds")
     for table in _tables(console.width, ranking, columns, lambda row: _cells(row, ranking)):
         console.print(table)
     if ranking.estimators:
@@ -52,12 +54,13 @@ def print_correlations(console: Console, correlations: pd.DataFrame) -> None:
     """Prints how estimators correlate with finetuning gains."""
     n, targets = int(correlations["n"].max()), int(correlations["targets"].max())
     console.print(
-        f"correlation with the average finetuning gain of {n} models on {targets} targets:"
+        f"correlation with the average finetuning gain of {counted(n, 'model')} on"
+        f" {counted(targets, 'target')}:"
     )
     for name, rows in correlations.groupby("estimator", sort=False):
         parts = [
             f"{row['kind'].replace('_', ' ')} {number(row['value'], numbers.GAIN)}"
-            f"{_bounds(row)}, p {number(row['p'], numbers.P)}, n {row['n']}"
+            f"{_bounds(row)}{_p(row)}, n {row['n']}"
             for row in rows.to_dict("records")
         ]
         console.print(f"  {name:<7} {'; '.join(parts)}", soft_wrap=True, markup=False)
@@ -121,7 +124,8 @@ def _cells(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:
     if ranking.pretrained not in (None, row["model"]):
         gain = f"{number(row['gain'], numbers.GAIN)} {_bounds_of(row, 'gain', numbers.SHORT_GAIN)}"
     score = f"{number(row['score'], numbers.SCORE)} {_bounds_of(row, 'score', numbers.SHORT_SCORE)}"
-    return [*_names(row, ranking), score, seeds, gain, number(row["seconds"], ".1f")]
+    best = numbers.probability(row["best"])
+    return [*_names(row, ranking), score, seeds, gain, best, number(row["seconds"], ".1f")]
 
 
 def _estimates(row: Mapping[Hashable, Any], ranking: Ranking) -> list[str]:
@@ -144,10 +148,23 @@ def _bounds(row: Mapping[Hashable, Any]) -> str:
     return f" {interval(row['low'], row['high'], numbers.GAIN)}"
 
 
+def _p(row: Mapping[Hashable, Any]) -> str:
+    """Returns a coefficient's p, if it has one."""
+    floor = COEFFICIENTS[row["kind"]].least_p
+    return "" if math.isnan(row["p"]) else f", {numbers.p_value(row['p'], floor)}"
+
+
 def _legend(ranking: Ranking) -> str:
     over = "" if ranking.pretrained is None else ", gain over PT in points"
-    return (
-        f"score: probe's test score in percent, mean over {ranking.asked}"
-        f" seed{'s' if ranking.asked != 1 else ''}{over}; in brackets {numbers.PERCENT} intervals, of"
-        " test-set sampling and seeds."
+    legend = (
+        "score: probe's test score in percent, mean over"
+        f" {counted(ranking.asked, 'seed')}{over}; in brackets {numbers.PERCENT} intervals, which"
+        f" allow for another test set of {counted(ranking.n_test, 'example')} and for other seeds, as"
+        " does P(best), the probability of being the best."
     )
+    if ranking.largest_class is not None:
+        share = f"{ranking.largest_class:{numbers.SCORE}} %"
+        legend += f" The largest class alone has {share} of the test set"
+        above = int((ranking.ranked["score_low"] > ranking.largest_class).sum())
+        legend += f", and {above:,} of {counted(len(ranking.ranked), 'model')} surely more."
+    return legend

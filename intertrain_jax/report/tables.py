@@ -12,14 +12,14 @@ import pandas as pd
 
 from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.store import write_atomic
-from intertrain_jax.report.numbers import GAP, SCORE, P, is_missing
+from intertrain_jax.report.numbers import GAP, SCORE, P, is_missing, is_test, tested
 from intertrain_jax.study.pairs import PairsResult
 from intertrain_jax.study.result import Result
 from intertrain_jax.study.statistics import STATISTICS
 from intertrain_jax.study.table import PERCENT, Table, correlation_note, correlation_row, line_row
 
-# Columns that are probabilities of a test: small numbers that two decimals would make zero.
-_SMALL = re.compile(r"(^|_)[pq](_|$)|p_adjusted|slope")
+# Columns of small numbers that two decimals would make zero.
+_SLOPES = "slope"
 
 
 def tables_of(result: Result) -> list[Table]:
@@ -125,7 +125,9 @@ def _cell(column: str, value: Any) -> str:
     if is_missing(value):
         return GAP
     if isinstance(value, float | np.floating):
-        return format(value, P if _SMALL.search(column) else SCORE)
+        if is_test(column):
+            return tested(float(value))
+        return format(value, P if _SLOPES in column else SCORE)
     return _escape(str(value))
 
 

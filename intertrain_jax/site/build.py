@@ -80,8 +80,9 @@ def models_of_ranking(ranking: Ranking, task: str) -> tuple[Model, ...]:
                 rank=_number(row["rank"]),
                 rank_low=_number(row["rank_low"]),
                 rank_high=_number(row["rank_high"]),
+                best=_number(row["best"]),
                 probe=_number(row["score"]),
-                status="complete" if done else "failed",
+                status=_STATUS.get(str(row["status"]), str(row["status"])),
                 reason="" if done else str(row["reason"] or "No reason was recorded."),
                 cells={task: Cell(gain, low, high, seeds)} if known else {},
                 facts=facts,
@@ -90,6 +91,8 @@ def models_of_ranking(ranking: Ranking, task: str) -> tuple[Model, ...]:
     return tuple(models)
 
 
+# Status of a row of a ranking → of a model of the site; others are called the same.
+_STATUS = {"done": "complete", "missing": "failed"}
 _FACTS = ("revision", "fingerprint", "tokenizer", "same_weights_as", "notes")
 
 
@@ -107,7 +110,9 @@ def with_probed(models: Iterable[Model], ranking: Ranking) -> tuple[Model, ...]:
             Model(
                 str(row["model"]),
                 probe=_number(row["score"]),
-                status="not tested" if done else "failed",
+                status="not tested"
+                if done
+                else _STATUS.get(str(row["status"]), str(row["status"])),
                 reason=reason,
             )
         )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.stats.averages import average_gains
+from intertrain_jax.stats.clusters import Clusters
 from intertrain_jax.stats.correlation import Correlation, correlation
 
 
@@ -72,7 +73,9 @@ def sensitivity(gains: pd.DataFrame, representative: str) -> Sensitivity:
     )
 
 
-def compare_architectures(first: pd.DataFrame, second: pd.DataFrame) -> Architectures:
+def compare_architectures(
+    first: pd.DataFrame, second: pd.DataFrame, clusters: Clusters | None = None
+) -> Architectures:
     """Returns the correlations between two gain matrices, joined by name.
 
     Averages are those of the additive fit (see `average_gains`) over the common base models and the
@@ -80,19 +83,21 @@ def compare_architectures(first: pd.DataFrame, second: pd.DataFrame) -> Architec
 
     Args:
         first, second: [M models, N targets] in points, NaN where missing.
+        clusters: of base models, resampled together; None if each is on its own.
     """
     targets = first.columns.intersection(second.columns, sort=False)
     bases = first.index.intersection(second.index, sort=False)
     best, other_best = first[targets].max(), second[targets].max()
     column, other_column = (_averages(gains.loc[bases, targets].T) for gains in (first, second))
     row, other_row = (_averages(gains.loc[bases, targets]) for gains in (first, second))
+    own = None if clusters is None else clusters.numbers(list(row.index))
     return Architectures(
         correlation(best, other_best, "pearson"),
         correlation(best, other_best, "spearman"),
         correlation(column, other_column, "pearson"),
         correlation(column, other_column, "spearman"),
-        correlation(row, other_row, "pearson"),
-        correlation(row, other_row, "spearman"),
+        correlation(row, other_row, "pearson", own),
+        correlation(row, other_row, "spearman", own),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertrain_jax.stats.averages import average_gains
+from intertrain_jax.stats.clusters import Clusters
 from intertrain_jax.stats.correlation import CONFIDENCE, Correlation, correlation
 
 
@@ -65,7 +66,9 @@ class SizeCurve:
     left_out: tuple[str, ...]
 
 
-def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[SizeEffect, ...]:
+def size_effects(
+    gains: pd.DataFrame, train_sizes: Mapping[str, int], clusters: Clusters | None = None
+) -> tuple[SizeEffect, ...]:
     """Returns the correlations of train size with gains, for sources and for targets.
 
     A source's average gain is that of `average_gains`, "additive"; so is a target's, with the roles
@@ -74,6 +77,7 @@ def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[S
     Args:
         gains: [M models, N targets] in points, NaN where missing.
         train_sizes: name → training examples; names without one do not count.
+        clusters: of sources, resampled together; None if each is on its own.
 
     Returns:
         Source average, target average, target std, target range.
@@ -89,13 +93,16 @@ def size_effects(gains: pd.DataFrame, train_sizes: Mapping[str, int]) -> tuple[S
     effects = []
     for (of, measure), values in measures.items():
         sizes = np.array([train_sizes.get(name, np.nan) for name in values.index], dtype=float)
+        own = None
+        if clusters is not None and of == "source":
+            own = clusters.numbers(list(values.index))
         effects.append(
             SizeEffect(
                 of,
                 measure,
-                correlation(sizes, values, "pearson"),
-                correlation(np.log(sizes), values, "pearson"),
-                correlation(sizes, values, "spearman"),
+                correlation(sizes, values, "pearson", own),
+                correlation(np.log(sizes), values, "pearson", own),
+                correlation(sizes, values, "spearman", own),
             )
         )
     return tuple(effects)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.diagnosis.examine import examine
 from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.readers.csv import FEWEST_MODELS, check_enough, no_pretrained
@@ -305,7 +305,8 @@ def study_of_leaderboard(
     untested = len(gains) - len(tested)
     notes = ["The table has one score per cell: nothing is known of seeds."]
     if untested:
-        notes.append(f"{untested:,} rows have no score on any target, and do not count.")
+        have = "has no score on any target, and does" if untested == 1 else "have no score, and do"
+        notes.append(f"{counted(untested, 'row')} {have} not count.")
 
     def of_rows(rows: pd.DataFrame) -> Study:
         names = pd.Index(labels.loc[rows.index], name="base")

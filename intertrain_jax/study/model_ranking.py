@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from intertrain_jax.records.probes import ProbeRecord, unpack_answers
+from intertrain_jax.stats.clusters import clusters_of
 from intertrain_jax.stats.coefficients import coefficients
 from intertrain_jax.stats.correlation import CONFIDENCE
 
@@ -18,7 +19,7 @@ from intertrain_jax.stats.correlation import CONFIDENCE
 DRAWS, _SEED = 2000, 0
 COLUMNS = (
     *("rank", "model", "status", "score", "gain", "std", "n"),
-    *("score_low", "score_high", "gain_low", "gain_high", "rank_low", "rank_high"),
+    *("score_low", "score_high", "gain_low", "gain_high", "rank_low", "rank_high", "best"),
 )
 _LAST_COLUMNS = (
     *("learning_rate", "seconds", "same_weights_as", "tokenizer", "revision", "fingerprint"),
@@ -36,12 +37,16 @@ class Ranking:
         estimators: names of its estimator columns beside the probe's "score".
         pretrained: label of the model that gains are over, if it has a score.
         asked: seeds asked for.
+        n_test: test examples that scores are of; 0 where there is no score.
+        largest_class: share of the largest class among them, in percent; None where it is not known.
     """
 
     table: pd.DataFrame
     estimators: tuple[str, ...]
     pretrained: str | None
     asked: int
+    n_test: int = 0
+    largest_class: float | None = None
 
     @property
     def ranked(self) -> pd.DataFrame:
@@ -59,8 +64,12 @@ def rank_models(
     """Returns the ranking of the models that have a record, and the others as not done yet.
 
     A model's score is its mean test score over seeds, at the learning rate with the best mean
-    validation score. Intervals are of `CONFIDENCE`, from a bootstrap over test examples, which all
-    models share, plus Normal noise of the seeds' own spread over √n (paper §4.2 has neither).
+    validation score. Heads that give one class to every test example have learned nothing, and count as
+    collapsed runs do: not at all; a model of which all do has no score. Intervals are of `CONFIDENCE`,
+    from a bootstrap over test examples, which all models share, plus Normal noise of the seeds' own
+    spread over √n (paper §4.2 has neither). "best" is the probability of being the best, from the same
+    draws drawn towards the models' mean by the share of their variance that is noise: of many, the
+    best measured is likely a lucky one.
 
     Args:
         labels: every model that was asked for.
@@ -69,10 +78,11 @@ def rank_models(
         asked: seeds asked for.
         estimators: names beside "lp".
     """
-    done = [label for label in labels if label in records and records[label].status == "done"]
+    done = [label for label in labels if label in records and _counted(records[label])]
     draws_BxM = _draws([records[label] for label in done])
     scores_M = np.array([np.mean(_scores(records[label])) for label in done])
     ranks_BxM = rankdata(-draws_BxM, axis=1, method="min") if done else np.zeros((DRAWS, 0))
+    best_M = _best(scores_M, draws_BxM)
     base = done.index(pretrained) if pretrained in done else None
     rows = []
     for m in np.argsort(-scores_M, kind="stable"):
@@ -86,6 +96,7 @@ def rank_models(
             "n": len(own),
             **_interval("score", draws_BxM[:, m]),
             **_interval("rank", ranks_BxM[:, m]),
+            "best": best_M[m],
             **{name: record.estimates.get(name) for name in estimators},
             **_facts(record),
         }
@@ -97,7 +108,11 @@ def rank_models(
         if label in done:
             continue
         if label in records:
-            rows.append({"model": label, "status": "failed", **_facts(records[label])})
+            record = records[label]
+            row = {"model": label, "status": "failed", **_facts(record)}
+            if record.status == "done":
+                row |= {"status": "one class", "reason": _one_class(record)}
+            rows.append(row)
         else:
             rows.append(
                 {"model": label, "status": "missing", "reason": "It has not been probed yet."}
@@ -106,11 +121,54 @@ def rank_models(
     table["same_weights_as"] = pd.Series(_twins(table), table.index, object)
     counts = dict.fromkeys(("rank", "n", "rank_low", "rank_high"), "Int64")
     found = None if base is None else pretrained
-    return Ranking(table.astype(counts), tuple(estimators), found, asked)
+    measured = [record for record in records.values() if record.status == "done"]
+    shares = [r.largest_class for r in measured if r.largest_class is not None]
+    return Ranking(
+        table.astype(counts),
+        tuple(estimators),
+        found,
+        asked,
+        max((head.result.n_test for r in measured for head in r.chosen if head.result), default=0),
+        max(shares, default=None),
+    )
+
+
+def _counted(record: ProbeRecord) -> list[int]:
+    """Returns which of a record's chosen heads have a score, by their place among them."""
+    return [at for at, head in enumerate(record.chosen) if head.seed not in record.one_class]
 
 
 def _scores(record: ProbeRecord) -> list[float]:
-    return [head.result.test for head in record.chosen if head.result is not None]
+    results = [record.chosen[at].result for at in _counted(record)]
+    return [result.test for result in results if result is not None]
+
+
+def _one_class(record: ProbeRecord) -> str:
+    """Returns what is said of a model all of whose heads give one class to every example."""
+    heads = record.chosen
+    had = sorted({f"{head.result.test:.2f}" for head in heads if head.result is not None})
+    which = "Its head gives" if len(heads) == 1 else f"All {len(heads)} heads give"
+    share = "the share of that class" if len(had) == 1 else "shares of classes"
+    are = "is" if len(had) == 1 else "are"
+    return f"{which} one class to every test example: {' and '.join(had)} {are} {share}, no score."
+
+
+def _best(scores_M: NDArray[np.float64], draws_BxM: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns every model's probability of being the best; see `rank_models`."""
+    models = len(scores_M)
+    if models < 2:
+        return np.ones(models)
+    # What all models share, such as an easy test set, decides nothing between them.
+    errors_BxM = draws_BxM - scores_M
+    errors_BxM = errors_BxM - errors_BxM.mean(axis=1, keepdims=True)
+    noise_M = errors_BxM.var(axis=0)
+    signal = max(0.0, float(np.var(scores_M, ddof=1) - noise_M.mean()))
+    with np.errstate(invalid="ignore"):
+        kept_M = np.where(noise_M > 0, signal / (signal + noise_M), 1.0)
+    centre_M = scores_M.mean() + kept_M * (scores_M - scores_M.mean())
+    true_BxM = centre_M + np.sqrt(kept_M) * errors_BxM
+    at_top = true_BxM >= true_BxM.max(axis=1, keepdims=True) - 1e-9
+    return np.asarray((at_top / at_top.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
 def _facts(record: ProbeRecord) -> dict[str, object]:
@@ -121,9 +179,21 @@ def _facts(record: ProbeRecord) -> dict[str, object]:
         "tokenizer": record.tokenizer,
         "revision": record.model.revision,
         "fingerprint": None if record.model.fingerprint is None else record.model.fingerprint[:16],
-        "notes": "; ".join(record.notes) or None,
+        "notes": "; ".join([*record.notes, *_left_out(record)]) or None,
         "reason": record.reason,
     }
+
+
+def _left_out(record: ProbeRecord) -> list[str]:
+    """Says how many heads do not count, where others do."""
+    gone = len(record.chosen) - len(_counted(record))
+    if not gone or not _counted(record):
+        return []
+    verb = "gives" if gone == 1 else "give"
+    return [
+        f"{gone} of {len(record.chosen)} heads {verb} one class to every test example, and"
+        f" {'is' if gone == 1 else 'are'} left out of its score"
+    ]
 
 
 def _interval(name: str, draws_B: NDArray[np.float64]) -> dict[str, float]:
@@ -150,7 +220,8 @@ def _draws(records: Sequence[ProbeRecord]) -> NDArray[np.float64]:
     for record in records:
         own = np.array(_scores(record)) / 100.0
         assert record.answers is not None
-        answers_SxN = unpack_answers(record.answers, len(own), n, regression)
+        answers_SxN = unpack_answers(record.answers, len(record.chosen), n, regression)
+        answers_SxN = answers_SxN[_counted(record)]
         variance = np.var(own, ddof=1) if len(own) > 1 else 0.0
         if regression:
             assert record.labels is not None
@@ -211,16 +282,21 @@ def gain_correlations(ranking: Ranking, gains: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per estimator and kind of correlation: estimator, kind, n, targets, value, p, low,
-        high. The pretrained model, whose gain is zero by definition, does not count.
+        high, clusters. The pretrained model, whose gain is zero by definition, does not count; models
+        with one owner, series or weights, or nearly the same gains, are resampled together.
     """
     average = gains.dropna().mean(axis=1)
     ranked = ranking.ranked
     ranked = ranked[ranked["model"] != ranking.pretrained].set_index("model")
     common = [model for model in ranked.index if model in average.index]
+    own = clusters_of(gains.loc[common]).numbers(common)
+    twin = {label: at for at, label in enumerate(common)}
+    for at, other in enumerate(ranked.loc[common, "same_weights_as"]):
+        own[at] = own[twin[other]] if other in twin else own[at]
     rows = []
     for name, column in (("lp", "score"), *((e, e) for e in ranking.estimators)):
         values = ranked.loc[common, column].astype(float)
-        agreement = coefficients(values.to_numpy(), average.loc[common].to_numpy())
+        agreement = coefficients(values.to_numpy(), average.loc[common].to_numpy(), own)
         for kind, found in agreement.items():
             rows.append(
                 {
@@ -232,6 +308,7 @@ def gain_correlations(ranking: Ranking, gains: pd.DataFrame) -> pd.DataFrame:
                     "p": found.p,
                     "low": found.low,
                     "high": found.high,
+                    "clusters": found.clusters,
                 }
             )
     return pd.DataFrame(rows)

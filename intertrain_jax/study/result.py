@@ -13,6 +13,7 @@ import pandas as pd
 from intertrain_jax.base import nearest
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.averages import AverageGains, How
+from intertrain_jax.stats.clusters import How as Cluster
 from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.statistics.average_gain import AVERAGE_GAIN
@@ -30,12 +31,15 @@ class Options:
             the model with the highest average.
         other: a second study, of another architecture.
         sizes: records of the same grid at other train sizes.
+        cluster: which models are resampled together in what is computed over models: see
+            `stats.clusters.clusters_of`.
     """
 
     how: How | None = None
     representative: str | None = None
     other: Study | None = None
     sizes: Sequence[Mapping[str, Record]] = ()
+    cluster: Cluster = "auto"
 
 
 class Statistics(Mapping[str, Any]):

@@ -44,12 +44,17 @@ def correlation_row(what: str, found: Correlation) -> dict[str, Any]:
 
 def correlation_note(found: Iterable[Correlation]) -> str:
     """Returns what a reader must know of a table of correlations."""
+    found = list(found)
     kinds = {one.kind for one in found}
     notes = [c.note for name, c in COEFFICIENTS.items() if name in kinds and c.note]
     common = f"n pairs, p two-sided, interval at {PERCENT} by Fisher's transformation."
+    if any(one.clusters for one in found):
+        common += (
+            " Where there are clusters of models, p and interval are the jackknife's over these."
+        )
     return " ".join([common, *notes])
 
 
 def line_row(line: Line) -> dict[str, Any]:
     """Returns a line as a row, without what only its predictions need."""
-    return {k: v for k, v in asdict(line).items() if k not in ("x_mean", "x_squares")}
+    return {k: v for k, v in asdict(line).items() if k not in ("df", "centre", "centre_error")}

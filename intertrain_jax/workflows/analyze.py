@@ -11,8 +11,9 @@ from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.ranking import RANKING_FILE
+from intertrain_jax.diagnosis.findings import said_of
 from intertrain_jax.readers.csv import Frame, Source
 from intertrain_jax.readers.matrix import read_matrix
 from intertrain_jax.readers.pairs import read_pairs
@@ -21,6 +22,7 @@ from intertrain_jax.readers.recognise import Shape, read_table
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.report.closing import closing_lines, leaderboard_lines
 from intertrain_jax.stats.averages import How
+from intertrain_jax.stats.clusters import How as Cluster
 from intertrain_jax.study.analyse import analyse_study
 from intertrain_jax.study.files import write_analysis
 from intertrain_jax.study.inputs import (
@@ -50,6 +52,8 @@ class Choices(TypedDict, total=False):
         keep_suspicious: analyse a leaderboard's suspicious rows too.
         percent: vouch that scores are in percent, however small.
         published_sizes: take the published train sizes of tasks for those of a table.
+        cluster: models that are resampled together where something is computed over models: "auto" (of
+            one owner or series, or with nearly equal rows), "owner" (by their names) or "none".
         say: is told now and then how far an analysis is that takes long.
     """
 
@@ -58,6 +62,7 @@ class Choices(TypedDict, total=False):
     keep_suspicious: bool
     percent: bool
     published_sizes: bool
+    cluster: Cluster
     say: Callable[[str], None]
 
 
@@ -152,7 +157,7 @@ def analyze(
         other: a second architecture: a grid, a directory or a matrix of gains.
         sizes: the same grid at other train sizes.
         choices: `averages`, `representative`, `keep_suspicious`, `percent`,
-            `published_sizes` and `say`.
+            `published_sizes`, `cluster` and `say`.
 
     Raises:
         IntertrainError: something is not what it must be.
@@ -174,6 +179,7 @@ def analyze(
         representative=choices.get("representative"),
         other=None if other is None else _read_other(other),
         sizes=[_finished(size).stored.by_key for size in sizes],
+        cluster=choices.get("cluster", "auto"),
     )
     say = choices.get("say", _unsaid)
     if study.cells > _LARGE:
@@ -185,23 +191,27 @@ def _unsaid(line: str) -> None:
     """Takes a line that nobody asked for."""
 
 
-def compare(table: pd.DataFrame | str | Path, x: str, y: str) -> PairsResult:
+def compare(
+    table: pd.DataFrame | str | Path, x: str, y: str, cluster: Cluster = "auto"
+) -> PairsResult:
     """Compares two measurements of the same models: correlations and a line.
 
     Args:
         table: a DataFrame or a CSV file with a row per model.
         x: column of the probe.
         y: column of the average gain.
+        cluster: models that are resampled together: see `Choices`.
     """
-    return analyse_pairs(read_pairs(_source(table), x, y))
+    return analyse_pairs(read_pairs(_source(table), x, y), cluster)
 
 
 def describe(study: Study) -> str:
     """Returns what a study is of."""
     rows = len({finding.row for finding in study.left_out})
+    out = f"; {counted(rows, 'row')} left out: {said_of(study.left_out)}" if rows else ""
     return (
-        f"{study.name}: {len(study.gains.mean):,} base models, {len(study.gains.mean.columns):,}"
-        f" targets{f', {rows:,} suspicious rows left out' if rows else ''}"
+        f"{study.name}: {counted(len(study.gains.mean), 'base model')},"
+        f" {counted(len(study.gains.mean.columns), 'target')}{out}"
     )
 
 

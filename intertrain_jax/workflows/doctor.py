@@ -47,9 +47,10 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """Says what was examined, and what was found."""
+        read = "\n".join((self.subject.what, *self.subject.notes))
         if not self.found.findings:
-            return f"{self.subject.what}\nNothing found."
-        return f"{self.subject.what}\n{self.findings.to_string(index=False)}"
+            return f"{read}\nNothing found."
+        return f"{read}\n{self.findings.to_string(index=False)}"
 
 
 def doctor(

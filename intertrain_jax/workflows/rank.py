@@ -309,7 +309,8 @@ def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
         reason = "None of its heads has a score: all diverged, or all predictions are the same."
         return ProbeRecord(**common, status="failed", reason=reason)
     z = config.learning_rates.index(rate)
-    answers, kept = [], []
+    answers, kept, one_class = [], [], []
+    largest = None if task.regression else _largest_class(task)
     for head in heads:
         if head.result is None:
             kept.append(head)
@@ -321,6 +322,8 @@ def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
             outputs_NxC = outcome.heads[head.seed][z].outputs_NxC
             assert outputs_NxC is not None
             answers.append(_answers(outputs_NxC, task))
+            if largest is not None and largest < 100.0 and np.ptp(_classes(outputs_NxC, task)) == 0:
+                one_class.append(head.seed)
     return ProbeRecord(
         **common,
         status="done",
@@ -328,6 +331,8 @@ def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
         heads=tuple(kept),
         answers=pack_answers(np.stack(answers)),
         labels=pack_answers(_labels(task)[None]) if task.regression else None,
+        one_class=tuple(one_class),
+        largest_class=largest,
         estimates=dict(outcome.estimates),
         notes=outcome.notes,
         seconds={name: round(value, 3) for name, value in outcome.seconds.items()},
@@ -343,8 +348,17 @@ def _answers(outputs_NxC: NDArray[np.float32], task: EncodedTask) -> NDArray[Any
     """Returns [N] whether a head was right on the test split, or for a regression its outputs."""
     if task.regression:
         return outputs_NxC[:, 0]
-    right: NDArray[np.bool_] = outputs_NxC[:, : task.num_classes].argmax(axis=1) == _labels(task)
+    right: NDArray[np.bool_] = _classes(outputs_NxC, task) == _labels(task)
     return right
+
+
+def _classes(outputs_NxC: NDArray[np.float32], task: EncodedTask) -> NDArray[np.intp]:
+    return np.asarray(outputs_NxC[:, : task.num_classes].argmax(axis=1))
+
+
+def _largest_class(task: EncodedTask) -> float:
+    counts = np.unique(_labels(task), return_counts=True)[1]
+    return float(100.0 * counts.max() / counts.sum())
 
 
 def _revisions(outcomes: Sequence[Outcome]) -> dict[str, str]:

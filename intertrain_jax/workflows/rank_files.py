@@ -10,6 +10,7 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.ranking import RANKING_FILE, RankConfig
 from intertrain_jax.readers.matrix import read_matrix
+from intertrain_jax.readers.units import check_gains
 from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.probes import ProbeRecord
 from intertrain_jax.records.results_dir import ResultsDir
@@ -41,9 +42,10 @@ def read_gains(
             f"gains {str(path)!r} must be a CSV table with a base model in the first column and a"
             f" number per target in the others: {error} Correct --gains."
         ) from error
-    for note in table.notes:
+    gains = table.values.set_axis(table.names.to_list(), axis=0)
+    for note in (*table.notes, *check_gains(path, gains)):
         say(note)
-    return table.values.set_axis(table.names.to_list(), axis=0)
+    return gains
 
 
 def write_table(out: Path, ranking: Ranking) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.experiment import EXPERIMENT_FILE
 from intertrain_jax.config.ranking import RANK_FILE, load_rank_config
 from intertrain_jax.data.tasks import list_tasks
+from intertrain_jax.diagnosis.findings import said_of
 from intertrain_jax.records.runs import Record
 from intertrain_jax.report.figures import write_figures
 from intertrain_jax.site.board import Board, Target, conflicts
@@ -167,7 +168,9 @@ def _grid_board(grid: GridResult) -> Board:
     missing = []
     done, failed = grid.counts
     if done + failed < len(grid.plan.runs) or failed:
-        missing.append(f"{done:,} of {len(grid.plan.runs):,} runs are done, {failed:,} failed.")
+        missing.append(
+            f"{done:,} of {counted(len(grid.plan.runs), 'run')} are done, {failed:,} failed."
+        )
     if not known:
         missing.append(
             "No gain is known yet: no model is done on a target where the pretrained is."
@@ -187,7 +190,8 @@ def _grid_board(grid: GridResult) -> Board:
         missing.append("`doctor` could not examine these results: there is too little of them.")
     model = grid.config.model.pretrained
     methods = [
-        f"{len(gains):,} base models, {len(gains.columns):,} targets, {grid.plan.seeds} seeds each.",
+        f"{counted(len(gains), 'base model')}, {counted(len(gains.columns), 'target')},"
+        f" {counted(grid.plan.seeds, 'seed')} each.",
         *protocol_sentences(grid.config.protocol),
         *uncertainty_sentences(study.runs is not None and grid.plan.seeds > 1),
         *_stamps(grid),
@@ -225,15 +229,23 @@ def _ranking_board(ranked: RankResult) -> Board:
         models=models_of_ranking(ranked.ranking, config.task),
         targets=(Target(config.task, dataset=_datasets().get(config.task)),),
         methods=(
-            f"A linear probe on {config.task}, {config.seeds} seeds, the best of"
-            f" {len(config.learning_rates)} learning rates by validation score.",
+            f"A linear probe on {config.task}, {counted(config.seeds, 'seed')}, the best of"
+            f" {counted(len(config.learning_rates), 'learning rate')} by validation score.",
             "Gains are those of the probe's score over the pretrained model's, in points. Intervals are"
-            " at 95 %, by a bootstrap over test examples and the seeds' own spread.",
+            " at 95 %; they and the probability of being the best are by a bootstrap over test examples"
+            " and the seeds' own spread.",
+            "A head that gives one class to every test example has learned nothing and has no score."
+            + _largest_class(ranked),
         ),
         missing=tuple(missing),
         command="intertrain-jax rank --model NAME --pretrained "
         f"{config.pretrained or 'PRETRAINED'} --task {config.task} --out DIR",
     )
+
+
+def _largest_class(ranked: RankResult) -> str:
+    share = ranked.ranking.largest_class
+    return "" if share is None else f" The largest class has {share:.2f} % of the test examples."
 
 
 def _table_board(path: Path) -> Board:
@@ -248,7 +260,11 @@ def _table_board(path: Path) -> Board:
         missing.append("There is no linear probe of these models.")
     rows = len({finding.row for finding in study.left_out})
     if rows:
-        missing.append(f"{rows:,} rows are left out of the ranking as suspicious: see Findings.")
+        are = "is" if rows == 1 else "are"
+        missing.append(
+            f"{counted(rows, 'row')} {are} left out of the ranking: {said_of(study.left_out)}; see"
+            " Findings."
+        )
     return Board(
         title=study.name,
         slug="",

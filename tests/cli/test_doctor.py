@@ -40,7 +40,7 @@ def test_findings_are_printed_and_written_and_the_input_stays(matrix: Path, tmp_
     before = matrix.read_bytes()
     result = doctor(matrix, "--out", tmp_path / "f.csv", "--repair", tmp_path / "r.csv")
     assert result.exit_code == 1
-    assert "20 rows × 5 columns" in result.output and "1 findings: 1 swapped" in result.output
+    assert "20 rows × 5 columns" in result.output and "1 finding: 1 swapped" in result.output
     assert "[bold]3[/bold]" in result.output.replace("\n", "")
     written = pd.read_csv(tmp_path / "f.csv")
     assert written[["row", "rule", "severity"]].to_numpy().tolist() == [[3, "swapped", "error"]]
@@ -57,8 +57,15 @@ def test_what_is_not_repaired_is_listed_with_its_reason(matrix: Path, tmp_path: 
     table.loc[7, "wsc"] += 0.2
     table.to_csv(matrix, index=False)
     output = " ".join(doctor(matrix, "--repair", tmp_path / "r.csv").output.split())
-    assert "A copy with 1 rows repaired" in output
+    assert "A copy with 1 row repaired" in output
     assert "Not repaired: row 7: No move of cells explains the row." in output
+
+
+def test_how_the_file_is_written_is_said(matrix: Path) -> None:
+    text = matrix.read_text().replace(",", ";").replace(".", ",")
+    matrix.write_text(text, "utf-16")
+    output = " ".join(doctor(matrix).output.split())
+    assert "read as UTF-16; columns are separated by semicolons; commas in numbers are" in output
 
 
 def test_nothing_is_repaired_in_place(matrix: Path) -> None:

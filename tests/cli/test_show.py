@@ -127,7 +127,7 @@ def test_a_ranking_shows_its_models_and_correlations_where_gains_are_known(
         ranked, config=limited, ranking=ranking, correlations=gain_correlations(ranking, gains)
     )
     shown = printed(show_ranking, known)
-    assert "correlation with the average finetuning gain of 5 models on 1 targets" in shown
+    assert "correlation with the average finetuning gain of 5 models on 1 target:" in shown
     assert shown.endswith("test only: every split was cut to 9 rows (data.limit)")
 
 

@@ -48,7 +48,7 @@ def test_the_second_row_of_a_model_is_an_error() -> None:
     names[7] = " M3"
     found = examine(scores, names)
     assert rules(found) == [(7, "same name", "error")]
-    assert "as row 3; 6 of 6 scores differ: rank" in found.findings[0].evidence
+    assert "as row 3; of 6 scores 6 differ: rank" in found.findings[0].evidence
 
 
 def test_equal_scores_under_another_name_are_an_error_and_untested_rows_are_not() -> None:
@@ -57,6 +57,19 @@ def test_equal_scores_under_another_name_are_an_error_and_untested_rows_are_not(
     scores.loc[9, "b"] = scores.loc[2, "b"] = np.nan
     scores.loc[[4, 5]] = np.nan
     assert rules(examine(scores, named(scores))) == [(9, "same scores", "error")]
+
+
+def test_models_that_learned_nothing_are_equal_without_being_copies() -> None:
+    scores = sound(40)
+    largest = scores.min() - np.array([20.0, 15, 3, 8, 12, 30])
+    for row in (9, 30):
+        scores.loc[row] = largest
+    scores.loc[5, ["a", "c"]] = largest[["a", "c"]]
+    found = examine(scores, named(scores))
+    equal = [f for f in found.findings if f.rule == "same scores"]
+    assert [(f.row, f.severity) for f in equal] == [(30, "note")]
+    assert "Its 6 scores are those of row 9, 'm9', as of models that learned" in equal[0].evidence
+    assert found.suspicious == frozenset()
 
 
 @pytest.mark.parametrize("value", [-1.0, 100.5])
@@ -72,6 +85,9 @@ def test_gains_and_rank_correlations_may_be_negative() -> None:
     scores = sound().rename(columns={"c": "stsb"})
     scores.loc[3, "stsb"] = -4.0
     assert [rule for _, rule, _ in rules(examine(scores, named(scores)))] == ["outlier"]
+    for name, severity in (("CoLA (MCC)", "note"), ("spearman", "note"), ("rte", "error")):
+        table = scores.rename(columns={"stsb": name})
+        assert {kind for *_, kind in rules(examine(table, named(table)))} == {severity}
 
 
 def test_wrong_averages_are_seen_beyond_their_rounding() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.diagnosis.findings import Finding, Findings, repair
+from intertrain_jax.diagnosis.findings import Finding, Findings, repair, said_of, sureness
 
 
 def found() -> Findings:
@@ -25,6 +25,21 @@ def found() -> Findings:
 
 def test_only_rows_with_errors_are_suspicious() -> None:
     assert found().suspicious == {2, 5}
+
+
+def test_what_is_wrong_is_counted_in_words() -> None:
+    again = Finding(5, "m5", "same name", "error", "Again.")
+    twice = (*found().findings, again, Finding(7, "m7", "swapped", "error", "Moved."))
+    assert said_of(twice) == (
+        "2 with scores under wrong columns, 1 with scores that no number of right answers gives"
+    )
+    assert said_of(()) == ""
+
+
+def test_nothing_is_certain_that_is_only_likely() -> None:
+    assert [sureness(p) for p in (0.98999, 0.9951, 0.9999, 1.0)] == [
+        *("98.9 %", "99.5 %", ">99.9 %", ">99.9 %")
+    ]
 
 
 def test_the_table_has_a_row_each() -> None:

@@ -30,13 +30,22 @@ def subject(folder: Path, text: str) -> Subject:
 def test_a_matrix_of_scores(tmp_path: Path) -> None:
     found = subject(tmp_path, "model,a,b\nx,50,60.5\ny,,70\nx,,\n")
     assert found.what == (
-        "table.csv: a matrix of scores, 3 rows × 2 columns, 3 of 6 cells empty (1 rows without any"
+        "table.csv: a matrix of scores, 3 rows × 2 columns, 3 of 6 cells empty (1 row without any"
         " score)."
     )
     assert found.kind == "scores" and found.average is None and found.found == ()
     assert found.names.tolist() == ["x", "y", "x"], "a name may be there twice: that is for doctor"
     expected = pd.DataFrame({"a": [50, np.nan, np.nan], "b": [60.5, 70, np.nan]})
     pd.testing.assert_frame_equal(found.scores, expected, check_names=False)
+
+
+def test_how_a_file_is_written_and_what_looks_odd_is_noted(tmp_path: Path) -> None:
+    found = subject(
+        tmp_path, "model;a;b;c;mcc\nx;50,5;41;62;0,4\ny;61,5;41;72;0,1\nz;70;41;72;-0,2\n"
+    )
+    shape, odd = found.notes
+    assert "separated by semicolons; commas in numbers are decimal" in shape
+    assert "All scores of target 'mcc' lie between -1 and 1" in odd
 
 
 @pytest.mark.parametrize(("negative", "kind"), [(0, "scores"), (1, "gains"), (2, "gains")])
@@ -133,7 +142,8 @@ def test_records_are_a_table_of_models_at_each_seed(tmp_path: Path) -> None:
     write_records(tmp_path, PT_beta_1=72.0)
     found = read_subject(tmp_path)
     assert found.what == (
-        f"{tmp_path.name}: records of 8 runs, 8 done, 0 failed; 4 models and seeds × 2 targets."
+        f"{tmp_path.name}: records of 8 runs, 8 done, 0 failed; 4 rows, one per model and seed,"
+        " × 2 targets."
     )
     rows = found.scores.set_axis(found.names, axis=0)
     assert sorted(rows.index) == ["PT, seed 0", "PT, seed 1", "alpha, seed 0", "alpha, seed 1"]

@@ -103,6 +103,21 @@ def test_a_comma_that_may_set_thousands_apart_is_no_decimal_one(tmp_path: Path) 
     assert alone.notes[0].endswith("commas in numbers are decimal, 1,234 is read as 1.234.")
 
 
+def test_percent_signs_are_left_out_where_all_is_numbers(tmp_path: Path) -> None:
+    text = "base;rte;cb;note\n10%;68,5 %;\u22121,5%;5%\nb;n/a;71%;high\nc;60;0%;\n"
+    found = csv.read_csv(write(tmp_path, text))
+    assert found.rows == [
+        ["10%", "68.5", "\u22121.5", "5%"],
+        ["b", "n/a", "71", "high"],
+        ["c", "60", "0", ""],
+    ]
+    assert "'68,5 %' is read as a number of percent" in found.notes[0]
+    with pytest.raises(
+        IntertrainError, match=r"column 'rte' must be in one unit.*'68%' beside '0.7'"
+    ):
+        csv.read_csv(write(tmp_path, "base,rte\na,68%\nb,0.7\n"))
+
+
 def test_a_missing_file_and_an_empty_frame_are_named(tmp_path: Path) -> None:
     with pytest.raises(IntertrainError, match=r"gone.csv' cannot be read"):
         csv.read_csv(tmp_path / "gone.csv")

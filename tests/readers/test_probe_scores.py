@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -23,3 +25,14 @@ def test_a_model_has_one_row() -> None:
     table = pd.DataFrame([["a", 1.0, 2.0]], columns=["model", "score", "score"])
     with pytest.raises(IntertrainError, match="column 'score' must be there once"):
         read_probe(Frame(table))
+
+
+def test_a_fraction_among_percent_is_refused_and_other_estimates_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("base,score\na,61.5\nb,0.62\nc,60\nd,63\n")
+    with pytest.raises(
+        IntertrainError, match=r"row 'b', column 'score' has 0.62, where all others"
+    ):
+        read_probe(path)
+    path.write_text("base,score\na,0.615\nb,0.62\nc,0.60\n")
+    assert read_probe(path)[0].tolist() == [0.615, 0.62, 0.60]

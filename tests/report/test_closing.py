@@ -28,16 +28,20 @@ def test_five_lines_of_a_planted_study(tmp_path: Path) -> None:
     assert list(lines) == ["best base model", "significant", "ranking", "structure", "not compared"]
     assert lines["best base model"].startswith("m0: average gain +")
     assert " points over 5 targets, the highest of 5 base models; 95 %" in lines["best base model"]
-    assert "probability of being the best 1.00" in lines["best base model"]
+    assert "] with other seeds on the same test sets; probability of" in lines["best base model"]
+    assert "of being the best >0.99, of the top 3 >0.99" in lines["best base model"]
     assert lines["significant"].startswith("of 25 gains with two seeds or more, ")
-    assert lines["ranking"] == "m0 is first over seeds; the other 4 are told apart from the first"
-    assert lines["not compared"].startswith("0 of 25 cells missing; not computed: ")
+    assert lines["ranking"] == (
+        "m0 is first: with other seeds on the same test sets, each of the other 4 is behind the first"
+        " with a probability of at least 95 %"
+    )
+    assert lines["not compared"].startswith("0 of 25 cells missing; not computed, for reasons in ")
 
 
 def test_an_undecided_ranking_says_so(tmp_path: Path) -> None:
     scores = planted_scores(bases=4, noise=8.0, best=0.0, seeds=2)
     lines = dict(closing_lines(analyse_study(study_of(scores, tmp_path))))
-    assert lines["ranking"].startswith("undecided over seeds")
+    assert lines["ranking"].startswith("undecided: with other seeds on the same test")
 
 
 def test_gaps_are_counted() -> None:
@@ -70,13 +74,13 @@ def test_pairs() -> None:
     assert lines["line"].startswith("gain = 0.500·probe − 1.00")
     assert lines["weighted τ"] == "1.00 (no interval), p at most 0.001, n = 8"
     with_gap = replace(pairs, y=np.where(x == 3, np.nan, pairs.y))
-    assert dict(pairs_lines(analyse_pairs(with_gap)))["pairs"].startswith("7 of 8 rows")
+    assert dict(pairs_lines(analyse_pairs(with_gap)))["pairs"].endswith(": 7 of 8 rows have both")
 
 
 def test_one_seed_has_no_significance(tmp_path: Path) -> None:
     lines = dict(closing_lines(analyse_study(study_of(planted_scores(seeds=1), tmp_path))))
     assert lines["significant"] == "not known: no cell has two seeds"
-    assert "over targets" in lines["best base model"]
+    assert "] on other targets like these; " in lines["best base model"]
 
 
 @pytest.mark.parametrize("how", ["common", "additive"])
@@ -108,14 +112,16 @@ def test_structure_names_the_best_regressor(tmp_path: Path) -> None:
         ]
 
     base, noise = rng.normal(size=(20, 1)), rng.normal(size=(20, 8))
-    assert line(noise).startswith("none that predicts: on 160 cells held out, one constant is best")
+    assert line(noise).startswith(
+        "gains follow none of 3 rules: the mean of all predicts 160 gains"
+    )
     assert line(3 * base + 0.3 * noise).startswith(
-        "the base model's average alone predicts best of 4"
+        "gains follow the base model's average, the best"
     )
     both = line(3 * base * np.arange(1, 9) + 0.1 * noise)
-    assert both.startswith("(base + target)·sensitivity predicts best of 4: on 160 cells held out")
+    assert both.startswith("gains follow (base + target)·sensitivity, the best of 3 rules: on 160")
     assert both.endswith("(p at most 0.01)")
-    assert " over fold seeds, of one constant " in both
+    assert " by which gains are held out), that of the mean of all " in both
 
 
 def board_lines(impossible: np.ndarray) -> dict[str, str]:
@@ -133,15 +139,18 @@ def test_headlines_that_rows_with_errors_would_change_are_printed_with_them_too(
     lines = board_lines(np.array([170.0, 61, 60, 62, 60, 61]))
     assert lines["best base model"].startswith("m4: ")
     assert "; with the 1 row left out for errors it is m19, +1" in lines["best base model"]
-    assert "; with the 1 row left out for errors the least held out is" in lines["structure"]
-    assert "1 row with errors left out" in lines["not compared"]
+    assert (
+        "; with the 1 row left out for errors the least error on those held out is"
+        in lines["structure"]
+    )
+    assert "1 row left out: 1 with scores out of range" in lines["not compared"]
     # Its average is the highest on the strength of one target: over others, m4 may be as good.
-    assert lines["ranking"].startswith("m4 is first over targets; ")
+    assert lines["ranking"].startswith("m4 is first: on other targets like these, ")
     assert re.search(r"with the 1 row left out for errors \d+ may be first", lines["ranking"])
 
 
 def test_a_headline_that_rows_with_errors_do_not_change_is_printed_once() -> None:
     lines = board_lines(np.array([-0.5, 58, 60, 62, 60, 61]))
-    assert "1 row with errors left out" in lines["not compared"]
+    assert "1 row left out: 1 with scores out of range" in lines["not compared"]
     assert lines["best base model"].startswith("m4: ")
     assert "left out for errors" not in lines["best base model"]

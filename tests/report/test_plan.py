@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from intertrain_jax.base import counted
 from intertrain_jax.config.experiment import ModelConfig
 from intertrain_jax.planning.estimates import CPU_FLOPS, PEAK_FLOPS, UTILISATION, Estimate
 from intertrain_jax.planning.plan import Plan
@@ -42,8 +43,8 @@ def test_runs_from_the_pretrained_model_have_roles(sources: str, targets: str, r
     per_source = len(sources) * len(targets) * 2
     assert lines[2:] == [f"  {per_source:,} from sources"]
     assert lines[0] == (
-        f"tiny: {6 + per_source:,} runs ({len(sources)} base models beside PT,"
-        f" {len(targets)} targets, 2 seeds)"
+        f"tiny: {6 + per_source:,} runs ({counted(len(sources), 'base model')} beside PT,"
+        f" {counted(len(targets), 'target')}, 2 seeds)"
     )
 
 

@@ -24,7 +24,7 @@ def shown(records: list[object], width: int = 120, **given: object) -> str:
 def test_scores_gains_and_intervals_are_shown() -> None:
     records = [probe_record("pt", (60.0, 60.0)), probe_record("best", (70.0, 71.0))]
     text = shown(records, pretrained="pt")
-    best = next(line for line in text.splitlines() if "best" in line)
+    best = next(line for line in text.splitlines() if " best " in line)
     assert best.split()[:4] == ["1", "[1,", "1]", "best"]
     assert "70.50" in best and "+10.50" in best and "0.71" in best
     assert "0.705" in text
@@ -88,6 +88,18 @@ def test_correlations_come_with_n_p_and_interval() -> None:
     console = Console(file=io.StringIO(), width=200)
     print_correlations(console, gain_correlations(ranking, gains))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "6 models on 1 targets" in text
+    assert "6 models on 1 target:" in text
     assert "pearson +1.00" in text and "spearman +1.00" in text and "n 6" in text
     assert text.splitlines()[1].split()[0] == "lp"
+
+
+def test_models_without_a_score_say_so_beside_the_largest_class() -> None:
+    learned = probe_record("learned", (70.0, 71.0), largest_class=68.0)
+    stuck = probe_record("stuck", (68.0, 68.0), one_class=(0, 1), largest_class=68.0)
+    text = " ".join(shown([learned, stuck]).split())
+    assert "one class: stuck: All 2 heads give one class to every test example: 68.00 is" in text
+    assert "allow for another test set of 200 examples and for other seeds" in text
+    assert (
+        "The largest class alone has 68.00 % of the test set, and 0 of 1 model surely more" in text
+    )
+    assert "P(best)" in text and ">0.99" in text

@@ -55,7 +55,15 @@ def test_without_statistics_models_still_have_their_cells() -> None:
 
 
 def ranking() -> Ranking:
-    row = {"gain": 2.0, "gain_low": 1.0, "gain_high": 3.0, "rank": 1, "n": 2, "score": 55.0}
+    row = {
+        "gain": 2.0,
+        "gain_low": 1.0,
+        "gain_high": 3.0,
+        "rank": 1,
+        "n": 2,
+        "score": 55.0,
+        "best": 0.7,
+    }
     row |= {"rank_low": 1, "rank_high": 2, "model": "up", "status": "done", "reason": None}
     failed = {**dict.fromkeys(row, np.nan), "model": "bad", "status": "failed", "reason": "Torn."}
     return Ranking(pd.DataFrame([row, failed]), (), None, 2)

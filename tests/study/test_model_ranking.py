@@ -156,3 +156,76 @@ def test_correlations_join_by_name_and_count_what_is_there() -> None:
     expected = stats.pearsonr(x, y).statistic
     assert found.loc[0, "value"] == pytest.approx(expected)
     assert found.loc[0, "low"] <= expected <= found.loc[0, "high"]
+
+
+def test_heads_that_give_one_class_are_no_scores() -> None:
+    records = [
+        probe_record("learned", (64.0, 66.0), seed=1, largest_class=68.0),
+        probe_record("stuck", (68.0, 68.0), seed=2, one_class=(0, 1), largest_class=68.0),
+        probe_record("half", (68.0, 71.0), seed=3, one_class=(0,), largest_class=68.0),
+    ]
+    ranking = ranking_of(records, pretrained="stuck")
+    table = ranking.table.set_index("model")
+    assert list(table.index) == ["half", "learned", "stuck"]
+    assert table["status"].tolist() == ["done", "done", "one class"]
+    assert pd.isna(table.loc["stuck", "score"]) and pd.isna(table.loc["stuck", "rank"])
+    assert table.loc["stuck", "reason"] == (
+        "All 2 heads give one class to every test example: 68.00 is the share of that class, no score."
+    )
+    # Of the half, the head that learned counts alone, with its own answers.
+    assert (table.loc["half", "score"], table.loc["half", "n"]) == (71.0, 1)
+    assert (
+        table.loc["half", "score_low"] > 60 and "1 of 2 heads gives" in table.loc["half", "notes"]
+    )
+    assert ranking.pretrained is None and table["gain"].isna().all()
+    assert (ranking.largest_class, ranking.n_test) == (68.0, 200)
+
+
+def test_the_probability_of_being_the_best_knows_the_test_set() -> None:
+    """Seeds agree to the digit, and 150 test examples still decide little."""
+
+    def best(ahead: float, n_test: int) -> float:
+        records = [probe_record(f"m{k}", (60.0, 60.0), n_test, seed=k) for k in range(4)]
+        records.append(probe_record("first", (60.0 + ahead,) * 2, n_test, seed=9))
+        table = ranking_of(records).table.set_index("model")
+        assert table["best"].sum() == pytest.approx(1.0)
+        return float(table.loc["first", "best"])
+
+    assert best(2.0, 150) < 0.6
+    assert best(2.0, 150) < best(8.0, 150) < best(30.0, 150)
+    assert best(30.0, 150) > 0.99 and best(8.0, 5000) > 0.99
+
+
+def test_probabilities_of_being_the_best_are_those_that_come_true() -> None:
+    """Models are of one distribution, and the best measured of many is often a lucky one."""
+    rng = np.random.default_rng(5)
+    claimed, came_true = [], []
+    for trial in range(60):
+        true_M = 0.6 + 0.03 * rng.normal(size=12)
+        records = []
+        for m, true in enumerate(true_M):
+            right = rng.random((1, 150)) < true
+            score = 100 * right.mean()
+            record = probe_record(f"m{m}", (50.0,), 150, id=f"{trial * 100 + m:012x}")
+            heads = tuple(
+                type(h)(h.seed, h.learning_rate, head_result(score, 5.0, 150))
+                for h in record.heads
+                if h.learning_rate == record.learning_rate
+            )
+            changed = {**vars(record), "heads": heads, "answers": pack_answers(right)}
+            records.append(type(record)(**changed))
+        table = ranking_of(records, asked=1).table
+        claimed.append(table.loc[0, "best"])
+        came_true.append(table.loc[0, "model"] == f"m{true_M.argmax()}")
+    assert np.mean(claimed) == pytest.approx(np.mean(came_true), abs=0.12)
+
+
+def test_models_with_one_owner_or_the_same_weights_are_resampled_together() -> None:
+    names = [f"org/{k}" for k in range(4)] + [f"u{k}/m" for k in range(6)]
+    records = [probe_record(name, (50.0 + k,), seed=k) for k, name in enumerate(names)]
+    twin = {**vars(records[-1]), "model": records[-2].model.__class__("twin/x", "twin/x")}
+    twin["model"] = type(twin["model"])("twin/x", "twin/x", None, records[-1].model.fingerprint)
+    records.append(type(records[-1])(**twin))
+    gains = pd.DataFrame({"a": range(11)}, index=[*names, "twin/x"], dtype=float)
+    found = gain_correlations(ranking_of(records, asked=1), gains)
+    assert found["n"].unique().tolist() == [11] and found["clusters"].unique().tolist() == [7]

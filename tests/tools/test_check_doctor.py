@@ -42,11 +42,18 @@ def test_published_tables_agree_with_the_oracle(
     assert result["repairs right"] == result["repairs written"] >= 20
 
 
+def test_kinds_that_it_was_not_tuned_by_are_no_worse(check: ModuleType) -> None:
+    sums = check.summary(check.check_planted(2, 3, check.OTHER_KINDS))
+    assert sums["found"] >= 0.9 and sums["false errors"] <= 0.01
+    assert sums["written right"] >= 0.98
+
+
+@pytest.mark.parametrize("kinds", ["KINDS", "OTHER_KINDS"])
 @pytest.mark.parametrize("known", [True, False])
 def test_planted_rows_differ_from_the_truth_and_intact_ones_do_not(
-    check: ModuleType, known: bool
+    check: ModuleType, known: bool, kinds: str
 ) -> None:
-    table = check.plant(np.random.default_rng(0), known)
+    table = check.plant(np.random.default_rng(0), known, getattr(check, kinds))
     same = [
         np.array_equal(row, truth, equal_nan=True)
         for row, truth in zip(table.scores.to_numpy(), table.truth, strict=True)

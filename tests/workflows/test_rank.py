@@ -320,6 +320,8 @@ def test_a_record_keeps_answers_and_curves_of_the_chosen_rate(config: RankConfig
     assert record.data.source["limit"] is None and record.data.source["kind"] == "data_dir"
     assert (record.seconds, record.notes, record.tokens) == ({"load": 1.235}, ("n",), 7)
     assert record.environment == {"device": "made up"} and record.labels is None
+    largest = np.bincount(np.asarray(task.test.labels)).max() / 20 * 100
+    assert record.one_class == () and record.largest_class == pytest.approx(largest)
 
 
 def test_a_head_that_diverged_has_a_reason_and_no_answers(config: RankConfig) -> None:
@@ -330,6 +332,8 @@ def test_a_head_that_diverged_has_a_reason_and_no_answers(config: RankConfig) ->
     assert record.heads[0].reason == "Its loss diverged, or its score is undefined."
     right = unpack_answers(record.answers, 1, 20, outputs=False)
     np.testing.assert_array_equal(right[0], np.asarray(task.test.labels) == 0)
+    # It gives one class to all: what it has is no score.
+    assert record.one_class == (1,)
 
 
 def test_a_model_without_any_score_failed(config: RankConfig) -> None:
@@ -348,6 +352,7 @@ def test_a_regression_keeps_outputs_and_labels(config: RankConfig) -> None:
     assert record.answers is not None and record.labels is not None
     kept = unpack_answers(record.answers, 1, 20, outputs=True)
     np.testing.assert_array_equal(kept[0], outputs[:, 0])
+    assert record.one_class == () and record.largest_class is None
     labels = unpack_answers(record.labels, 1, 20, outputs=True)
     np.testing.assert_array_equal(labels[0], task.test.labels)
 

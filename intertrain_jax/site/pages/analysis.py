@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from intertrain_jax.report.closing import closing_lines
+from intertrain_jax.report.closing import closing_lines, leaderboard_lines
+from intertrain_jax.report.numbers import is_test, tested
 from intertrain_jax.report.tables import tables_of
 from intertrain_jax.site.board import Board
 from intertrain_jax.study.statistics import STATISTICS
@@ -39,14 +40,20 @@ def page(board: Board, figures: tuple[str, ...] = ()) -> dict[str, Any]:
         table for table in tables_of(result) if len(table.rows) and table.name != "not_computed"
     ]
     return {
-        "lines": closing_lines(result),
+        "lines": [
+            *closing_lines(result),
+            *(leaderboard_lines(result) if result.study.kind == "leaderboard" else ()),
+        ],
         "statistics": statistics,
         "tables": [
             {
                 "title": table.title,
                 "note": table.note,
                 "columns": list(table.rows.columns),
-                "rows": [[_text(x) for x in row] for row in table.rows.head(_MOST_ROWS).to_numpy()],
+                "rows": [
+                    [_text(x, str(c)) for c, x in zip(table.rows.columns, row, strict=True)]
+                    for row in table.rows.head(_MOST_ROWS).to_numpy()
+                ],
                 "more": max(0, len(table.rows) - _MOST_ROWS),
             }
             for table in tables
@@ -65,14 +72,14 @@ def _scalars(value: Any, prefix: str = "", depth: int = 0) -> list[tuple[str, st
         return rows
     if isinstance(value, list | dict) or not prefix:
         return []
-    return [(prefix, _text(value))]
+    return [(prefix, _text(value, prefix))]
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, name: str) -> str:
     if value is None or (not isinstance(value, str | tuple | list) and pd.isna(value)):
         return "–"
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value))
     if isinstance(value, bool | int | str):
         return str(value)
-    return f"{float(value):.4g}"
+    return tested(float(value)) if is_test(name) else f"{float(value):.4g}"

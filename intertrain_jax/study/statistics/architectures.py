@@ -5,6 +5,7 @@ from __future__ import annotations
 from intertrain_jax.readers.csv import FEWEST_MODELS
 from intertrain_jax.stats.sensitivity import Architectures, compare_architectures
 from intertrain_jax.study.statistics.statistic import (
+    CLUSTERED,
     NULL_CORRELATIONS,
     Context,
     Named,
@@ -24,7 +25,8 @@ def _needs(context: Context) -> str | None:
 
 def _compute(context: Context) -> Architectures:
     assert context.options.other is not None
-    return compare_architectures(context.gains, context.options.other.gains.mean)
+    other = context.options.other.gains.mean
+    return compare_architectures(context.gains, other, context.clusters)
 
 
 def _correlations(found: Architectures) -> Named:
@@ -36,7 +38,7 @@ ARCHITECTURES: Statistic[Architectures] = Statistic(
     name="architectures",
     definition=(
         "Correlations between two pretrained models of max-gains, of targets' average gains and of base"
-        " models' average gains." + NULL_CORRELATIONS
+        " models' average gains." + NULL_CORRELATIONS + CLUSTERED
     ),
     source="paper, section 6.3",
     compute=_compute,

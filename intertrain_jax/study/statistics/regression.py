@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from intertrain_jax.base import counted
 from intertrain_jax.stats.regress import Regression, Regressor, fit_regressor, regression
 from intertrain_jax.study.statistics import needs
 from intertrain_jax.study.statistics.statistic import SEED, Context, Statistic
@@ -48,7 +49,7 @@ def _needs(context: Context) -> str | None:
     if int(gains.notna().to_numpy().sum()) <= rows + 2 * columns - 2:
         return (
             "There are no more gains than the bilinear regressor has parameters:"
-            f" {rows} base models on {columns} targets."
+            f" {counted(rows, 'base model')} on {counted(columns, 'target')}."
         )
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from intertrain_jax.stats.sizes import SizeEffect, size_effects
 from intertrain_jax.study.statistics import needs
 from intertrain_jax.study.statistics.statistic import (
+    CLUSTERED,
     NULL_CORRELATIONS,
     Context,
     Named,
@@ -32,10 +33,12 @@ SIZE_EFFECTS: Statistic[tuple[SizeEffect, ...]] = Statistic(
     name="size_effects",
     definition=(
         "Correlations of train size with the average gain of sources, and with average and spread of"
-        " the gains of targets." + NULL_CORRELATIONS
+        " the gains of targets." + NULL_CORRELATIONS + CLUSTERED
     ),
     source="paper, section 6.1",
-    compute=lambda context: tuple(size_effects(context.gains, context.study.train_sizes)),
+    compute=lambda context: size_effects(
+        context.gains, context.study.train_sizes, context.clusters
+    ),
     needs=_needs,
     plain=lambda value: {"effects": value},
     correlations=_correlations,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.stats.clusters import Clusters, clusters_of
 from intertrain_jax.stats.correlation import Correlation
 from intertrain_jax.study.table import Table
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 SEED = 0
 # What the definition of a correlation ends with.
 NULL_CORRELATIONS = " An interval is null below four pairs; all is null where one side is constant."
+# And of one over base models.
+CLUSTERED = (
+    " Models of one owner or series, or with nearly equal rows, are resampled together: 'clusters' says"
+    " how many groups p and interval rest on, 0 where every model is on its own."
+)
 T = TypeVar("T")
 Named = Iterable[tuple[str, Correlation]]
 
@@ -75,6 +82,12 @@ class Context:
     def gains(self) -> pd.DataFrame:
         """Mean gains in points, base models × targets."""
         return self.study.gains.mean
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """Which base models are resampled together: of all rows, those that are left out included."""
+        study = self.study if self.study.everything is None else self.study.everything
+        return clusters_of(study.gains.mean, self.options.cluster)
 
     def value(self, statistic: Statistic[T]) -> T | None:
         """Returns the value of a statistic, computed once, or None where there is a reason."""

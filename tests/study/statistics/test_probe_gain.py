@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from intertrain_jax.stats.correlation import correlation
 from intertrain_jax.study.inputs import Study
+from intertrain_jax.study.result import Options
 from intertrain_jax.study.statistics.probe_gain import PROBE_GAIN
+from intertrain_jax.study.statistics.statistic import Context
 from tests.stats.studies import computed, matrix_study, random_gains
 
 GAINS = random_gains(12, 30)
@@ -52,17 +56,14 @@ def board(outlier: bool) -> Study:
 def test_suspicious_rows_are_in_the_second_correlation() -> None:
     result = computed(PROBE_GAIN, board(outlier=True))
     without, with_them = result.statistics["probe_gain"]
-    assert (without.models, with_them.models) == (
-        "without suspicious rows",
-        "with suspicious rows",
-    )
+    assert (without.models, with_them.models) == ("intact rows", "all rows as published")
     assert (without.pearson.n, with_them.pearson.n) == (12, 13)
     assert without.pearson.value == pytest.approx(1.0)
     assert with_them.pearson.value < 0.0
     (table,) = PROBE_GAIN.tables(result)
     assert table.name == "probe_line" and table.rows["n"].tolist() == [12, 13]
     assert table.rows.columns[:3].tolist() == ["rows", "n", "slope"]
-    assert "x_mean" not in table.rows
+    assert "centre" not in table.rows
 
 
 def test_a_board_without_suspicious_rows_has_one_correlation() -> None:
@@ -74,10 +75,34 @@ def test_correlations_say_of_which_rows_they_are() -> None:
     value = computed(PROBE_GAIN, board(outlier=True)).statistics["probe_gain"]
     names = [name for name, _ in PROBE_GAIN.correlations(value)]
     assert len(names) == len(set(names)) == 2 * 3
-    assert names[0] == "probe and average gain, without suspicious rows: pearson"
+    assert names[0] == "probe and average gain, intact rows: pearson"
     rows = PROBE_GAIN.plain(value)["rows"]
     assert [row["models"] for row in rows] == [p.models for p in value]
     assert {"pearson", "spearman", "weighted_tau", "line"} < set(rows[0])
+
+
+@pytest.mark.parametrize("cluster", ["auto", "none"])
+def test_a_large_series_is_resampled_whole_and_left_out_once(cluster: str) -> None:
+    """Ten checkpoints of one series are good at both; among the others there is no correlation."""
+    names = [*(f"org/run-itr{k}" for k in range(10)), *(f"user{k}/model" for k in range(30))]
+    gains = random_gains(40, 8).set_axis(names)
+    gains.iloc[:10] += 5.0
+    rng = np.random.default_rng(0)
+    probe = pd.Series(rng.normal(50, 1, 40) + np.repeat([10.0, 0.0], [10, 30]), index=names)
+    study = matrix_study(gains, probe=probe)
+    options = Options(cluster=cluster)  # type: ignore[arg-type]
+    found = Context(study, options).value(PROBE_GAIN)
+    assert found is not None
+    if cluster == "none":
+        assert [p.models for p in found] == ["all rows"] and not found[0].pearson.clusters
+        return
+    every, without = found
+    assert without.models == "all rows without the 10 models of org"
+    assert (every.pearson.n, every.pearson.clusters, every.line.clusters) == (40, 31, 31)
+    assert (without.pearson.n, without.pearson.clusters) == (30, 0)
+    assert every.pearson.value > 0.8 and without.pearson.low < 0 < without.pearson.high
+    # One series says little about all models, and the plain interval would not know.
+    assert every.pearson.low < correlation(probe, gains.mean(axis=1), "pearson").low - 0.1
 
 
 def test_without_a_probe_it_says_so() -> None:
