@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from intertrain_jax.workflows.doctor import doctor
     from intertrain_jax.workflows.grid import grid
     from intertrain_jax.workflows.plan import plan
+    from intertrain_jax.workflows.predict import predict
     from intertrain_jax.workflows.rank import rank
     from intertrain_jax.workflows.report import report
     from intertrain_jax.workflows.results import results
@@ -27,6 +28,7 @@ _LAZY = {
     "load_config": "config.experiment",
     "load_model": "models.api",
     "plan": "workflows.plan",
+    "predict": "workflows.predict",
     "rank": "workflows.rank",
     "report": "workflows.report",
     "results": "workflows.results",
@@ -40,6 +42,7 @@ __all__ = [
     "load_config",
     "load_model",
     "plan",
+    "predict",
     "rank",
     "report",
     "results",

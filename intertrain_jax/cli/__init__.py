@@ -20,7 +20,7 @@ from intertrain_jax.workflows.interrupts import ended_when_told
 
 # Exit codes of processes that a signal ended, as shells give them.
 _SIGNALLED = 128
-_COMMANDS = ("grid", "rank", "analyze", "report", "doctor", "plan", "status", "tasks", "models")
+_COMMANDS = tuple("grid rank predict analyze report doctor plan status tasks models".split())
 
 
 class CommandGroup(click.Group):

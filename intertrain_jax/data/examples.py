@@ -14,7 +14,7 @@ from intertrain_jax.data.task import Task, render, slots
 
 Example = tuple[tuple[str, ...], float]
 # How tables of text write that a cell has no value; "None" and "null" are words that people write too.
-_NO_VALUE = ("nan", "NaN", "NaT", "<NA>")
+NO_VALUE = ("nan", "NaN", "NaT", "<NA>")
 _PERHAPS_NONE = ("None", "null", "NULL")
 
 
@@ -154,7 +154,7 @@ def _check_text(place: _Place, column: str, row: Row, from_table: bool, found: F
     if isinstance(value, str):
         if not value.strip():
             found.blank[column] += 1
-        elif from_table and value in _NO_VALUE:
+        elif from_table and value in NO_VALUE:
             raise place.error(f"has no value in column {column!r}, only the word {value!r}")
         elif from_table and value in _PERHAPS_NONE:
             found.none[column] += 1
@@ -176,13 +176,21 @@ def _check_blank(place: _Place, task: Task, row: Row) -> None:
 
 def _check_whole(place: _Place, texts: tuple[str, ...]) -> None:
     for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise place.error(
-                f"has half a character, {text[error.start]!r} (a lone surrogate), after {error.start}"
-                " characters of its text, which no tokenizer reads"
-            ) from error
+        broken = half_character(text)
+        if broken is not None:
+            raise place.error(broken)
+
+
+def half_character(text: str) -> str | None:
+    """Returns what is wrong with a text that no tokenizer reads; None where nothing is."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return (
+            f"has half a character, {text[error.start]!r} (a lone surrogate), after {error.start}"
+            " characters of its text, which no tokenizer reads"
+        )
+    return None
 
 
 def _shown(value: object) -> str:

@@ -35,6 +35,8 @@ _ARRAYS = ("tokens", "offsets", "boundaries", "labels")
 _BATCH = 2000
 # What is cached is asked for under this number: a change of how texts become tokens makes it void.
 _FORMAT = 2
+# A tokenizer that was told no length claims one like 1e30.
+_NO_LIMIT = 1 << 20
 # A tokenizer takes about ten mebibytes, a fingerprint next to nothing.
 _TOKENIZERS_HELD, _FINGERPRINTS_HELD = 2, 4096
 
@@ -132,6 +134,12 @@ def encode_rows(
     arrays = tokenise()
     _write(folder, arrays)
     return _read(folder) or EncodedSplit(**arrays)
+
+
+def longest_input(tokenizer: Path) -> int | None:
+    """Returns how many tokens a tokenizer says that its model reads; None where it says nothing."""
+    most = int(_tokenizer(tokenizer).model_max_length)
+    return most if most < _NO_LIMIT else None
 
 
 def encode_texts(texts: Sequence[str], tokenizer: Path) -> tuple[tuple[int, ...], ...]:

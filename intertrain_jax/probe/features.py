@@ -15,20 +15,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from intertrain_jax.data.encoded import SPLITS, EncodedTask
-from intertrain_jax.data.packing import (
-    EVALUATION_TOKENS,
-    BlockShape,
-    row_lengths_of,
-    segments_per_row,
-)
+from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.models.layers import products_in
 from intertrain_jax.train.arena import (
     Chunk,
     SplitView,
-    backend_of,
     build_arena,
     chunked,
     compiler_options,
+    forward_shapes,
 )
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments, token_block
@@ -74,7 +69,7 @@ def pack_task(task: EncodedTask, train_size: int | None, mesh: Mesh) -> PackedTa
     views = {split: arena.views[key, split] for split in SPLITS}
     views["train"] = views["train"].first(train_size)
     whole = _joined([views[split] for split in SPLITS])
-    shapes = _shapes(whole.lengths, mesh)
+    shapes = forward_shapes(whole.lengths, mesh)
     by_row = NamedSharding(mesh, PartitionSpec(None, mesh.axis_names[0]))
     chunks = [
         replace(chunk, segments=jax.device_put(chunk.segments, by_row))
@@ -97,16 +92,6 @@ def _joined(views: list[SplitView]) -> SplitView:
             for name in SplitView.__dataclass_fields__
         )
     )
-
-
-def _shapes(lengths: NDArray[np.int32], mesh: Mesh) -> tuple[BlockShape, ...]:
-    """Returns block shapes of increasing row length, their rows a multiple of the devices."""
-    tokens = EVALUATION_TOKENS[backend_of(mesh)] * mesh.size
-    shapes = []
-    for length in row_lengths_of(lengths, int(lengths.max())):
-        rows = max(mesh.size, tokens // length // mesh.size * mesh.size)
-        shapes.append(BlockShape(rows, length, segments_per_row(length, int(lengths.min()))))
-    return tuple(shapes)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,14 @@ from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from intertrain_jax.data.encoded import SPLITS, EncodedSplit, EncodedTask, TaskKey
-from intertrain_jax.data.packing import EMPTY, BlockShape, pack
+from intertrain_jax.data.packing import (
+    EMPTY,
+    EVALUATION_TOKENS,
+    BlockShape,
+    pack,
+    row_lengths_of,
+    segments_per_row,
+)
 from intertrain_jax.data.splits import train_subset
 from intertrain_jax.train.step import Segments
 
@@ -145,6 +152,21 @@ def backend_of(mesh: Mesh) -> str:
     """Returns what a mesh's devices are, by which block shapes are chosen: cpu, gpu or tpu."""
     platform = str(mesh.devices.flat[0].platform)
     return "gpu" if platform in ("cuda", "rocm") else platform
+
+
+def forward_shapes(lengths: NDArray[np.int32], mesh: Mesh) -> tuple[BlockShape, ...]:
+    """Returns block shapes for forward passes, of increasing row length.
+
+    Args:
+        lengths: tokens of the examples.
+        mesh: devices, among which the rows of a block are divided: rows are a multiple of them.
+    """
+    tokens = EVALUATION_TOKENS[backend_of(mesh)] * mesh.size
+    shapes = []
+    for length in row_lengths_of(lengths, int(lengths.max())):
+        rows = max(mesh.size, tokens // length // mesh.size * mesh.size)
+        shapes.append(BlockShape(rows, length, segments_per_row(length, int(lengths.min()))))
+    return tuple(shapes)
 
 
 # Whether programs on GPUs add up in an order of their own; see `deterministic_programs`.

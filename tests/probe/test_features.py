@@ -140,7 +140,7 @@ def test_many_dispatches_are_collected_as_one(monkeypatch: pytest.MonkeyPatch) -
         compiled.append(function)
         return jit(function, **options)
 
-    monkeypatch.setattr(features_module, "EVALUATION_TOKENS", {"cpu": 64})
+    monkeypatch.setattr(arena_module, "EVALUATION_TOKENS", {"cpu": 64})
     monkeypatch.setattr(arena_module, "CHUNK_BLOCKS", 2)
     packed = pack_task(TASK, None, lane_mesh(1))
     assert len(packed.chunks) > 5

@@ -18,6 +18,7 @@ from intertrain_jax.train.arena import (
     chunked,
     compiler_options,
     deterministic_programs,
+    forward_shapes,
 )
 
 
@@ -118,3 +119,16 @@ def test_programs_for_gpus_are_deterministic_where_that_is_wanted(platform: str)
 def test_other_programs_are_deterministic_by_themselves(platform: str) -> None:
     with deterministic_programs(True):
         assert compiler_options(mesh_of(platform)) is None
+
+
+@pytest.mark.parametrize("devices", [1, 3])
+def test_rows_of_forward_passes_are_shared_out_evenly(devices: int) -> None:
+    """Few long examples have rows of their own; a block has about a thousand tokens a device."""
+    mesh = jax.make_mesh((devices,), ("lanes",), devices=jax.devices()[:devices])
+    short, long = forward_shapes(np.array([12] * 99 + [380], np.int32), mesh)
+    assert short.length < long.length == 384
+    for shape in (short, long):
+        assert shape.rows == 1024 // shape.length * devices
+        assert shape.segments <= shape.length // 12
+    (vast,) = forward_shapes(np.array([3000], np.int32), mesh)
+    assert vast == BlockShape(devices, 3072, 1)
