@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from intertrain_jax.data.examples import NO_VALUE
 from intertrain_jax.data.labels import is_missing, number_of
 from intertrain_jax.data.row_files import RawSplit, Row
 
 Kind = Literal["empty", "nested", "number", "date", "mark", "split", "words"]
-# Tables of text write that a cell has no value in these ways too.
-NO_VALUE = ("nan", "NaN", "NaT", "<NA>")
 _CLOCK = r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?( ?([-+]\d{2}:?\d{2}|Z|UTC))?"
 _DATE = re.compile(rf"\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}([T ]+{_CLOCK})?|{_CLOCK}", re.ASCII)
 # Addresses, and what machines call things: no blanks, and not only letters.
