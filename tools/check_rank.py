@@ -5,7 +5,8 @@
 Ten of the models are broken in ten ways. They are ranked once without interruption, while the process's
 memory is watched, and once killed in the middle and started again. The check fails unless both tables
 are the same, all whole models are ranked, every broken one is reported with its reason, and the number
-of compiled programs is two: one for features, one for heads.
+of compiled programs is two: one for features, one for heads. Of a hundred models and more it also fails
+where memory still grows after the first quarter.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ TIMES = ("seconds",)
 _PROGRAM = "import sys; from intertrain_jax.cli import main; main()"
 # Perturbations, as shares of every array's standard deviation: from nothing to a ruined model.
 _STRONGEST = 1.0
+# From how many models on a process's memory has settled at a quarter of them.
+MODELS_TO_SETTLE = 100
 
 
 class RunsCode:
@@ -235,7 +238,12 @@ def main() -> None:
         ("the kill came too late", not 0 < at_kill < arguments.models),
         ("another table after the kill", not report["same_table_after_kill"]),
         ("a pickle ran code", bool(ran_code)),
-        ("memory grows", memory["at_the_end"] > 1.1 * memory["at_a_quarter"] + 50),
+        # Of few models it grows still: programs, arrays and the allocator's own reserves are new.
+        (
+            "memory grows",
+            arguments.models >= MODELS_TO_SETTLE
+            and memory["at_the_end"] > 1.1 * memory["at_a_quarter"] + 50,
+        ),
     ]
     failures = [name for name, failed in problems if failed]
     if failures:

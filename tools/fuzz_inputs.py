@@ -2,9 +2,9 @@
 
     python tools/fuzz_inputs.py --cases 2000 --seed 0
 
-Every case takes a valid input (a configuration, overrides, a data file, a model directory, the records
-of a grid, a list of models, a table), damages it in one or two places, and runs a command on it. A case
-is a finding if the command
+Every case takes a valid input (a configuration, overrides, a data file, a model directory, the files of
+a grid or of a ranking, a list of models, a table, the words of a command), damages it in one or two
+places, and runs a command on it. A case is a finding if the command
 
 - raises anything but an exit (a traceback, for a user),
 - exits with another code than 0 (done), 1 (something failed and is recorded) or 2 (bad input),
@@ -12,9 +12,9 @@ is a finding if the command
 - prints more than one line of an error, or
 - changes a file outside of the directory that it was told to write to.
 
-Nothing is trained: where a command would, the case ends when everything was read, checked and
-tokenised. Cases are numbered, and `--only KIND:NUMBER` repeats one. The process ends with 1 if there is
-a finding; each is printed with the case that repeats it.
+Little is trained: where a command would, the case ends when everything was read, checked and
+tokenised, or after a few steps. Cases are numbered, and `--only KIND:NUMBER` repeats one. The process
+ends with 1 if there is a finding; each is printed with the case that repeats it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from fuzz_kinds import KINDS
+from fuzz_results import KINDS, SELDOM
 
 # What a process may take before its first case; a slow machine takes its time.
 _STARTING_SECONDS = 300.0
@@ -81,7 +82,8 @@ def attempt(kind: str, number: int, seed: int, scratch: Path) -> None:
             raise FindingError(f"exit code {code}: {errors[-300:]}")
         if code == 2:
             lines = [line for line in errors.splitlines() if line.startswith(("error:", "Error:"))]
-            if len(lines) != 1 or errors.rstrip().splitlines()[-1] != lines[0]:
+            few = bool(lines) if case.lists else len(lines) == 1
+            if not few or errors.rstrip().splitlines()[-1] != lines[-1]:
                 raise FindingError(f"an error must be one line, the last one: {errors[-500:]!r}")
         changed = stamp(folder, case.writes)
         if changed != shown:
@@ -156,7 +158,13 @@ def main(arguments: list[str] | None = None) -> int:
             attempt(kind, int(number), options.seed, Path(scratch))
         return 0
     kinds = options.kinds.split(",")
-    every = [(kinds[k % len(kinds)], k // len(kinds)) for k in range(options.cases)]
+    rounds = (
+        (kind, number // SELDOM.get(kind, 1))
+        for number in count()
+        for kind in kinds
+        if number % SELDOM.get(kind, 1) == 0
+    )
+    every = list(islice(rounds, options.cases))
     part, parts = map(int, options.share.split("/"))
     began, counts, findings = time.monotonic(), Counter[str](), []
     for kind, number, found in run(every[part::parts], options.seed, options.seconds):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from fuzz_damage import (
     damaged_bytes,
     damaged_text,
     damaged_value,
+    key_twice,
+    number_changed,
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-RESULTS = REPOSITORY / "results" / "real-small"
 MODEL = REPOSITORY / "intertrain_jax" / "data" / "quickstart" / "encoder"
 
 
@@ -32,10 +34,12 @@ class Case:
     Attributes:
         run: does it; returns the exit code and what was written to standard error.
         writes: the only folder that may change, beside the caches.
+        lists: whether all that is wrong is listed, a line each.
     """
 
     run: Callable[[], tuple[int, str]]
     writes: Path
+    lists: bool = False
 
 
 # --- commands -------------------------------------------------------------------------------------
@@ -90,28 +94,41 @@ ROWS = [
 TASK = {"name": "mine", "texts": ["{text}"], "labels": ["neg", "pos"]}
 
 
-def write_data(folder: Path, form: str) -> Path:
-    """Writes a task's data in one format; returns the file of its train split."""
+def write_data(folder: Path, form: str, rows: Sequence[Mapping[str, Any]] = ROWS) -> Path:
+    """Writes a task's data in one format; returns the file of its train split, which has `rows`."""
     folder = folder / "data" / "mine"
     folder.mkdir(parents=True)
     for split in ("train", "validation", "test"):
-        path = folder / f"{split}.{form}"
-        if form in ("csv", "tsv"):
-            mark = "," if form == "csv" else "\t"
-            lines = [
-                mark.join(("text", "label")),
-                *(f"{r['text']}{mark}{r['label']}" for r in ROWS),
-            ]
-            path.write_text("\n".join(lines) + "\n", "utf-8")
-        elif form == "jsonl":
-            path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
-        elif form == "json":
-            path.write_text(json.dumps(ROWS), "utf-8")
+        path, own = folder / f"{split}.{form}", rows if split == "train" else ROWS
+        kind = form.removesuffix(".gz")
+        if kind in ("csv", "tsv"):
+            mark = "," if kind == "csv" else "\t"
+            lines = [mark.join(("text", "label"))]
+            lines += [mark.join(str(value) for value in row.values()) for row in own]
+            text = "\n".join(lines) + "\n"
+        elif kind == "jsonl":
+            text = "".join(json.dumps(row) + "\n" for row in own)
+        elif kind == "json":
+            text = json.dumps(own)
         else:
             import pandas as pd
 
-            pd.DataFrame(ROWS).to_parquet(path)
+            pd.DataFrame(own).to_parquet(path)
+            continue
+        content = text.encode("utf-8", errors="surrogatepass")
+        path.write_bytes(gzip.compress(content) if form != kind else content)
     return folder / f"train.{form}"
+
+
+def odd_rows(rng: random.Random) -> list[dict[str, Any]]:
+    """Returns rows of which a few have odd cells."""
+    rows: list[dict[str, Any]] = [dict(row) for row in ROWS]
+    for _ in range(rng.randint(1, 3)):
+        rng.choice(rows)[rng.choice(("text", "label", "label", "idx"))] = rng.choice(ODD_VALUES)
+    if rng.random() < 0.3:
+        odd = rng.choice(ODD_VALUES)
+        rows = [{**row, rng.choice(("label", "text")): odd} for row in rows]
+    return rows
 
 
 def experiment(folder: Path, model: str = "quickstart", **changes: Any) -> dict[str, Any]:
@@ -143,12 +160,13 @@ def of_configuration(rng: random.Random, folder: Path) -> Case:
         text = yaml.safe_dump(value, allow_unicode=True)
         path.write_text(text, "utf-8", errors="surrogatepass")
     if not path.exists() or rng.random() < 0.5:
-        path.write_text(
-            damaged_text(rng, yaml.safe_dump(experiment(folder))), "utf-8", "surrogatepass"
-        )
+        damage = rng.choice((damaged_text, damaged_text, key_twice, number_changed))
+        path.write_text(damage(rng, yaml.safe_dump(experiment(folder))), "utf-8", "surrogatepass")
+    if rng.random() < 0.1:
+        damage_file(rng, path)
     out = folder / "out"
     verb = rng.choice((("grid", "--dry-run"), ("plan",), ("status",), ("tasks", "check", "mine")))
-    return Case(command(*verb, "--config", path, "--out", out), out)
+    return Case(command(*verb, "--config", path, "--out", out), out, lists=verb[0] == "tasks")
 
 
 def of_overrides(rng: random.Random, folder: Path) -> Case:
@@ -176,11 +194,32 @@ def of_overrides(rng: random.Random, folder: Path) -> Case:
     return Case(command(*verb, *arguments, "--out", out), out)
 
 
+_TASKS: tuple[dict[str, Any], ...] = (
+    TASK,
+    {"name": "mine", "texts": ["{text}"]},
+    {"name": "mine", "texts": ["{text}"], "metric": "spearman"},
+    {"name": "mine", "texts": ["{text}", "so: {text}"], "labels": ["0", "1"]},
+)
+
+
 def of_data(rng: random.Random, folder: Path) -> Case:
     """A data file of any format."""
-    path = write_data(folder, rng.choice(("csv", "tsv", "jsonl", "json", "parquet")))
-    damage_file(rng, path)
-    return Case(preparation(experiment(folder)), folder / "cache")
+    form = rng.choice(("csv", "tsv", "jsonl", "json", "parquet", "csv.gz", "jsonl.gz"))
+    if rng.random() < 0.4:
+        try:
+            write_data(folder, form, odd_rows(rng))
+        except Exception:  # what Parquet cannot hold
+            shutil.rmtree(folder / "data")
+            damage_file(rng, write_data(folder, form))
+    else:
+        damage_file(rng, write_data(folder, form))
+    value = experiment(folder, tasks=[rng.choice(_TASKS)])
+    if rng.random() < 0.2:
+        path = folder / "my.yaml"
+        path.write_text(json.dumps(value), "utf-8")
+        verb = ("tasks", rng.choice(("check", "show")), "mine", "--config", path)
+        return Case(command(*verb), folder / "cache", lists=True)
+    return Case(preparation(value), folder / "cache")
 
 
 def of_model(rng: random.Random, folder: Path) -> Case:
@@ -194,26 +233,13 @@ def of_model(rng: random.Random, folder: Path) -> Case:
         files = [path for path in sorted(model.iterdir()) if path.is_file() and path.suffix]
         damage_file(rng, rng.choice(files))
     if rng.random() < 0.3:
-        return Case(command("models", "check", model), folder / "out")
+        verb = rng.choice((("check", model), ("export", model, folder / "out")))
+        return Case(command("models", *verb), folder / "out")
     as_base = rng.random() < 0.5
     value = experiment(folder, **({} if as_base else {"model": str(model)}))
     if as_base:
         value["model"]["bases"] = [str(model)]
     return Case(preparation(value), folder / "cache")
-
-
-def of_records(rng: random.Random, folder: Path) -> Case:
-    """The files of a finished grid."""
-    out = folder / "grid"
-    shutil.copytree(RESULTS, out)
-    records = sorted((out / "records").rglob("*.json"))
-    files = [*records, *[out / "experiment.yaml", out / "resolution.json"] * 15]
-    for _ in range(rng.randint(1, 2)):
-        path = rng.choice(files)
-        if path.is_file():
-            damage_file(rng, path)
-    verb = rng.choice((("status", "--out", out), ("analyze", out, "--out", folder / "out")))
-    return Case(command(*verb), folder / "out")
 
 
 def of_list(rng: random.Random, folder: Path) -> Case:
@@ -275,12 +301,47 @@ def of_table(rng: random.Random, folder: Path) -> Case:
     return Case(command(*verb), out)
 
 
+def of_command(rng: random.Random, folder: Path) -> Case:
+    """Words behind commands: options and arguments that nobody foresaw."""
+    results, out = REPOSITORY / "results" / "real-small", folder / "out"
+    table = results / "analysis" / "gains.csv"
+    value = str(rng.choice((*ODD_VALUES, *ODD_TEXTS))).replace("\x00", "")[:100_000]
+    verbs: tuple[tuple[object, ...], ...] = (
+        ("analyze", value, "--out", out),
+        ("analyze", table, "--out", out, "--pretrained", value),
+        ("analyze", table, "--out", out, "--representative", value),
+        ("analyze", table, "--out", out, rng.choice(("--probe", "--with", "--sizes")), value),
+        ("analyze", "--pairs", table, "--x", value, "--y", "rte", "--out", out),
+        ("doctor", value),
+        ("doctor", table, "--pretrained", value),
+        ("report", value, "--out", out),
+        ("status", "--out", value),
+        ("plan", "--out", out, "--explain", value),
+        ("plan", "--out", results, "--explain", value),
+        ("tasks", rng.choice(("show", "check")), value),
+        ("tasks", "list", "--config", value),
+        ("models", "check", value),
+        ("models", "check", "quickstart", "--revision", value),
+        ("models", "export", value, out),
+        ("models", "kept", results, value, out),
+        ("models", "sources", rng.choice((results, value)), out),
+        ("models", "train", value, "reviews", "0", "--out", out),
+        ("rank", "--model", value, "--out", out, "--task", rng.choice(("rte", value))),
+        ("rank", "--models", value, "--out", out),
+        ("rank", "--config", value, "--out", out),
+        ("rank", "--model", "org/a", "--estimators", value, "--out", out),
+        ("rank", "--model", "org/a", "--set", f"learning_rates={value}", "--out", out),
+        ("grid", "--dry-run", "--bases", value, "--out", out),
+    )
+    return Case(command(*rng.choice(verbs)), out)
+
+
 KINDS: dict[str, Callable[[random.Random, Path], Case]] = {
     "configuration": of_configuration,
     "overrides": of_overrides,
     "data": of_data,
     "model": of_model,
-    "records": of_records,
     "list": of_list,
     "table": of_table,
+    "command": of_command,
 }

@@ -18,6 +18,8 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.lines import say
 from intertrain_jax.workflows.interrupts import ended_when_told
 
+# Words of commands that go on where they were stopped, and what they keep.
+_KEPT = {("grid",): "runs", ("rank",): "models", ("models", "train"): "runs"}
 # Exit codes of processes that a signal ended, as shells give them.
 _SIGNALLED = 128
 _COMMANDS = tuple("grid rank predict analyze report doctor plan status tasks models".split())
@@ -36,6 +38,13 @@ class CommandGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"{__name__}.{name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command, and keeps its words for what is said if it is interrupted."""
+        ctx.meta[__name__] = args[:2]
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command: exit code 2 for bad input, 130 for an interruption, 143 if told to end."""
@@ -57,7 +66,10 @@ class CommandGroup(click.Group):
             _leave_signals_alone()
             again = shlex.join(["intertrain-jax", *sys.argv[1:]])
             say(err=True)
-            say(f"interrupted. Finished runs are kept; to go on: {again}", err=True)
+            words = tuple(ctx.meta.get(__name__, ()))
+            kept = _KEPT.get(words, _KEPT.get(words[:1]))
+            rest = "To do it again" if kept is None else f"Finished {kept} are kept; to go on"
+            say(f"interrupted. {rest}: {again}", err=True)
             ctx.exit(_SIGNALLED + getattr(error, "number", signal.SIGINT))
 
 

@@ -61,4 +61,4 @@ def command(
     from intertrain_jax.cli.show import grid_summary
 
     console.print(grid_summary(result), soft_wrap=True, markup=False)
-    ctx.exit(1 if result.counts[1] else 0)
+    ctx.exit(1 if result.counts[0] < len(result.plan.runs) else 0)

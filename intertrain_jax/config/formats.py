@@ -18,6 +18,8 @@ from intertrain_jax.base import IntertrainError
 _STRANGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 # YAML's aliases can stand for more than any memory holds.
 _MOST_VALUES = 1_000_000
+# Characters of YAML, of which a second reads some hundred thousand.
+_MOST_YAML = 4_000_000
 # Text shrinks to a tenth; what unfolds to far more is made to.
 _MOST_UNFOLDED, _SMALL = 200, 64 << 20
 _MULTIBYTE = re.compile(
@@ -154,9 +156,12 @@ def parse_yaml(text: str, origin: str) -> Any:
     """Parses YAML; `origin` names it in errors.
 
     Raises:
-        IntertrainError: it is not YAML, or its aliases go round in a ring or stand for too much.
+        IntertrainError: it is not YAML, or its aliases go round in a ring, or it is or stands for
+            too much.
     """
     try:
+        if len(text) > _MOST_YAML:
+            raise ValueError(f"it has {len(text):,} characters, more than {_MOST_YAML:,}")
         value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
         _check_size(value)
     except yaml.YAMLError as error:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.files import bundled_folder
-from intertrain_jax.config.formats import read_text
+from intertrain_jax.config.formats import is_file, read_text
 
 _PRETRAINED = "pretrained:"
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -231,6 +231,8 @@ def read_model_list(name_or_path: str) -> ModelList:
     try:
         lines = read_text(path)[0].splitlines()
     except IntertrainError as error:
+        if is_file(path):
+            raise IntertrainError(f"model list {error}") from error
         raise IntertrainError(
             f"model list {name_or_path!r} is neither a readable text file nor one of the lists that"
             f" come with the package ({', '.join(bundled)}).{nearest(name_or_path, bundled)}"

@@ -192,14 +192,14 @@ def _read_records(out: Path) -> Subject:
     found += _failed(runs)
     found += _repeated(store, runs)
     found += _not_counts(runs)
-    if not any(run.result for run in runs):
+    if all(run.score is None for run in runs):
         raise IntertrainError(
             f"directory {str(out)!r} must hold at least one finished run to examine, but of"
             f" {counted(len(runs), 'run')} recorded none is done,"
             f" {counted(len(records.problems), 'record')} cannot be read. {_first(found)} Run the grid"
             " again, or name another directory."
         )
-    done = [(_row_name(run), run.seed, run.target, run.result.test) for run in runs if run.result]
+    done = [(_row_name(r), r.seed, r.target, r.score) for r in runs if r.score is not None]
     table = pd.DataFrame(done, columns=["base", "seed", "target", "score"])
     names, scores = _by_seed(table.drop_duplicates(["base", "seed", "target"]))
     failed = sum(run.status == "failed" for run in runs)
@@ -253,12 +253,12 @@ def _repeated(store: Store[str, Record], runs: Sequence[Record]) -> Iterator[Fin
 def _not_counts(runs: Sequence[Record]) -> Iterator[Finding]:
     """Finds accuracies that no number of right answers out of the test examples gives."""
     for run in runs:
-        if run.result is None or run.result.metric != "accuracy":
+        if run.result is None or run.score is None or run.result.metric != "accuracy":
             continue
-        right = run.result.test * run.result.n_test / 100.0
+        right = run.score * run.result.n_test / 100.0
         if abs(right - round(right)) > _WHOLE:
             text = (
-                f"Run {run.id} on {run.target}, seed {run.seed}: {run.result.test:.6g} % of"
+                f"Run {run.id} on {run.target}, seed {run.seed}: {run.score:.6g} % of"
                 f" {run.result.n_test:,} test examples is no whole number of right answers."
             )
             yield Finding(-1, _row_name(run), "out of range", "error", text)

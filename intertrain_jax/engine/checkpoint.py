@@ -29,6 +29,8 @@ HOST_CACHE_BYTES = 4 << 30
 _STATE = "host.json"
 # Names and hashes of a folder's files: what is damaged is known before Orbax meets it.
 _SEAL = "sha256.json"
+# Key of the hash of the rest of the host's side.
+_OWN_SEAL = "sha256"
 # What is kept of the host's side of a run in flight, beside its progress and history.
 _COUNTS: dict[str, type[int] | type[float]] = {
     "step": int,
@@ -140,7 +142,7 @@ class Checkpoints:
         self._write(folder / "state", state)
         self.flush()
         # The host state is written last: a folder without it is not a checkpoint.
-        write_atomic(folder / _STATE, json.dumps(host))
+        write_atomic(folder / _STATE, json.dumps({**host, _OWN_SEAL: _hash_of(host)}))
         for other in (self._lanes / run).iterdir():
             if other != folder:
                 shutil.rmtree(other)
@@ -164,6 +166,10 @@ class Checkpoints:
             raise WeightsLostError(reason_of(error, str(folder / _STATE))) from error
         if not isinstance(host, dict):
             raise WeightsLostError(f"{folder / _STATE}: it is no object")
+        sealed = host.pop(_OWN_SEAL, None)
+        # Earlier versions left none.
+        if sealed is not None and sealed != _hash_of(host):
+            raise WeightsLostError(f"{folder / _STATE}: it is not what it was when it was written")
         return self._restore(folder / "state", like), host
 
     def forget_lane(self, run: str) -> None:
@@ -219,6 +225,10 @@ class Checkpoints:
         self._cache.move_to_end(run)
         while len(self._cache) > 1 and sum(map(_bytes, self._cache.values())) > self._cache_bytes:
             self._cache.popitem(last=False)
+
+
+def _hash_of(host: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(host, sort_keys=True).encode()).hexdigest()
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -299,5 +309,5 @@ def load_run(
             raise ValueError(f"its step is {fields['step']}")
         lists = {"history": list(host["history"]), "notes": tuple(map(str, host.get("notes", ())))}
         return state, {"progress": Progress(**progress), **lists, **fields}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise WeightsLostError(reason_of(error, f"what was kept of run {run}")) from error

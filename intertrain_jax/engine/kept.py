@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.task import Task
@@ -23,7 +24,7 @@ def export_runs(
     pretrained: Checkpoint,
     tasks: Mapping[str, Task],
     out: Path,
-    card: Callable[[Run], str | None],
+    beside: Callable[[Run], Mapping[str, str]],
 ) -> Iterator[Path]:
     """Writes the models of runs, each to its folder, and yields those that were kept.
 
@@ -32,17 +33,12 @@ def export_runs(
         pretrained: the model of the grid; files of its tokenizer are copied.
         tasks: by name; they name the classes.
         out: the grid's results directory.
-        card: what the README.md of a run's model says; None where it gets none.
+        beside: name → text of further files of a run's model, such as its card.
 
     Raises:
-        IntertrainError: the grid is of an architecture whose heads are not exported, it kept no
-            models, or a folder has files already.
+        IntertrainError: the models have outputs that transformers has no class for, none was kept, or
+            a folder has files already.
     """
-    if FAMILIES[pretrained.config.family].text_to_text:
-        raise IntertrainError(
-            f"models kept in {str(out)!r} can be exported where they have classification heads, but"
-            f" are of family {pretrained.config.family}. Use them by a grid of their own."
-        )
     checkpoints = Checkpoints(out / "checkpoints")
     kept = {place: run for place, run in runs.items() if checkpoints.has_source(run.id)}
     if not kept:
@@ -54,19 +50,38 @@ def export_runs(
     for place, run in kept.items():
         task = tasks[run.target]
         classes = 1 if task.regression else len(task.labels)
-        like = Classification(pretrained.config, classes).saved_shapes(classes)
-        params = checkpoints.load_source(run.id, like)
+        params = checkpoints.load_source(run.id, _saved_shapes(pretrained, run, classes))
         export_checkpoint(
             place,
             pretrained.config,
             {name: part for name, part in params.items() if name != "head"},
-            params["head"],
+            params.get("head"),
             pretrained.hf_config,
             task.labels or None,
             tokenizer_from=_tokenizer_of(run, pretrained),
-            card=card(run),
+            beside=beside(run),
         )
         yield place
+
+
+def _saved_shapes(pretrained: Checkpoint, run: Run, classes: int) -> Any:
+    """Returns the tree of what was saved of a run."""
+    config, text = pretrained.config, run.protocol.text
+    family = FAMILIES[config.family]
+    if not family.text_to_text:
+        return Classification(config, classes).saved_shapes(classes)
+    own_head = family.texts.has_own_head(config)
+    if text is None or text.decision == "classify":
+        raise IntertrainError(
+            f"the model of run {run.name} must answer in words to be written, as transformers has no"
+            " class for a head on T5's encoder alone. Use it by a grid of its own."
+        )
+    if run.protocol.method != "finetune" and not own_head:
+        raise IntertrainError(
+            f"the model of run {run.name} must give its output by its words to be written, as its"
+            " config.json says, but was given an output of its own to probe. Use it by its grid."
+        )
+    return family.texts.shapes(config, own_head)
 
 
 def _tokenizer_of(run: Run, pretrained: Checkpoint) -> Path | None:

@@ -236,13 +236,17 @@ class Ended:
 
     Attributes:
         run: that ended, unless one of its last losses says that it diverged.
-        answers: of its best parameters, on the test split.
+        answers: of its best parameters, on the test split; None for a run that is not tested.
         best: those parameters, where runs wait for them.
     """
 
     run: LaneRun
-    answers: Answers
+    answers: Answers | None
     best: Any
+
+    def read(self) -> tuple[float | None, int]:
+        """Waits for the answers; returns the score as a fraction, and how many examples got none."""
+        return (None, 0) if self.answers is None else self.answers.read()
 
 
 @dataclass

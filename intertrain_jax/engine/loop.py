@@ -258,9 +258,10 @@ class GridLoop:
                 save_run(self._checkpoints, group.busy[k], self._programs.read(group.lanes, k))
 
     def _test(self, group: LaneGroup, k: int) -> None:
-        """Sends off the test of a run that has ended, and frees its lane."""
-        lane = group.busy[k]
-        answers = send(self.tasks, self._programs, group.lanes, k, lane.run, best=True)
+        """Sends off the test of a run that has ended, if anybody reads it, and frees its lane."""
+        lane, answers = group.busy[k], None
+        if self.tasks.is_tested(lane.run) and lane.run.id not in self._waiting.silent:
+            answers = send(self.tasks, self._programs, group.lanes, k, lane.run, best=True)
         wanted = self._keeping.needs(lane.run)
         best = self._programs.read(group.lanes, k).best if wanted else None
         group.sent.append(Ended(lane, answers, best))
@@ -315,7 +316,7 @@ class GridLoop:
     def _look_at_test(self, sent: Ended) -> None:
         """Takes in the score of a run that has ended; keeps its weights where runs wait for them."""
         lane, failure = sent.run, None
-        task, (test, unanswered) = self.tasks.task_of(lane.run), sent.answers.read()
+        task, (test, unanswered) = self.tasks.task_of(lane.run), sent.read()
         result = result_of(lane, task, lane.progress, test, unanswered)
         if result is None:
             failure = "Its score is undefined: all predictions are the same."

@@ -124,7 +124,7 @@ class Counts:
 
 
 def result_of(
-    lane: LaneRun, task: EncodedTask, ended: Progress, test: float, unanswered: int
+    lane: LaneRun, task: EncodedTask, ended: Progress, test: float | None, unanswered: int
 ) -> RunResult | None:
     """Returns the result of a run that ended without diverging; None if its score is undefined.
 
@@ -132,14 +132,15 @@ def result_of(
         lane: the run, in its lane still.
         task: that it read.
         ended: how it stands.
-        test: score of its best parameters on the test split, as a fraction.
+        test: score of its best parameters on the test split, as a fraction; None if it was not tested.
         unanswered: test examples that got no answer.
     """
-    if ended.best is None or not np.isfinite([test, ended.best]).all():
+    scores = [score for score in (test, ended.best) if score is not None]
+    if ended.best is None or not np.isfinite(scores).all():
         return None
     return RunResult(
         metric=task.metric,
-        test=100.0 * test,
+        test=None if test is None else 100.0 * test,
         validation=100.0 * ended.best,
         n_test=len(task.test),
         n_validation=len(task.validation),

@@ -94,6 +94,10 @@ class GridTasks:
         """Returns the task that a run reads."""
         return self._work.tasks[self.key_of(run)]
 
+    def is_tested(self, run: Run) -> bool:
+        """Whether anybody reads a run's test score: not of one that only makes a source model."""
+        return self._work.plan.in_matrix(run)
+
     def shapes_of(self, run: Run) -> TaskShapes:
         """Returns the block shapes of a run's task."""
         return self.shapes[self.key_of(run)]

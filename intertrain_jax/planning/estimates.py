@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -11,7 +11,7 @@ from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.models.families.table import FAMILIES, family_of
 from intertrain_jax.models.hf.config import read_hf_config
 from intertrain_jax.models.hf.references import is_local, resolve_reference
-from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.plan import Plan
 
 # Assumed of the accelerator: dense bfloat16 peak of an H100 or H200, and the share of it that
 # finetuning reaches on non-padding tokens.
@@ -128,30 +128,33 @@ class Estimate:
 
 
 def estimate(
-    runs: Iterable[Run], sizes: Mapping[str, TaskSize], parameters: int | None
+    plan: Plan, done: Container[str], sizes: Mapping[str, TaskSize], parameters: int | None
 ) -> Estimate:
-    """Adds up what runs cost.
+    """Adds up what the runs of a plan cost.
 
     Args:
-        runs: of one plan.
+        plan: the plan.
+        done: ids of the runs that cost nothing any more.
         sizes: task name → size.
         parameters: of the encoder's layers; None if not known.
     """
     trained = evaluated = 0.0
     unknown = {}
-    for run in runs:
+    for run in plan.runs:
+        if run.id in done:
+            continue
         size = sizes.get(run.target)
         if size is None:
             unknown[run.target] = True
             continue
-        train, evaluation = run_tokens(run.protocol, size)
+        train, evaluation = run_tokens(run.protocol, size, plan.in_matrix(run))
         trained += train
         evaluated += evaluation
     flops = None if parameters is None else parameters * (6.0 * trained + 2.0 * evaluated)
     return Estimate(trained, evaluated, flops, tuple(unknown))
 
 
-def run_tokens(protocol: Protocol, size: TaskSize) -> tuple[float, float]:
+def run_tokens(protocol: Protocol, size: TaskSize, tested: bool = True) -> tuple[float, float]:
     """Returns the (trained, evaluated) tokens of a run that reaches the end of its schedule."""
     train = size.train if protocol.train_size is None else min(size.train, protocol.train_size)
     bounds = []
@@ -162,7 +165,8 @@ def run_tokens(protocol: Protocol, size: TaskSize) -> tuple[float, float]:
     examples = min(bounds)
     tokens = min(size.tokens, protocol.max_length)
     validations = ceil(examples / protocol.validate_every)
-    return examples * tokens, (validations * size.validation + size.test) * tokens
+    evaluated = validations * size.validation + (size.test if tested else 0)
+    return examples * tokens, evaluated * tokens
 
 
 def encoder_parameters(reference: str) -> int | None:

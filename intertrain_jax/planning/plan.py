@@ -107,8 +107,15 @@ class Plan:
     @cached_property
     def matrix_runs(self) -> tuple[Run, ...]:
         """The runs whose target is a column: all but those of PT on tasks that are sources only."""
-        columns = set(self.targets)
-        return tuple(run for run in self.runs if run.target in columns)
+        return tuple(run for run in self.runs if self.in_matrix(run))
+
+    def in_matrix(self, run: Run) -> bool:
+        """Whether a run is of the matrix: others only make a source model, and are not tested."""
+        return run.target in self._columns
+
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        return frozenset(self.targets)
 
 
 def build_plan(

@@ -139,10 +139,21 @@ def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
 
 
 def done_and_failed(plan: Plan, records: Mapping[str, Record]) -> tuple[set[str], set[str]]:
-    """Returns the ids of the plan's runs that are recorded as done, and as failed."""
-    status = {run.id: records[run.id].status for run in plan.runs if run.id in records}
-    done = {identity for identity, state in status.items() if state == "done"}
-    return done, set(status) - done
+    """Returns the ids of the plan's runs that are recorded as done, and as failed.
+
+    A run that only made a source model before, and is of the matrix now, is neither: it lacks its score.
+    """
+    done: set[str] = set()
+    failed: set[str] = set()
+    for run in plan.runs:
+        record = records.get(run.id)
+        if record is None:
+            continue
+        if record.status == "failed":
+            failed.add(run.id)
+        elif record.score is not None or not plan.in_matrix(run):
+            done.add(run.id)
+    return done, failed
 
 
 def counts(plan: Plan, records: Mapping[str, Record]) -> Counter[State]:
@@ -187,13 +198,16 @@ def _explain_run(
 def _why(plan: Plan, records: Mapping[str, Record], state: Mapping[str, State], run: Run) -> str:
     """The reason for a run's state, followed back to the run that everything waits for."""
     record = records.get(run.id)
-    if record is not None and record.result is not None:
-        return (
-            f"done: test {record.result.test:.2f}, {record.result.examples:,} examples,"
-            f" {record.result.stop_reason.value}"
-        )
-    if record is not None:
+    if record is not None and record.result is not None and state[run.id] == "done":
+        result = record.result
+        score = f"validation {result.validation:.2f} (no target, not tested)"
+        if result.test is not None:
+            score = f"test {result.test:.2f}"
+        return f"done: {score}, {result.examples:,} examples, {result.stop_reason.value}"
+    if record is not None and record.status == "failed":
         return f"failed: {record.reason}. Start the grid with --retry-failed to do it again."
+    if record is not None:
+        return "ready: done when its task was no target, and so not tested; it is done again"
     if state[run.id] == "ready" or run.depends_on is None:
         return "ready: it waits for a free lane only"
     source = plan.by_id[run.depends_on]

@@ -158,6 +158,7 @@ def _check_answers(record: ProbeRecord) -> None:
         raise IntertrainError(f"its answers cannot be read: {error}") from error
     right_S = 100.0 * answers_SxN.mean(axis=1)
     for result, right in zip(results, right_S, strict=True):
+        assert result.test is not None  # as it was checked
         if metric == "accuracy" and abs(result.test - right) > _ROUNDING:
             raise IntertrainError(
                 f"its test accuracy must be that of its answers, {right:g}, but is {result.test:g}"

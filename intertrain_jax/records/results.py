@@ -14,7 +14,8 @@ class RunResult:
 
     Attributes:
         metric: "accuracy" or "spearman".
-        test, validation: scores with the best-validation parameters, in percent.
+        test, validation: scores with the best-validation parameters, in percent; `test` is None for a
+            run that only makes a source model, which is not tested.
         n_test, n_validation, n_train: examples of the splits.
         steps: optimiser steps taken.
         examples: examples trained on.
@@ -28,7 +29,7 @@ class RunResult:
     """
 
     metric: str
-    test: float
+    test: float | None
     validation: float
     n_test: int
     n_validation: int

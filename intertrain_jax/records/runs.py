@@ -109,6 +109,11 @@ class Record:
     result: RunResult | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def score(self) -> float | None:
+        """Its test score in percent; None if it failed, or only made a source model."""
+        return None if self.result is None else self.result.test
+
 
 def _check(record: Record) -> None:
     expected = run_id(
@@ -119,7 +124,8 @@ def _check(record: Record) -> None:
     if (record.status == "done") != (record.result is not None and record.reason is None):
         raise IntertrainError("a record has a result if it is done, else a reason")
     if record.result is not None:
-        check_result(record.result, record.data.source)
+        # From PT, a task that is no target only makes a source model.
+        check_result(record.result, record.data.source, untested=record.kind == "pretrained")
 
 
 def _facts(record: Record) -> tuple[Hashable, Hashable] | None:
@@ -137,7 +143,22 @@ def _name(record: Record) -> str:
     return f"{safe_name(record.base.label)}--{record.seed}{size}"
 
 
+def is_better(result: RunResult | None, known: Record | None) -> bool:
+    """Whether what came of a run is to be recorded in place of what is known of it.
+
+    What failed takes the place of nothing that was done, and what was done is done once; but a test
+    score takes the place of none.
+    """
+    if known is None or known.status == "failed":
+        return True
+    return known.score is None and result is not None and result.test is not None
+
+
+def _wins(new: Record, known: Record) -> bool:
+    return new.status == "done" and is_better(new.result, known)
+
+
 RUNS: RecordType[str, Record] = RecordType(
-    "records", Record, _check, _name, lambda run: run.id, facts=_facts
+    "records", Record, _check, _name, lambda run: run.id, _wins, _facts
 )
 Runs = Stored[str, Record]

@@ -19,16 +19,19 @@ R = TypeVar("R")
 K = TypeVar("K", bound=Hashable)
 
 
-def check_result(result: RunResult, source: Mapping[str, Any]) -> None:
+def check_result(result: RunResult, source: Mapping[str, Any], untested: bool = False) -> None:
     """Checks that scores can be what they are said to be.
 
     Args:
         result: of a run or of a probe's head.
         source: where its data came from, with the rows of every split if they are known.
+        untested: whether it may have no test score.
 
     Raises:
         IntertrainError: they cannot; says which and why.
     """
+    if result.test is None and not untested:
+        raise IntertrainError("its test score must be a number, but it has none")
     if result.metric not in _SCORES:
         raise IntertrainError(
             f"its metric must be one of {', '.join(_SCORES)}, but is {result.metric!r}"
@@ -36,7 +39,7 @@ def check_result(result: RunResult, source: Mapping[str, Any]) -> None:
     low, high = _SCORES[result.metric]
     sizes = {"test": result.n_test, "validation": result.n_validation}
     for split, score in (("test", result.test), ("validation", result.validation)):
-        if not low - _ROUNDING <= score <= high + _ROUNDING:
+        if score is not None and not low - _ROUNDING <= score <= high + _ROUNDING:
             raise IntertrainError(
                 f"its {split} score must be in [{low:g}, {high:g}] percent, but is {score:g}"
             )

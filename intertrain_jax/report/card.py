@@ -8,6 +8,15 @@ from intertrain_jax.data.task import Task
 from intertrain_jax.records.runs import Record
 from intertrain_jax.report import numbers
 
+CARD_FILE = "README.md"
+_CLASSES = """from transformers import pipeline
+
+classify = pipeline("text-classification", model="MODEL")  """
+_WORDS = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("MODEL")
+model = AutoModelForSeq2SeqLM.from_pretrained("MODEL")  """
+
 
 def model_card(record: Record, task: Task, pretrained: str) -> str:
     """Returns the text of the README.md of a run's model, its facts as metadata first.
@@ -19,12 +28,22 @@ def model_card(record: Record, task: Task, pretrained: str) -> str:
     """
     result = record.result
     assert result is not None
-    metric = {"name": task.metric, "type": task.metric, "value": round(result.test, 4)}
-    dataset = task.name if task.hub is None else task.hub.path
+    # A model that was only to be a source was never tested.
+    split, score = ("test", result.test)
+    if score is None:
+        split, score = "validation", result.validation
+    metric = {"name": task.metric, "type": task.metric, "value": round(score, 4)}
+    dataset = {
+        "name": task.title,
+        "type": task.name if task.hub is None else task.hub.path,
+        "split": split,
+    }
+    tested = f"\n| test | {result.n_test:,} | {score:{numbers.SCORE}} |" if split == "test" else ""
+    in_words = record.protocol.text is not None
     about: dict[str, object] = {
         "base_model": pretrained,
         "library_name": "transformers",
-        "pipeline_tag": "text-classification",
+        "pipeline_tag": "text2text-generation" if in_words else "text-classification",
         "tags": ["intertrain-jax"],
         "model-index": [
             {
@@ -32,7 +51,7 @@ def model_card(record: Record, task: Task, pretrained: str) -> str:
                 "results": [
                     {
                         "task": {"type": "text-classification"},
-                        "dataset": {"name": task.title, "type": dataset},
+                        "dataset": dataset,
                         "metrics": [metric],
                     }
                 ],
@@ -44,6 +63,14 @@ def model_card(record: Record, task: Task, pretrained: str) -> str:
     front = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
     texts = " and ".join(f"`{text}`" for text in task.texts)
     classes = ", ".join(task.labels) if task.labels else "none: it predicts a number"
+    used = (_WORDS if in_words else _CLASSES).replace("MODEL", record.target)
+    read = answers = ""
+    if (text := record.protocol.text) is not None:
+        template = text.templates.get(task.name)
+        read = f", as `{template}`" if template else f", joined by `{text.separator}`"
+        answers = "; the answer is a class's " + (
+            "number, from 0" if text.labels == "id" else "name"
+        )
     return f"""---
 {front}---
 
@@ -54,17 +81,14 @@ Trained on {result.n_train:,} examples of {task.title} ({task.name}), {result.ex
 
 | split | examples | {task.metric}, percent |
 | --- | ---: | ---: |
-| validation | {result.n_validation:,} | {result.validation:{numbers.SCORE}} |
-| test | {result.n_test:,} | {result.test:{numbers.SCORE}} |
+| validation | {result.n_validation:,} | {result.validation:{numbers.SCORE}} |{tested}
 
-- texts: {texts}
-- classes: {classes}
+- texts: {texts}{read}
+- classes: {classes}{answers}
 - learning rate {record.protocol.learning_rate:g}, batches of {record.protocol.batch_size}, inputs of at
   most {record.protocol.max_length} tokens
 
 ```python
-from transformers import pipeline
-
-classify = pipeline("text-classification", model="{record.target}")  # this directory
+{used}# this directory
 ```
 """

@@ -172,14 +172,14 @@ def conflicts(sets: Sequence[tuple[str, Mapping[str, Record]]]) -> list[str]:
     found = []
     for name, records in sets:
         for key, record in sorted(records.items()):
-            if record.result is None:
+            if record.score is None:
                 continue
             first, known = seen.setdefault(key, (name, record))
-            assert known.result is not None
-            if abs(known.result.test - record.result.test) > 1e-9:
+            assert known.score is not None
+            if abs(known.score - record.score) > 1e-9:
                 found.append(
                     f"Run {key} ({record.base.label} on {record.target}, seed {record.seed}) scores"
-                    f" {known.result.test:.4g} in {first} and {record.result.test:.4g} in {name}:"
+                    f" {known.score:.4g} in {first} and {record.score:.4g} in {name}:"
                     " each ranking shows its own; nothing is averaged."
                 )
     return found

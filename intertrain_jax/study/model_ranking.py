@@ -140,7 +140,7 @@ def _counted(record: ProbeRecord) -> list[int]:
 
 def _scores(record: ProbeRecord) -> list[float]:
     results = [record.chosen[at].result for at in _counted(record)]
-    return [result.test for result in results if result is not None]
+    return [x.test for x in results if x is not None and x.test is not None]
 
 
 def _one_class(record: ProbeRecord) -> str:

@@ -24,14 +24,16 @@ def score_table(expected: Iterable[Expected], records: Mapping[str, Record]) -> 
     rows = []
     for run in expected:
         record = records.get(run.id)
-        done = record is not None and record.result is not None
+        score = None if record is None else record.score
+        # One that only made a source model, in another grid, has no score yet.
+        unknown = record is None or (record.status == "done" and score is None)
         rows.append(
             {
                 "base": run.base,
                 "target": run.target,
                 "seed": run.seed,
-                "status": "missing" if record is None else record.status,
-                "score": record.result.test if done and record and record.result else np.nan,
+                "status": "missing" if record is None or unknown else record.status,
+                "score": np.nan if score is None else score,
                 "reason": "" if record is None else record.reason or "",
                 "id": run.id,
             }

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Unpack
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, counted
+from intertrain_jax.config.origins import joined, other_names
 from intertrain_jax.config.ranking import RANKING_FILE
 from intertrain_jax.diagnosis.findings import said_of
 from intertrain_jax.readers.csv import Frame, Source
@@ -281,13 +282,14 @@ def _read_probe(
         else:
             found, notes = read_probe(path)
         name = str(path)
-    known = found.reindex(study.gains.mean.index).dropna()
+    names = other_names(map(str, found.index), map(str, study.gains.mean.index))
+    known = found.rename(index=names).reindex(study.gains.mean.index).dropna()
     if known.empty:
         raise IntertrainError(
             f"--probe {name!r} must have scores of base models of {study.name!r}, but has none"
             f" of {study.gains.mean.index[0]!r} and the others. Correct the names."
         )
-    return known, notes
+    return known, (*notes, *joined(names, by="the probes"))
 
 
 def _read_other(other: Table) -> Study:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.origins import ORIGIN_FILE, Origin
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import load_task
 from intertrain_jax.models.labels import class_names
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.status import find_runs
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.report.card import model_card
+from intertrain_jax.report.card import CARD_FILE, model_card
 from intertrain_jax.workflows.inputs import find_tasks
 from intertrain_jax.workflows.results import GridResult, read_grid
 
@@ -116,10 +117,13 @@ def _export(grid: GridResult, runs: Mapping[Path, Run]) -> Iterator[Path]:
         for name, task in find_tasks(grid.config).by_name.items()
     }
 
-    def card(run: Run) -> str | None:
-        record = grid.stored.by_key.get(run.id)
-        if record is None or record.result is None:
-            return None
-        return model_card(record, tasks[run.target], ref.label)
+    def beside(run: Run) -> dict[str, str]:
+        files, record = {}, grid.stored.by_key.get(run.id)
+        if record is not None and record.result is not None:
+            files[CARD_FILE] = model_card(record, tasks[run.target], ref.label)
+        if grid.plan.dependants(run.id):
+            origin = Origin(run.target, grid.config.name, run.seed, run.id)
+            files[ORIGIN_FILE] = origin.to_json()
+        return files
 
-    yield from export_runs(runs, pretrained, tasks, grid.out, card)
+    yield from export_runs(runs, pretrained, tasks, grid.out, beside)

@@ -18,7 +18,7 @@ from intertrain_jax.planning.work import Bases, GridWork
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.records.runs import Record, Runs
+from intertrain_jax.records.runs import Record, Runs, is_better
 from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis
@@ -95,9 +95,18 @@ def grid(
             failed = set()
         environment = runner.environment(config.engine)
 
+        # Runs that were done when their tasks were no targets, and could not be done again for a score.
+        unscored: set[str] = set()
+
         def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
-            origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
             held.check()
+            if not is_better(result, before.by_key.get(run.id)):
+                unscored.add(run.id)
+                watcher.warn(
+                    f"{run.name} has no test score, as it failed when done again: {reason}"
+                )
+                return
+            origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
             store.write(record_of(run, result, reason, origin, environment))
 
         for run in plan.runs:
@@ -106,7 +115,7 @@ def grid(
                     emit(run, None, prepared.unusable[run.base.label])
                 failed.add(run.id)
         # A source run that failed in an earlier call takes its dependants with it.
-        orphans = plan.orphans(failed)
+        orphans = [run for run in plan.orphans(failed) if run.id not in done]
         for run in orphans:
             emit(run, None, f"Its source run {run.depends_on} ({run.base.label}) failed.")
         lost = failed | {run.id for run in orphans}
@@ -140,10 +149,10 @@ def grid(
             watcher.say(f"{label}: {note}")
         watcher.say("analysing")
         write_result(out / ANALYSIS_FOLDER, result.result)
-    done_now, failed_now = result.counts
-    if done_now + failed_now < len(plan.runs):
+    lacking = len(plan.runs) - sum(result.counts) - len(unscored)
+    if lacking:
         raise IntertrainError(
-            f"{len(plan.runs) - done_now - failed_now} runs of {plan.name!r} left no record,"
+            f"{lacking} runs of {plan.name!r} left no record,"
             " though the engine ended. Start the same command again."
         )
     return result
@@ -230,8 +239,8 @@ def _keep_rate(prepared: Prepared, before: Set[str], seconds: float) -> None:
     parameters = encoder_parameters(config.model.ref.reference)
     if parameters is None:
         return
-    runs = [run for run in prepared.plan.runs if run.id not in before]
-    cost = estimate(runs, {n: measure(data) for n, data in prepared.data.items()}, parameters)
+    sizes = {name: measure(data) for name, data in prepared.data.items()}
+    cost = estimate(prepared.plan, before, sizes, parameters)
     keep_rate(parameters, cost.flops or 0.0, seconds, config.data.cache_dir)
 
 

@@ -77,9 +77,8 @@ def plan(
     config, _ = experiment_of(config, overrides, **options)
     planned = plan_offline(config)
     done, failed = done_and_failed(planned, ResultsDir(config.out_dir).runs.read_all().by_key)
-    rest = [run for run in planned.runs if run.id not in done]
     parameters = encoder_parameters(config.model.ref.reference)
-    cost = estimate(rest, offline_sizes(config), parameters)
+    cost = estimate(planned, done, offline_sizes(config), parameters)
     if parameters is not None:
         known = achieved_rate(parameters, config.data.cache_dir)
         rate = known or expected_rate(parameters)

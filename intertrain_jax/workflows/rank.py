@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.origins import joined, other_names
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig, RankOptions, load_rank_config, rank_keys
 from intertrain_jax.config.refs import ModelRef, is_hub_id, read_model_list
@@ -176,8 +177,12 @@ def rank(
                 done = run.run(pending, emit, lambda p: _show(display, p))
         ranking = ranking_of(config, records)
         write_table(out, ranking)
-        correlations = None if gain_table is None else gain_correlations(ranking, gain_table)
-        if correlations is not None:
+        correlations = None
+        if gain_table is not None:
+            names = other_names(map(str, gain_table.index), map(str, ranking.ranked["model"]))
+            for note in joined(names, by="the gains"):
+                watcher.say(note)
+            correlations = gain_correlations(ranking, gain_table.rename(index=names))
             write_correlations(out, correlations)
         if top is not None:
             write_top(out, ranking, top)

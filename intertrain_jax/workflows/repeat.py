@@ -10,6 +10,7 @@ from intertrain_jax.planning.plan import Run, record_of
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.records.runs import is_better
 from intertrain_jax.workflows.export import one_run
 from intertrain_jax.workflows.grid import prepare
 from intertrain_jax.workflows.runner import Devices, Runner
@@ -53,8 +54,7 @@ def repeat_run(
 
         def emit(ended: Run, result: RunResult | None, reason: str | None) -> None:
             outcomes[ended.id] = result, reason
-            before = known.get(ended.id)
-            if before is None or (before.status == "failed" and result is not None):
+            if is_better(result, known.get(ended.id)):
                 origin = {**prepared.data[ended.target].origin, "limit": config.data.limit}
                 held.check()
                 record = record_of(ended, result, reason, origin, runner.environment(config.engine))
@@ -73,15 +73,15 @@ def repeat_run(
     result, reason = outcomes.get(wanted.id, (None, "it left no result"))
     if result is None:
         raise IntertrainError(f"run {wanted.name} failed: {reason}. Correct what it says.")
-    said = f"{wanted.name} ({wanted.id}): test {result.test:.2f}"
+    said = f"{wanted.name} ({wanted.id}): {_score(result)}"
     record = known.get(wanted.id)
-    if record is None or record.result is None:
+    if record is None or record.result is None or is_better(result, record):
         said += ", now recorded"
     elif same_outcome(result, record.result):
         said += ", as its record says"
     else:
         said += (
-            f", where its record says {record.result.test:.2f}: another machine, or other versions"
+            f", where its record says {_score(record.result)}: another machine, or other versions"
         )
     return (
         f"{said}. Write it out: intertrain-jax models kept {directory.path} {wanted.id} DIRECTORY"
@@ -89,5 +89,15 @@ def repeat_run(
 
 
 def same_outcome(one: RunResult, other: RunResult) -> bool:
-    """Whether two results are equal but for the time that they took."""
-    return replace(one, seconds=0.0) == replace(other, seconds=0.0)
+    """Whether two results are equal but for the time that they took, and a test that one did not do."""
+    one, other = (replace(result, seconds=0.0) for result in (one, other))
+    if None in (one.test, other.test):
+        one, other = (replace(result, test=None, unanswered=0) for result in (one, other))
+    return one == other
+
+
+def _score(result: RunResult) -> str:
+    """The score that counts, in words."""
+    if result.test is None:
+        return f"validation {result.validation:.2f}"
+    return f"test {result.test:.2f}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.experiment import EXPERIMENT_FILE
+from intertrain_jax.config.origins import other_names
 from intertrain_jax.config.ranking import RANK_FILE, load_rank_config
 from intertrain_jax.data.tasks import list_tasks
 from intertrain_jax.diagnosis.findings import said_of
@@ -177,7 +178,10 @@ def _grid_board(grid: GridResult) -> Board:
         )
     rank_file = grid.out / RANK_FILE
     if rank_file.is_file():
-        models = with_probed(models, latest_ranking(load_rank_config(rank_file), grid.out)[0])
+        ranking, _ = latest_ranking(load_rank_config(rank_file), grid.out)
+        names = other_names(map(str, ranking.table["model"]), [model.name for model in models])
+        table = ranking.table.replace({"model": names})
+        models = with_probed(models, replace(ranking, table=table))
     else:
         missing.append("There is no linear probe of these models.")
     if grid.plan.seeds == 1:

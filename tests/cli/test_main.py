@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -68,6 +69,29 @@ def test_an_interruption_says_how_to_go_on(
             signal.signal(number, handler)
     assert result.exit_code == code
     assert "to go on: intertrain-jax grid --out 'my results'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("rank", "--models", "roberta-66"), "Finished models are kept; to go on: "),
+        (("models", "train", "a", "b", "0"), "Finished runs are kept; to go on: "),
+        (("models", "check", "a"), "interrupted. To do it again: "),
+        (("analyze", "table.csv"), "interrupted. To do it again: "),
+    ],
+)
+def test_only_what_goes_on_says_so(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        raise InterruptedBySignal(15)
+
+    monkeypatch.setattr(click.Command, "invoke", interrupt)
+    monkeypatch.setattr(sys, "argv", ["intertrain-jax", *words])
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    result = CliRunner().invoke(main, [*words])
+    assert result.exit_code == 143
+    assert result.stderr.endswith(f"{said}intertrain-jax {' '.join(words)}\n")
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,3 +151,10 @@ def test_what_is_no_yaml_is_one_line(text: str) -> None:
 
 def test_an_alias_may_be_used_twice() -> None:
     assert parse_yaml("a: &a [1]\nb: *a\nc: *a", "f") == {"a": [1], "b": [1], "c": [1]}
+
+
+def test_yaml_beyond_measure_is_refused_before_it_is_read() -> None:
+    with pytest.raises(
+        IntertrainError, match=r"'big' is not valid YAML: it has 6,000,000 characters"
+    ):
+        parse_yaml("- a\n" * 1_500_000, "big")

@@ -171,6 +171,26 @@ def test_a_list_as_people_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found.pretrained == "org/base"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_list_of_any_usual_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("modèles").mkdir()
+    Path("list.txt").write_bytes("# à moi\r\norg/a\r\nmodèles\r\n".encode(encoding))
+    assert read_model_list("list.txt").models == ("org/a", "modèles")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x93\x81\x8d", b"\xff\xfeo", b"org/a\n\xc3\xa9\xff\n"], ids=repr
+)
+def test_a_list_that_is_no_text_says_why(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(content)
+    with pytest.raises(IntertrainError, match=r"^model list .*list.txt' cannot be read \(.*codec"):
+        read_model_list(str(path))
+
+
 def test_a_list_names_each_model_once(tmp_path: Path) -> None:
     path = tmp_path / "models.txt"
     path.write_text("org/a\norg/b\norg/a\n")

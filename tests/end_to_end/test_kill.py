@@ -34,7 +34,7 @@ def start(out: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
     program = "from intertrain_jax.cli import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", program, "grid", "--seeds", "2", "--out", str(out), *settings],
+        [sys.executable, "-c", program, "grid", "--seeds", "1", "--out", str(out), *settings],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -202,6 +202,10 @@ def damage(folder: Path, how: str) -> None:
             "no reason": {"progress": {}},
             "reason unknown": {"progress": {**content["progress"], "reason": "bored"}},
             "no history": {"history": 3},
+            # As it could be, but is not what was written.
+            "another step": {"step": content["step"] + 1},
+            "best in words": {"progress": {**content["progress"], "best": "high"}},
+            "endless": {"sha256": None, "tokens": float("inf")},
         }
         host.write_text(json.dumps({**content, **changes[how]}))
 
@@ -218,7 +222,7 @@ DAMAGES = (
         "no object",
     ),
     *("deep", "not UTF-8", "no step", "step in words", "step below", "no reason"),
-    *("reason unknown", "no history"),
+    *("reason unknown", "no history", "another step", "best in words", "endless"),
 )
 
 

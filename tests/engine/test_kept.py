@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.protocol import TextProtocol
 from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.kept import export_runs
+from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.weights import load_checkpoint
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.train.objectives import Classification
-from tests.engine.tiny_grid import tiny_checkpoint, tiny_plan
+from tests.engine.tiny_grid import tiny_checkpoint, tiny_plan, tiny_protocol
 from tests.models.tiny_models import ModelFactory
 
 TASKS = {
@@ -56,7 +58,9 @@ def test_source_models_become_directories_that_load_bit_equal(
         if run.base.label == "PT" and run.seed == 1
     }
     written = list(
-        export_runs(runs, pretrained, TASKS, tmp_path / "out", lambda run: f"# {run.target}")
+        export_runs(
+            runs, pretrained, TASKS, tmp_path / "out", lambda run: {"README.md": f"# {run.target}"}
+        )
     )
     assert {path.name for path in written} == {"alpha", "beta"}
     for path in written:
@@ -75,10 +79,47 @@ def test_a_grid_that_kept_nothing_is_an_error(tmp_path: Path) -> None:
     plan = tiny_plan(["alpha"], ["alpha"])
     runs = {tmp_path / "models": plan.runs[0]}
     with pytest.raises(IntertrainError, match=r"none of 1 .*PT:alpha:0.*engine\.keep=sources"):
-        list(export_runs(runs, pretrained, TASKS, tmp_path, lambda run: None))
+        list(export_runs(runs, pretrained, TASKS, tmp_path, lambda run: {}))
 
 
-def test_models_without_classification_heads_are_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["t5", "t5-v1.1"])
+def test_models_that_answer_in_words_are_written_whole(family: str, tmp_path: Path) -> None:
+    pretrained = load_checkpoint(str(ModelFactory(tmp_path)(family)))
+    plan = tiny_plan(["alpha"], ["alpha"], protocol=tiny_protocol(family))
+    shapes = FAMILIES[pretrained.config.family].shapes(pretrained.config, own_output(family))
+    rng = np.random.default_rng(3)
+    kept = jax.tree.map(lambda s: rng.standard_normal(s.shape).astype(np.float32), shapes)
+    checkpoints = Checkpoints(tmp_path / "out" / "checkpoints")
+    checkpoints.take_over()
+    checkpoints.save_source(plan.runs[0].id, kept)
+    checkpoints.close()
+    runs = {tmp_path / "model": plan.runs[0]}
+    (path,) = export_runs(runs, pretrained, TASKS, tmp_path / "out", lambda run: {})
+    found = load_checkpoint(str(path))
+    whole = found.params if own_output(family) is None else {**found.params, "head": found.head}
+    jax.tree.map(np.testing.assert_array_equal, whole, kept)
+
+
+def own_output(family: str) -> int | None:
+    """Whether a family's output is no word embedding, as `Family.shapes` wants it."""
+    return 1 if family == "t5-v1.1" else None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"text": TextProtocol("classify")}, "must answer in words to be written"),
+        ({"method": "probe"}, "was given an output of its own to probe"),
+    ],
+)
+def test_outputs_without_a_class_are_an_error(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
     pretrained = replace(tiny_checkpoint("t5"), directory=tmp_path)
-    with pytest.raises(IntertrainError, match="are of family t5"):
-        list(export_runs({}, pretrained, TASKS, tmp_path, lambda run: None))
+    plan = tiny_plan(["alpha"], ["alpha"], protocol=tiny_protocol("t5", **changes))
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.take_over()
+    checkpoints.save_source(plan.runs[0].id, {"x": np.zeros(1, np.float32)})
+    checkpoints.close()
+    with pytest.raises(IntertrainError, match=said):
+        list(export_runs({tmp_path / "m": plan.runs[0]}, pretrained, TASKS, tmp_path, lambda r: {}))

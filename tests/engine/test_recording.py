@@ -51,6 +51,11 @@ def test_an_undefined_score_is_no_result(best: float | None, test: float) -> Non
     assert result_of(ended_lane(), tiny_task("a"), replace(ENDED, best=best), test, 0) is None
 
 
+def test_what_is_not_tested_has_no_test_score() -> None:
+    result = result_of(ended_lane(), tiny_task("a"), ENDED, None, 0)
+    assert result is not None and (result.test, result.validation) == (None, 75.0)
+
+
 class Disk:
     """Checkpoints that write down what is asked of them, in the order of the records."""
 

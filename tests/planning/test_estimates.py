@@ -62,16 +62,29 @@ def test_the_protocol_bounds_the_tokens(change: dict[str, int], trained: float) 
 def test_estimate_adds_up_and_names_what_it_does_not_know() -> None:
     plan = make_plan(make_config(protocol=Protocol(epochs=1, validate_every=1000)))
     sizes = {"alpha": SIZE, "beta": SIZE}
-    cost = estimate(plan.runs, sizes, parameters=1000)
+    cost = estimate(plan, (), sizes, parameters=1000)
     runs = sum(run.target != "gamma" for run in plan.runs)
     assert cost.train_tokens == runs * 20_000
     assert cost.evaluation_tokens == runs * 150 * 20
     assert cost.flops == 1000 * (6 * cost.train_tokens + 2 * cost.evaluation_tokens)
     assert cost.unknown == ("gamma",)
     assert cost.gpu_hours == pytest.approx(cost.flops / (0.4 * 989e12) / 3600)
-    unknown_model = estimate(plan.runs, sizes, parameters=None)
+    unknown_model = estimate(plan, (), sizes, parameters=None)
     assert unknown_model.gpu_hours is None
     assert unknown_model.cpu_hours is None
+
+
+def test_done_runs_cost_nothing_and_what_is_no_target_is_not_tested() -> None:
+    plan = make_plan(make_config(sources=("alpha",), targets=("beta",), seeds=1))
+    sizes = {"alpha": SIZE, "beta": replace(SIZE, test=70)}
+    whole = estimate(plan, (), sizes, None)
+    assert whole.evaluation_tokens == run_tokens(plan.runs[0].protocol, SIZE, False)[1] + sum(
+        run_tokens(run.protocol, sizes["beta"])[1] for run in plan.runs if run.target == "beta"
+    )
+    rest = estimate(plan, {run.id for run in plan.runs if run.target == "beta"}, sizes, None)
+    validations = rest.evaluation_tokens / (SIZE.validation * SIZE.tokens)
+    assert validations == round(validations) > 0
+    assert rest.train_tokens == run_tokens(plan.runs[0].protocol, SIZE)[0]
 
 
 def test_limit_bounds_every_split() -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from intertrain_jax.planning.status import (
     this_process,
     write_heartbeat,
 )
+from intertrain_jax.records.runs import Record
 from tests.runs import make_config, make_plan, make_records
 
 PLAN = make_plan(make_config(sources=("alpha",), targets=("beta", "gamma"), seeds=1))
@@ -36,6 +38,27 @@ def state_of(records_of: dict[str, str | None]) -> dict[str, str]:
     failed = {name: reason for name, reason in records_of.items() if reason}
     state = states(PLAN, make_records(runs, failed))
     return {name: state[run.id] for name, run in BY_NAME.items()}
+
+
+def untested(records: Iterable[Record]) -> dict[str, Record]:
+    """Returns those of records that are done, as runs leave them that only make a source model."""
+    return {
+        record.id: replace(record, result=replace(record.result, test=None))
+        for record in records
+        if record.result is not None
+    }
+
+
+def test_what_was_not_tested_is_done_only_where_it_is_no_target() -> None:
+    records = untested(make_records([BY_NAME["PT:alpha:0"]]).values())
+    assert states(PLAN, records)[BY_NAME["PT:alpha:0"].id] == "done"
+    wider = make_plan(make_config(sources=("alpha",), targets=("beta", "alpha"), seeds=1))
+    state = states(wider, records)
+    (run,) = [run for run in wider.runs if run.id in records]
+    assert run.name == "PT:alpha:0" and state[run.id] == "ready"
+    assert {state[other.id] for other in wider.dependants(run.id)} == {"waiting"}
+    (line,) = explain(wider, records, "PT:alpha:0")
+    assert "ready: done when its task was no target, and so not tested" in line
 
 
 def test_states_of_a_fresh_grid() -> None:
@@ -78,13 +101,20 @@ def test_records_of_other_experiments_do_not_count() -> None:
             "blocked: .* which is failed: diverged. .*--retry",
         ),
         ({"PT:alpha:0": "diverged"}, "PT:alpha", "failed: diverged"),
+        (
+            {"PT:alpha:0": None},
+            "PT:alpha",
+            r"done: validation \d+\.\d\d \(no target, not tested\), 800",
+        ),
     ],
 )
 def test_explain_follows_the_reason_back(
     records_of: dict[str, str | None], what: str, message: str
 ) -> None:
     failed = {name: reason for name, reason in records_of.items() if reason}
-    (line,) = explain(PLAN, make_records([BY_NAME[name] for name in records_of], failed), what)
+    records = make_records([BY_NAME[name] for name in records_of], failed)
+    records |= untested(record for record in records.values() if record.target == "alpha")
+    (line,) = explain(PLAN, records, what)
     assert re.search(message, line)
     assert "\n" not in line
 

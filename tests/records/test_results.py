@@ -46,7 +46,13 @@ def test_what_older_versions_did_not_write_has_its_default() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("test", "61"), ("test", None), ("n_test", 2.5), ("stop_reason", "bored"), ("steps", True)],
+    [
+        ("test", "61"),
+        ("validation", None),
+        ("n_test", 2.5),
+        ("stop_reason", "bored"),
+        ("steps", True),
+    ],
 )
 def test_a_value_of_another_type_is_named(key: str, value: object) -> None:
     with pytest.raises(IntertrainError, match=f"'{key}'"):

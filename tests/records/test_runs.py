@@ -13,7 +13,7 @@ import pytest
 from intertrain_jax.base import StopReason
 from intertrain_jax.config.protocol import Protocol, TextProtocol
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.records.runs import RUNS, BaseRef, Record, run_id
+from intertrain_jax.records.runs import RUNS, BaseRef, Record, is_better, run_id
 from intertrain_jax.records.store import safe_name
 from tests.runs import make_plan, make_record, make_result
 
@@ -177,6 +177,41 @@ def test_done_beats_failed_wherever_it_lies(
         path = ResultsDir(tmp_path / folder).runs.write(one)
         path.rename(_at(tmp_path / "records" / folder, path.name))
     assert ResultsDir(tmp_path).runs.read_all().by_key[record.id].status == "done"
+
+
+def untested(record: Record) -> Record:
+    assert record.result is not None
+    return replace(record, result=replace(record.result, test=None))
+
+
+def test_only_runs_from_the_pretrained_model_may_be_untested(tmp_path: Path) -> None:
+    for run in make_plan().runs:
+        store = ResultsDir(tmp_path / run.id).runs
+        store.write(untested(make_record(run)))
+        found = store.read_all()
+        assert bool(found.by_key) == (run.kind == "pretrained") != bool(found.problems)
+        assert all(record.score is None for record in found.by_key.values())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_test_score_beats_none_wherever_it_lies(
+    tmp_path: Path, record: Record, first: bool
+) -> None:
+    both = (record, untested(record))
+    for folder, one in zip("ab", both if first else both[::-1], strict=True):
+        path = ResultsDir(tmp_path / folder).runs.write(one)
+        path.rename(_at(tmp_path / "records" / folder, path.name))
+    assert ResultsDir(tmp_path).runs.read_all().by_key == {record.id: record}
+
+
+def test_what_takes_the_place_of_a_record(record: Record) -> None:
+    failed = replace(record, status="failed", reason="memory", result=None)
+    outcomes = {"failed": None, "untested": untested(record).result, "done": record.result}
+    known = {"none": None, "failed": failed, "untested": untested(record), "done": record}
+    better = {
+        (k, o) for k, old in known.items() for o, new in outcomes.items() if is_better(new, old)
+    }
+    assert better == {*((k, o) for k in ("none", "failed") for o in outcomes), ("untested", "done")}
 
 
 def test_half_written_files_are_not_seen(tmp_path: Path, record: Record) -> None:

@@ -56,6 +56,7 @@ def test_what_can_be_is_sound(result: RunResult) -> None:
         ({"test": 80.0, "validation": 70.0}, "best of its history, 80, but is 70"),
         ({"validation": 75.0}, "best of its history"),
         ({"n_train": 0}, "trained on an example"),
+        ({"test": None}, "test score must be a number, but it has none"),
         ({"steps": -1}, "counts must not be below zero"),
         ({"seconds": -1.0}, "must have"),
         ({"unanswered": 51}, "no more than all unanswered"),
@@ -67,6 +68,12 @@ def test_what_can_be_is_sound(result: RunResult) -> None:
 def test_what_cannot_be_says_why(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(IntertrainError, match=said):
         check_result(replace(WHOLE, **changes), ROWS)
+
+
+def test_what_only_makes_a_source_model_may_have_no_test_score() -> None:
+    check_result(replace(WHOLE, test=None), ROWS, untested=True)
+    with pytest.raises(IntertrainError, match="validation score must be in"):
+        check_result(replace(WHOLE, test=None, validation=101.0), ROWS, untested=True)
 
 
 def test_who_contradicts_most_others_is_odd() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -32,10 +33,16 @@ def test_failed_and_missing_runs_have_no_score() -> None:
     failed, missing = RUNS[1], RUNS[2]
     records = {**RECORDS, failed.id: make_record(failed, 99.0, "diverged")}
     del records[missing.id]
+    # It only made a source model when it was done.
+    untested = next(run for run in RUNS[3:] if run.kind == "pretrained")
+    result = RECORDS[untested.id].result
+    assert result is not None
+    records[untested.id] = replace(RECORDS[untested.id], result=replace(result, test=None))
     table = score_table(EXPECTED, records).set_index("id")
-    assert table.loc[[failed.id, missing.id], "status"].tolist() == ["failed", "missing"]
-    assert table.loc[[failed.id, missing.id], "reason"].tolist() == ["diverged", ""]
-    assert table["score"].isna().sum() == 2
+    lost = [failed.id, missing.id, untested.id]
+    assert table.loc[lost, "status"].tolist() == ["failed", "missing", "missing"]
+    assert table.loc[lost, "reason"].tolist() == ["diverged", "", ""]
+    assert table["score"].isna().sum() == 3
 
 
 def test_records_of_other_runs_are_not_in_it() -> None:

@@ -12,16 +12,15 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import load_config
-from intertrain_jax.engine.checkpoint import Checkpoints
+from intertrain_jax.config.origins import origin_of, other_names
 from intertrain_jax.models.hf import check as check_module  # before what it imports is replaced
 from intertrain_jax.models.hf import weights
 from intertrain_jax.models.hf.weights import load_checkpoint
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.train.objectives import Classification
 from intertrain_jax.workflows.export import check, export, export_sources
-from intertrain_jax.workflows.grid import grid
-from tests.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
+from tests.experiments import raw_config, write_tokenizer
+from tests.kept_grids import kept_grid
 from tests.models.tiny_models import CONFIGS, ModelFactory
 
 LABELS = [f"class {k}" for k in range(12)]
@@ -111,27 +110,6 @@ def test_check_says_what_became_of_every_tensor(
     assert report.parity == {} and report.ok
 
 
-def kept_grid(tmp_path: Path) -> tuple[Path, dict[tuple[str, int], Any]]:
-    """Does a grid of made-up scores on a real model; returns its directory and random sources."""
-    write_experiment(tmp_path)
-    model = write_tokenizer(ModelFactory(tmp_path)("bert"))
-    out = tmp_path / "out"
-    raw = raw_config(tmp_path, model={"pretrained": str(model)}, out=str(out))
-    plan = grid(load_config(raw), runner=FakeEngine()).plan
-    checkpoints, kept = Checkpoints(out / "checkpoints"), {}
-    checkpoints.take_over()
-    shapes = Classification(load_checkpoint(str(model)).config, 2).saved_shapes(2)
-    for run in plan.runs:
-        if plan.dependants(run.id):
-            rng = np.random.default_rng(len(kept))
-            kept[run.target, run.seed] = jax.tree.map(
-                lambda s, rng=rng: rng.standard_normal(s.shape).astype(np.float32), shapes
-            )
-            checkpoints.save_source(run.id, kept[run.target, run.seed])
-    checkpoints.close()
-    return out, kept
-
-
 def test_the_source_models_of_a_grid_are_written_one_by_one(tmp_path: Path) -> None:
     out, kept = kept_grid(tmp_path)
     writing = export_sources(out, tmp_path / "models", seed=1)
@@ -141,6 +119,9 @@ def test_the_source_models_of_a_grid_are_written_one_by_one(tmp_path: Path) -> N
     assert {first.name, *(path.name for path in writing)} == {"alpha", "beta"}
     for task in ("alpha", "beta"):
         found = load_checkpoint(str(tmp_path / "models" / task))
+        origin = origin_of(str(tmp_path / "models" / task))
+        assert origin is not None and (origin.source, origin.seed) == (task, 1)
+        assert other_names([task], [str(tmp_path / "models" / task)])
         assert found.hf_config["id2label"] == {"0": "bad", "1": "good"}
         whole = {**found.params, "head": found.head}
         jax.tree.map(np.testing.assert_array_equal, whole, kept[task, 1])

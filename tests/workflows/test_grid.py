@@ -183,21 +183,6 @@ def test_failures_are_recorded_shown_and_not_repeated_unasked(
     assert sorted(again.calls) == ["PT:alpha:1", "alpha:alpha:1", "alpha:beta:1"]
 
 
-def test_dependants_of_a_run_that_failed_before_a_kill_are_recorded(
-    config: ExperimentConfig,
-) -> None:
-    first = FakeEngine(failures={"PT:alpha:0": "diverged"}, interrupt_after=1)
-    with pytest.raises(KeyboardInterrupt):
-        grid(config, runner=first)
-    assert first.calls == ["PT:alpha:0"]
-    second = FakeEngine()
-    assert grid(config, runner=second).counts[1] > 0
-    records = ResultsDir(config.out_dir).runs.read_all().by_key.values()
-    failed = {f"{r.base.label}:{r.target}:{r.seed}" for r in records if r.status == "failed"}
-    assert failed == {"PT:alpha:0", "alpha:alpha:0", "alpha:beta:0"}
-    assert len(second.calls) == RUNS - 3
-
-
 def test_a_truncated_record_is_reported_and_done_again(
     config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,24 +196,6 @@ def test_a_truncated_record_is_reported_and_done_again(
     assert again.calls == ["alpha:beta:1"]
     assert f"{victim} is no record" in capsys.readouterr().err.replace("\n", "")
     assert gains(config) == before
-
-
-def test_more_seeds_keep_what_is_done(config: ExperimentConfig) -> None:
-    grid(config, runner=FakeEngine())
-    more = FakeEngine()
-    assert grid(replace(config, seeds=3), runner=more).counts[1] == 0
-    assert len(more.calls) == RUNS // 2
-    assert {name[-1] for name in more.calls} == {"2"}
-
-
-def test_fewer_seeds_use_only_theirs(config: ExperimentConfig) -> None:
-    grid(config, runner=FakeEngine())
-    grid(replace(config, seeds=1), runner=FakeEngine())
-    counts = pd.read_csv(config.out_dir / "analysis" / "gains_n.csv", index_col="base")
-    assert (counts == 1).all().all()
-    flat = pd.read_csv(config.out_dir / "analysis" / "records.csv")
-    assert len(flat) == RUNS
-    assert flat["expected"].sum() == RUNS // 2
 
 
 def test_a_base_model_is_a_row(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError, StopReason
 from intertrain_jax.cli.show import show_ranking
+from intertrain_jax.config.origins import ORIGIN_FILE, Origin
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.config.refs import ModelRef
@@ -26,6 +27,7 @@ from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.train.stopping import Progress
 from intertrain_jax.workflows import rank as rank_module
+from intertrain_jax.workflows.analyze import analyze
 from intertrain_jax.workflows.rank import Probe, config_of, rank, record_of
 from tests.engine.tiny_grid import tiny_task
 from tests.rankings import TASK, fake, write_ranking
@@ -193,6 +195,27 @@ def test_gains_of_a_grid_in_the_directory_are_set_beside_the_scores(
     assert "average finetuning gain of 3 models on 2 targets" in capsys.readouterr().out
     found = pd.read_csv(config.out_dir / "gain_correlations.csv")
     assert list(found["kind"]) == ["pearson", "spearman", "weighted_tau"]
+
+
+def test_gains_keyed_by_sources_are_those_of_their_directories(
+    config: RankConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folders = {task: tmp_path / "sources" / task for task in ("alpha", "beta", "gamma")}
+    for task, folder in folders.items():
+        folder.mkdir(parents=True)
+        (folder / ORIGIN_FILE).write_text(Origin(task, "mine", 0, "0123456789ab").to_json())
+    config = replace(config, models=tuple(map(str, folders.values())))
+    engine, _ = fake(config)
+    gains = pd.DataFrame({"x": [1.0, 2.0, 0.0]}, index=list(folders))
+    named = rank(config, runner=engine, gains=gains, progress=True).correlations
+    assert f"call by another name: alpha is {folders['alpha']}" in capsys.readouterr().err
+    assert named is not None and set(named["n"]) == {3}
+    by_path = rank(config, runner=engine, gains=gains.set_axis(map(str, folders.values())))
+    pd.testing.assert_frame_equal(by_path.correlations, named)
+    # The other way round: probes of directories beside gains of sources.
+    study = analyze(gains.assign(y=[0.5, 0.1, 0.3]), probe=by_path)
+    assert study.result.study.probe.index.tolist() == list(folders)
+    assert any("the probes call by another name" in note for note in study.result.study.notes)
 
 
 @pytest.mark.parametrize("content", ["", "base,x\na,much\n", "base\na\n", "base,x\na,1\na,2\n"])

@@ -50,4 +50,22 @@ def test_what_is_not_one_run_is_an_error(tmp_path: Path) -> None:
 def test_outcomes_are_equal_whatever_they_took() -> None:
     one = make_result()
     assert same_outcome(one, replace(one, seconds=one.seconds + 5))
-    assert not same_outcome(one, replace(one, test=one.test - 1e-9))
+    assert not same_outcome(one, replace(one, test=69.0))
+    untested = replace(one, test=None)
+    assert same_outcome(one, untested) and same_outcome(untested, untested)
+    assert not same_outcome(one, replace(untested, validation=1.0))
+
+
+def test_a_source_that_is_no_target_is_repeated_beside_either_record(tmp_path: Path) -> None:
+    whole = write_experiment(tmp_path)
+    narrow = replace(whole, targets=("beta",))
+    grid(narrow, runner=FakeEngine())
+    said = repeat_run(narrow, "PT:alpha:0", runner=FakeEngine())
+    assert ": validation " in said and "as its record says" in said
+    # As a target it gets the score that it lacks, which stays when it is none again.
+    said = repeat_run(whole, "PT:alpha:0", runner=FakeEngine())
+    assert ": test " in said and "now recorded" in said
+    said = repeat_run(narrow, "PT:alpha:0", runner=FakeEngine())
+    assert ": validation " in said and "as its record says" in said
+    records = ResultsDir(whole.out_dir).runs.read_all().by_key.values()
+    assert {r.seed: r.score is None for r in records if r.target == "alpha"} == {0: False, 1: True}

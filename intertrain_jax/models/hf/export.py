@@ -19,8 +19,6 @@ from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.references import CONFIG_FILE, TOKENIZER_FILES
 from intertrain_jax.models.hf.tensors import tensors_from_params
 
-CARD_FILE = "README.md"
-
 
 def export_checkpoint(
     directory: Path,
@@ -30,7 +28,7 @@ def export_checkpoint(
     hf_config: Mapping[str, Any],
     label_names: Sequence[str] | None = None,
     tokenizer_from: Path | None = None,
-    card: str | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> None:
     """Writes config.json, model.safetensors and the tokenizer, all of them or nothing.
 
@@ -42,7 +40,7 @@ def export_checkpoint(
         hf_config: content of the base model's config.json, which is kept but for the labels.
         label_names: of the C classes; None names them as transformers does.
         tokenizer_from: model directory whose tokenizer files are copied.
-        card: text of its README.md, if it gets one.
+        beside: name → text of further files, such as its card.
 
     Raises:
         IntertrainError: the directory is not empty or cannot be written, or the labels do not fit.
@@ -65,8 +63,8 @@ def export_checkpoint(
             for name in TOKENIZER_FILES:
                 if tokenizer_from is not None and (tokenizer_from / name).is_file():
                     shutil.copyfile(tokenizer_from / name, whole / name)
-            if card is not None:
-                (whole / CARD_FILE).write_text(card, encoding="utf-8")
+            for name, text in (beside or {}).items():
+                (whole / name).write_text(text, encoding="utf-8")
             _let_others_read(whole)
             whole.replace(directory)
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.records.runs import Record
+from intertrain_jax.records.runs import Record, is_better
 from intertrain_jax.stats.sizes import SizeCurve, size_curve
 from intertrain_jax.study.statistics.statistic import Context, Statistic
 from intertrain_jax.study.table import PERCENT, Table
@@ -53,26 +53,28 @@ def sized_gains(stores: Iterable[Mapping[str, Record]]) -> pd.DataFrame:
     """
     records: dict[str, Record] = {}
     for store in stores:
-        records.update({key: r for key, r in store.items() if r.result is not None})
+        for key, record in store.items():
+            if record.result is not None and is_better(record.result, records.get(key)):
+                records[key] = record
     baseline = {
-        (r.target, r.seed, r.result.n_train, r.base.reference): r.result.test
+        (r.target, r.seed, r.result.n_train, r.base.reference): r.score
         for r in records.values()
-        if r.kind == "pretrained" and r.result
+        if r.kind == "pretrained" and r.result and r.score is not None
     }
     # A further base model has a reference of its own; the pretrained one is what is left.
     references = {key[3] for key in baseline}
     rows = []
     for record in records.values():
-        if record.kind == "pretrained" or record.result is None:
+        if record.kind == "pretrained" or record.result is None or record.score is None:
             continue
         source = records.get(record.base.source_run or "")
         if record.base.source_run and (source is None or source.result is None):
             continue
         candidates = {record.base.reference} if source is not None else references
         found = [
-            baseline[key]
+            baseline[same]
             for reference in sorted(candidates)
-            if (key := (record.target, record.seed, record.result.n_train, reference)) in baseline
+            if (same := (record.target, record.seed, record.result.n_train, reference)) in baseline
         ]
         if len(found) == 1:
             rows.append(
@@ -82,7 +84,7 @@ def sized_gains(stores: Iterable[Mapping[str, Record]]) -> pd.DataFrame:
                     "seed": record.seed,
                     "source_size": source.result.n_train if source and source.result else 0,
                     "target_size": record.result.n_train,
-                    "gain": record.result.test - found[0],
+                    "gain": record.score - found[0],
                 }
             )
     columns = ["base", "target", "seed", "source_size", "target_size", "gain"]

@@ -32,6 +32,7 @@ class SourceScores:
         sources: source tasks with at least two source models.
         targets: those averaged over, which every point has; a model's own task is not among its.
         left_out: source models (base, seed) that lack a target.
+        untested: sources that are no targets, and whose scores are those of their validation splits.
     """
 
     points: pd.DataFrame
@@ -39,6 +40,7 @@ class SourceScores:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     left_out: tuple[tuple[str, int], ...]
+    untested: tuple[str, ...] = ()
 
 
 def source_scores(
@@ -75,17 +77,24 @@ def source_scores(
             {
                 "base": base,
                 "seed": seed,
-                "source_score": source.result.test,
+                "source_score": source.score,
+                "validation": source.result.validation,
                 "average": float(scores["score"].mean()),
             }
         )
-    table = pd.DataFrame(points, columns=["base", "seed", "source_score", "average"])
+    table = pd.DataFrame(points, columns=["base", "seed", "source_score", "validation", "average"])
+    # All models of a source are compared on one split.
+    untested = table["source_score"].isna().groupby(table["base"]).transform("any").astype(bool)
+    table["source_score"] = table["source_score"].astype(float).mask(untested, table["validation"])
+    on_validation = tuple(dict.fromkeys(table["base"][untested]))
+    table = table.drop(columns="validation")
     several = table[table.duplicated("base", keep=False)]
     if not len(several):
         raise IntertrainError("No source has two source models that were tested on all targets.")
     targets = tuple(dict.fromkeys(asked["target"]))
     names = tuple(dict.fromkeys(several["base"]))
-    return SourceScores(table, _within(several, len(names)), names, targets, tuple(left_out))
+    within = _within(several, len(names))
+    return SourceScores(table, within, names, targets, tuple(left_out), on_validation)
 
 
 def _within(points: pd.DataFrame, sources: int) -> Correlation:
@@ -118,11 +127,14 @@ def _compute(context: Context) -> SourceScores:
 
 def _tables(result: Result) -> list[Table]:
     found = SOURCE_SCORES.of(result)
+    untested = ""
+    if found is not None and found.untested:
+        untested = f" On validation splits, as they are no targets: {', '.join(found.untested)}."
     return [
         Table(
             "source_scores",
             "Source models: score on their own task and on the targets (Fig. 11)",
-            "Percent; the average is over the other targets.",
+            "Percent; the average is over the other targets." + untested,
             pd.DataFrame() if found is None else found.points,
         )
     ]

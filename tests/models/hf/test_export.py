@@ -143,7 +143,7 @@ def test_others_may_read_what_new_files_let_them(
     checkpoint = load_checkpoint(str(models("bert", 3)))
     before = os.umask(mask)
     try:
-        _export(checkpoint, tmp_path / "out", card="# A model")
+        _export(checkpoint, tmp_path / "out", beside={"README.md": "# A model"})
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == folder

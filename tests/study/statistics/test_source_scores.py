@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,3 +66,19 @@ def test_records_of_other_grids_in_the_directory_do_not_count() -> None:
     strays = sized_store(50, 9.0)
     found = source_scores(runs, {**strays, **records, **strays}, sources)
     pd.testing.assert_frame_equal(found.points, before.points)
+
+
+def test_sources_that_are_no_targets_are_compared_by_their_validation_scores() -> None:
+    runs, records, sources = sourced_records(0.5)
+    runs = runs[runs["target"] != "b"]
+    before = source_scores(runs, records, sources)
+    for key, record in records.items():
+        if record.kind == "pretrained" and record.target == "b" and record.seed < 3:
+            assert record.result is not None
+            records[key] = replace(record, result=replace(record.result, test=None))
+    found = source_scores(runs, records, sources)
+    # Validation scores are the tests' and one, and within a source that is no difference.
+    assert found.untested == ("b",) and before.untested == ()
+    assert found.within.value == pytest.approx(before.within.value)
+    moved = found.points["source_score"] - before.points["source_score"]
+    assert moved.tolist() == pytest.approx((found.points["base"] == "b").astype(float).tolist())
