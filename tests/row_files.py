@@ -26,7 +26,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
         writer.writeheader()
         writer.writerows(rows)
         content = buffer.getvalue()
-    elif ".jsonl" in name:
+    elif ".jsonl" in name or ".ndjson" in name:
         content = "".join(json.dumps(row) + "\n" for row in rows)
     else:
         content = json.dumps(rows, indent=1)

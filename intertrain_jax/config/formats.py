@@ -22,6 +22,29 @@ _MOST_VALUES = 1_000_000
 _MOST_YAML = 4_000_000
 # Text shrinks to a tenth; what unfolds to far more is made to.
 _MOST_UNFOLDED, _SMALL = 200, 64 << 20
+# How files begin that are something else than rows, keys or lines of text, and what to do about each.
+_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_OTHERS = {
+    b"version https://git-lfs.github.com/spec/": (
+        "a pointer of Git LFS and not the file itself",
+        "Run git lfs pull in the repository that it is of",
+    ),
+    b"<!doctype html": ("a web page", "Download the file itself, not the page about it"),
+    b"<html": ("a web page", "Download the file itself, not the page about it"),
+    b"PK\x03\x04": (
+        "an archive, as .xlsx and .zip are",
+        "Save its sheet as CSV (UTF-8), or unpack it",
+    ),
+    b"\xd0\xcf\x11\xe0": ("an .xls file", "Save its sheet as CSV (UTF-8)"),
+    b"%PDF-": ("a PDF", "Save its table as CSV (UTF-8)"),
+    b"\x89HDF\r\n": ("an HDF5 file", "Save its table as CSV (UTF-8)"),
+    b"SQLite format 3\0": ("an SQLite database", "Save its table as CSV (UTF-8)"),
+    _PARQUET: (
+        "a Parquet file",
+        "Write it as CSV, or let its name end in .parquet if it is rows of a task",
+    ),
+    _GZIP: ("compressed by gzip", "Let its name end in .gz, or unpack it"),
+}
 _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
@@ -33,6 +56,28 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def check_is_itself(path: Path, name: str | None = None, parquet: bool = False) -> None:
+    """Checks that a file does not begin as one of another kind, or what a download left in its place.
+
+    Args:
+        path: the file; one that cannot be opened is left to whoever reads it.
+        name: what errors call it; None is its path.
+        parquet: whether it is to be a Parquet file.
+
+    Raises:
+        IntertrainError: it does.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(200).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except (OSError, ValueError):
+        return
+    expected = {_GZIP: path.suffix.casefold() == ".gz", _PARQUET: parquet}
+    for begins, (what, cure) in _OTHERS.items():
+        if start.startswith(begins.lower()) and not expected.get(begins):
+            raise IntertrainError(f"{name or repr(str(path))} is {what}. {cure}.")
 
 
 def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
@@ -53,6 +98,7 @@ def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
             raise OSError("it is no file")
+        check_is_itself(path, name)
         content = _unfolded(path) if path.name.casefold().endswith(".gz") else path.read_bytes()
         return decode(content)
     except (OSError, EOFError, zlib.error, ValueError, MemoryError) as error:

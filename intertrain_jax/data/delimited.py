@@ -16,6 +16,7 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Excel's way to say what separates, before the header.
 _SAID = re.compile(r'"?sep=([,;\t|])"?\r?\n')
 # The csv module refuses fields of more than 131,072 characters unless told otherwise.
+_JSON = re.compile(r'\s*(?:\{\s*"|\[\s*[\[{"])')
 _LONGEST_FIELD = 2**31 - 1
 
 
@@ -53,10 +54,15 @@ def read_delimited(path: Path) -> Table:
     row has as many fields as the header; the one of the file's name where several are.
 
     Raises:
-        IntertrainError: naming file and line, if it cannot be read, or a row has more or fewer fields
-            than the header.
+        IntertrainError: naming file and line, if it cannot be read, is JSON, or a row has more or
+            fewer fields than the header.
     """
     text, encoding = read_text(path)
+    if _JSON.match(text):
+        raise IntertrainError(
+            f"{str(path)!r} is JSON and no table. Write it as CSV, or let its name end in .json or"
+            " .jsonl if it is rows of a task."
+        )
     usual = "\t" if ".tsv" in path.name.casefold() else ","
     said = _SAID.match(text)
     tried = [said[1]] if said else [usual, *(s for s in _SEPARATORS if s != usual)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertrain_jax.base import IntertrainError, cache_root, nearest
-from intertrain_jax.config.formats import is_file
+from intertrain_jax.config.formats import check_is_itself, is_file
 from intertrain_jax.data.row_files import suffix_of
 from intertrain_jax.data.task import HubDataset
 
@@ -20,10 +20,6 @@ _HUB = re.compile(r"([\w.-]+/[\w.-]+)(?::([\w.-]+))?", re.ASCII)
 # Names that say nothing of the data: the folder's is taken.
 _GENERIC = {"train", "training", "data", "dataset", "labels", "labeled", "labelled", "all", "full"}
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
-_ARCHIVES = {
-    b"PK\x03\x04": "an archive, as .xlsx and .zip are",
-    b"\xd0\xcf\x11\xe0": "an .xls file",
-}
 
 
 @dataclass(frozen=True)
@@ -129,16 +125,7 @@ def _check_format(path: Path) -> None:
         raise IntertrainError(
             f"{str(path)!r} is a spreadsheet, and is not read. Save its sheet as CSV (UTF-8)."
         )
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError:
-        return  # whoever reads it says so
-    if start in _ARCHIVES:
-        raise IntertrainError(
-            f"{str(path)!r} is {_ARCHIVES[start]}, whatever its name. Save its sheet as CSV (UTF-8), or"
-            " unpack it."
-        )
+    check_is_itself(path, parquet=suffix_of(path.name) == ".parquet")
 
 
 def _task_name(text: str) -> str:

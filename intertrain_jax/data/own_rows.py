@@ -85,7 +85,7 @@ def check_fit(raw: RawSplit) -> None:
     Raises:
         IntertrainError: there are not.
     """
-    names = [name for name in raw.rows[0] if name] if raw.rows else []
+    names = list(dict.fromkeys(name for row in raw.rows for name in row if name))
     if len(raw.rows) < FEWEST_ROWS:
         raise IntertrainError(
             f"{raw.origin!r} has {_rows(len(raw.rows))}, and must have at least {FEWEST_ROWS} for train"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.formats import parse_json, read_json, read_text
+from intertrain_jax.config.formats import check_is_itself, parse_json, read_json, read_text
 from intertrain_jax.data.delimited import check_names, read_delimited
 
 Row = dict[str, Any]
@@ -62,6 +62,7 @@ def read_rows(path: Path) -> RawSplit:
         raise IntertrainError(
             f"{str(path)!r} has an unknown format; known are {', '.join(SUFFIXES)}. Convert it."
         )
+    check_is_itself(path, parquet=suffix_of(path.name) == ".parquet")
     return reader(path)
 
 
@@ -240,6 +241,8 @@ def _class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, tuple[str,
 READERS: dict[str, Callable[[Path], RawSplit]] = {
     ".jsonl": _read_lines,
     ".jsonl.gz": _read_lines,
+    ".ndjson": _read_lines,
+    ".ndjson.gz": _read_lines,
     ".json": _read_document,
     ".json.gz": _read_document,
     ".csv": _read_fields,

@@ -103,9 +103,12 @@ def read_csv(path: Source) -> Cells:
             f" {len(table.rows)} rows and {len(table.header)} columns. Export it as CSV."
         )
     rows = [[cell.strip() for cell in row] for row in table.rows]
+    # A separator at the end of every line, as spreadsheets write where a cell was once used.
+    kept = [k for k, name in enumerate(table.header) if name or any(row[k] for row in rows)]
+    header, rows = [table.header[k] for k in kept], [[row[k] for k in kept] for row in rows]
     shape = [note.removeprefix(f"{path.name}").lstrip(": ") for note in table.notes]
-    shape += _as_numbers(path, table.header, rows)
-    return Cells(table.header, rows, (f"{path.name}: {'; '.join(shape)}.",) if shape else ())
+    shape += _as_numbers(path, header, rows)
+    return Cells(header, rows, (f"{path.name}: {'; '.join(shape)}.",) if shape else ())
 
 
 def _as_numbers(path: Source, header: list[str], rows: list[list[str]]) -> list[str]:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.readers.csv import Source, check_unique, number, read_csv
+from intertrain_jax.readers.scores import RUN_COLUMNS
 
 # Columns of tables that people make beside those of targets.
 _AVERAGES = {"average", "averages", "avg", "avg.", "mean", "average gain", "mean gain", "overall"}
+_RANKS = {"rank", "ranks", "ranking", "average rank", "mean rank", "position", "place", "#", "no."}
+_SPREAD = re.compile(
+    r"(.+?)[\s_.:/-]*\(?(?:std|sd|stdev|stderr|se|sem|ci|\u00b1)\.?\)?", re.IGNORECASE
+)
+_FRACTION = re.compile(r"[+\-\u2212]?\d*\.\d+")
+_NAME_THEM = (
+    "Name its columns base, target, seed and score; or give a row per model and a column per target"
+)
+_RULE = re.compile(r":?-+:?")
 
 
 @dataclass(frozen=True)
@@ -38,12 +50,15 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
         repeats: whether a model may have several rows.
 
     Raises:
-        IntertrainError: it is no table, a row or column is there twice, or a cell is text or infinite.
+        IntertrainError: it is no table, its first line or column names nothing, a row or column is there
+            twice, or a cell is text or infinite.
     """
     cells = read_csv(source)
     header, rows = cells.header, cells.rows
+    _check_names(source, header, rows)
     names = pd.Series([row[0] for row in rows], dtype=str)
     if not repeats:
+        _check_is_wide(source, header, rows)
         check_unique(source, "row", names.to_list())
     check_unique(source, "column", header)
     return Matrix(source, names, _numbers(source, header, rows), cells.notes)
@@ -52,23 +67,78 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
 def targets_alone(
     values: pd.DataFrame, known: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Returns a table without columns of averages, and what to say of those that it had.
+    """Returns a table without columns of averages, ranks and spreads, and what to say of these.
 
     Args:
-        values: columns of targets, and of averages.
+        values: columns of targets, and of others.
         known: targets, whatever they are called.
     """
-    averages = [
-        column
-        for column in values.columns
-        if str(column).strip().casefold() in _AVERAGES and column not in known
+    folded = {str(column).strip().casefold(): column for column in values.columns}
+    left_out: dict[str, list[object]] = {"averages": [], "ranks": [], "spreads": []}
+    for name, column in folded.items():
+        if column in known:
+            continue
+        spread = _SPREAD.fullmatch(name)
+        if name in _AVERAGES:
+            left_out["averages"].append(column)
+        elif name in _RANKS:
+            left_out["ranks"].append(column)
+        elif spread and spread[1] in folded:
+            left_out["spreads"].append(column)
+    notes = [
+        f"Left out, as {kind} are no targets: column {', '.join(repr(str(c)) for c in columns)}."
+        for kind, columns in left_out.items()
+        if columns
     ]
-    if not averages:
-        return values, []
-    listed = ", ".join(repr(str(column)) for column in averages)
-    return values.drop(columns=averages), [
-        f"Left out, as averages are no targets: column {listed}."
+    return values.drop(columns=[c for columns in left_out.values() for c in columns]), notes
+
+
+def _check_names(source: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Checks that the first line names columns and the first column names models.
+
+    Raises:
+        IntertrainError: they hold values, or the table is one of Markdown.
+    """
+    if all(_RULE.fullmatch(cell) or not cell for cell in rows[0]) and any(rows[0]):
+        raise IntertrainError(
+            f"file {str(source)!r} is a table in Markdown, and is not read. Write it as CSV."
+        )
+    for what, names in (("line", header[1:]), ("column", [row[0] for row in rows])):
+        fractions = [name for name in names if _FRACTION.fullmatch(name)]
+        if fractions and all(_is_number(name) for name in names):
+            named = "columns" if what == "line" else "models"
+            raise IntertrainError(
+                f"file {str(source)!r}: its first {what} must name the {named}, but has values such as"
+                f" {fractions[0]!r}. Add a {what} of names."
+            )
+
+
+def _check_is_wide(source: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Checks that rows that repeat a model are not those of a table in long form.
+
+    Raises:
+        IntertrainError: they are, under other names than `scores` has.
+    """
+    models = [row[0] for row in rows]
+    texts = [
+        name
+        for k, name in enumerate(header)
+        if k and all(row[k] and not _is_number(row[k]) for row in rows)
     ]
+    if texts and len(set(models)) < len(models):
+        cure = "Give it as --scores" if set(RUN_COLUMNS) <= set(header) else _NAME_THEM
+        raise IntertrainError(
+            f"file {str(source)!r} has a model in several rows and texts in column {texts[0]!r}, as"
+            f" tables of one score a row have. {cure}."
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace("\u2212", "-"))
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:

@@ -237,7 +237,7 @@ def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
         (["nothing"], "results directory 'nothing' must hold an experiment"),
         (["--out", "nothing"], "results directory 'nothing' must hold an experiment"),
         (["--matrix", "nothing.csv"], "cannot be read"),
-        (["--matrix", "scores.csv"], "row 'PT' must be there once"),
+        (["--matrix", "scores.csv"], "tables of one score a row have. Give it as --scores"),
         (["--leaderboard", "scores.csv"], "model_name"),
         (["--scores", "gains.csv"], "'base' is missing"),
         (["--scores", "scores.csv", "--pretrained", "pt"], "no base model 'pt'. Did you mean 'PT'"),

@@ -13,7 +13,14 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config import formats
-from intertrain_jax.config.formats import decode, parse_json, parse_yaml, read_json, read_text
+from intertrain_jax.config.formats import (
+    check_is_itself,
+    decode,
+    parse_json,
+    parse_yaml,
+    read_json,
+    read_text,
+)
 
 TEXT = "naïve “quotes” – 5 €\n"
 ENCODINGS = {
@@ -62,6 +69,31 @@ def test_what_cannot_be_read_is_named(
     with pytest.raises(IntertrainError, match=rf"{name}' cannot be read \(.*{message}") as caught:
         read_json(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid", "pointer of Git LFS .*git lfs pull"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE HTML><p>Sign in", "a web page"),
+        (b"<HTML lang=en>", "a web page"),
+        (b"PK\x03\x04 and more", "an archive, .* unpack it"),
+        (b"\xd0\xcf\x11\xe0 and more", r"an \.xls file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"PAR1", "a Parquet file"),
+        (b"\x1f\x8b\x08", r"compressed by gzip. Let its name end in \.gz"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_it(tmp_path: Path, begins: bytes, said: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(begins)
+    with pytest.raises(IntertrainError, match=rf"config\.json' is .*{said}"):
+        read_json(path)
+    with pytest.raises(IntertrainError, match=rf"^'card' is .*{said}"):
+        check_is_itself(path, "'card'")
+    path.write_bytes(b'{"a": "<html>"}')
+    check_is_itself(path)
 
 
 def test_what_unfolds_beyond_measure_is_refused(

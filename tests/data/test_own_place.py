@@ -77,7 +77,9 @@ def test_what_is_nowhere_is_said_with_what_is_beside_it(tmp_path: Path) -> None:
         place_of("me/gone.csv")
     with pytest.raises(IntertrainError, match="neither a file"):
         place_of("x" * 5000)
-    with pytest.raises(IntertrainError, match=r"'.*old\.csv' is an \.xls file, whatever its name"):
+    with pytest.raises(
+        IntertrainError, match=r"'.*old\.csv' is an \.xls file\. Save its sheet as CSV"
+    ):
         place_of(touch(tmp_path / "old.csv", b"\xd0\xcf\x11\xe0 and so on"))
 
 

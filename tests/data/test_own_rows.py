@@ -8,7 +8,13 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.data.columns import columns_of
-from intertrain_jax.data.own_rows import check_header, check_labels, check_texts, place_of_row
+from intertrain_jax.data.own_rows import (
+    check_fit,
+    check_header,
+    check_labels,
+    check_texts,
+    place_of_row,
+)
 from intertrain_jax.data.row_files import RawSplit, joined
 
 
@@ -30,6 +36,14 @@ def test_a_row_of_several_files_is_named_with_its_own() -> None:
     assert place_of_row(whole, 2) == "a.csv row 2 (line 4)"
     assert place_of_row(whole, 6) == "b.csv row 3 (line 5)"
     assert place_of_row(RawSplit([{}] * 5, "x"), 1234) == "row 1,234"
+
+
+def test_a_first_row_that_lacks_a_column_does_not_say_which_there_are() -> None:
+    rows = [{"text": "a"}, *({"text": f"t {k}", "label": k % 2} for k in range(20))]
+    split = RawSplit(rows, "x.jsonl", lines=range(1, 22))
+    check_fit(split)
+    with pytest.raises(IntertrainError, match=r"has no value in 1 of 21 rows, .* row 1 \(line 1\)"):
+        about(split)
 
 
 def test_minus_one_is_a_class_where_labels_lie_evenly_about_zero() -> None:

@@ -16,6 +16,7 @@ from tests.row_files import write
 
 # Without a time in it: it is in a test's name, which all processes that run the tests must give it.
 CUT_GZIP = gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-12]
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12\n"
 # What formats get wrong: quotes, separators, ends of lines, other scripts, empty texts, spaces, length.
 TEXTS = [
     'say "no", twice',
@@ -99,6 +100,14 @@ def test_a_row_knows_its_line(tmp_path: Path) -> None:
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
         ("a.csv", b"a,b,a\n1,2,3\n", r"two columns 'a'\. Rename or remove one"),
         ("a.xlsx", b"PK", r"unknown format; known are \.jsonl, .*\.parquet\. Convert it"),
+        ("a.csv", LFS, r"pointer of Git LFS and not the file itself\. Run git lfs pull"),
+        ("a.parquet", LFS, "pointer of Git LFS and not the file"),
+        (
+            "a.jsonl",
+            b"\xef\xbb\xbf\n<!DOCTYPE HTML><p>Sign in",
+            "is a web page",
+        ),
+        ("a.csv", b"<html lang=en>\n<body>a,b", "is a web page"),
         ("a.json", b"[1, 2]", r"must hold a list of objects"),
         ("a.json", b'{"a": [1], "b": [1, 2]}', r"must hold a list of objects"),
         ("a.json", b'{"a": {"0": 1}, "b": {"1": 1}}', r"must hold a list of objects"),

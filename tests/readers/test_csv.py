@@ -47,6 +47,12 @@ def test_blanks_and_marks_around_a_file_s_cells_are_taken_off(tmp_path: Path) ->
     assert csv.read_csv(path) == csv.Cells(["base", "rte"], [["a b", "1"]])
 
 
+def test_a_separator_at_the_end_of_every_line_makes_no_column(tmp_path: Path) -> None:
+    path = write(tmp_path, "base,rte,,\na,1,,\nb,,,\n")
+    assert csv.read_csv(path) == csv.Cells(["base", "rte"], [["a", "1"], ["b", ""]])
+    assert csv.read_csv(write(tmp_path, ",rte\na,1\n")).header == ["", "rte"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -55,6 +61,8 @@ def test_blanks_and_marks_around_a_file_s_cells_are_taken_off(tmp_path: Path) ->
         ("base\na\n", "has 1 rows and 1 columns"),
         ("base,rte\na,1\nb,1,2\n", "line 3: has 3 fields, but the header has 2"),
         ('base,rte\n"a,1\n', "line 2: its quotes do not pair"),
+        ('{"rte": {"a": 1, "b": 2}}', "table.csv' is JSON and no table. Write it as CSV"),
+        ('[{"base": "a",\n "rte": 1}]', "is JSON and no table"),
     ],
 )
 def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str, message: str) -> None:

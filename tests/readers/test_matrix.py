@@ -9,7 +9,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.readers.csv import Frame
-from intertrain_jax.readers.matrix import read_matrix
+from intertrain_jax.readers.matrix import read_matrix, targets_alone
 
 GAINS = pd.DataFrame({"rte": [60.5, None], "cb": [70.0, 71.25]}, index=["a/b", "c"])
 
@@ -36,3 +36,55 @@ def test_a_column_is_there_once_and_a_row_unless_repeats_are_asked_for() -> None
 def test_text_is_no_number() -> None:
     with pytest.raises(IntertrainError, match="row 'c', column 'cb' must be a number or empty"):
         read_matrix(Frame(GAINS.astype(object).assign(cb=[70.0, "high"])))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,1.5,2\nb,2.5,3\nc,1,2\n", r"first line must name the columns, .* such as '1\.5'"),
+        ("rte,cb\n1.5,2\n2.5,3\n", r"first column must name the models, .* such as '1\.5'"),
+        ("| base | rte |\n|---|:-:|\n| a | 1 |\n", "is a table in Markdown"),
+        (
+            "m,task,acc\na,rte,1\na,cb,2\n",
+            "texts in column 'task', .* base, target, seed and score",
+        ),
+        ("m,rte,cb\na,1,2\na,1,2\n", "row 'a' must be there once"),
+    ],
+)
+def test_a_table_of_another_shape_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(IntertrainError, match=message) as caught:
+        read_matrix(path)
+    assert "table.csv" in str(caught.value)
+
+
+def test_numbers_may_be_names(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("checkpoint,100,2000\n1000,1.5,2\n2000,2.5,3\n")
+    found = read_matrix(path)
+    assert list(found.names) == ["1000", "2000"] and list(found.values) == ["100", "2000"]
+
+
+def test_columns_of_no_target_are_left_out_and_said() -> None:
+    columns = [
+        "Average",
+        "rte",
+        "RTE std",
+        "cb",
+        "cb_sd",
+        "cb (SE)",
+        "rank",
+        "std",
+        "abse",
+        "place",
+    ]
+    values = pd.DataFrame([[1.0] * len(columns)], columns=columns)
+    found, notes = targets_alone(values, known={"place"})
+    assert list(found) == ["rte", "cb", "std", "abse", "place"]
+    assert notes == [
+        "Left out, as averages are no targets: column 'Average'.",
+        "Left out, as ranks are no targets: column 'rank'.",
+        "Left out, as spreads are no targets: column 'RTE std', 'cb_sd', 'cb (SE)'.",
+    ]
+    assert targets_alone(values[["rte", "cb"]])[1] == []

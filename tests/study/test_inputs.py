@@ -76,7 +76,7 @@ def test_a_matrix_of_scores_becomes_gains(tmp_path: Path) -> None:
         ("", "must be a table with a header"),
         ("base\nx\ny\n", "must be a table with a header"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "must be a table with a header"),
-        ('{"schema": 1}', "must be a table with a header"),
+        ('{"schema": 1}', "is JSON and no table"),
         ('base,rte\n"x,1\ny,2\n', "its quotes do not pair"),
     ],
 )
