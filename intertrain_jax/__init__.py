@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from intertrain_jax.workflows.plan import plan
     from intertrain_jax.workflows.predict import predict
     from intertrain_jax.workflows.rank import rank
+    from intertrain_jax.workflows.recommend import recommend
     from intertrain_jax.workflows.report import report
     from intertrain_jax.workflows.results import results
 
@@ -30,6 +31,7 @@ _LAZY = {
     "plan": "workflows.plan",
     "predict": "workflows.predict",
     "rank": "workflows.rank",
+    "recommend": "workflows.recommend",
     "report": "workflows.report",
     "results": "workflows.results",
 }
@@ -44,6 +46,7 @@ __all__ = [
     "plan",
     "predict",
     "rank",
+    "recommend",
     "report",
     "results",
 ]

@@ -239,6 +239,7 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
     from intertrain_jax.config.protocol import Protocol
     from intertrain_jax.engine.environment import prepare_process
     from intertrain_jax.engine.lane_count import fusing_pays, laid_out
+    from intertrain_jax.engine.lanes import Programs
     from intertrain_jax.engine.loop import GridLoop
     from intertrain_jax.models.families.table import family_of
     from intertrain_jax.models.hf.weights import load_checkpoint
@@ -284,7 +285,7 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
         options,
         Path(work.out) / "engine",
     )
-    loop = GridLoop(grid, lambda run, result, reason: None, lambda progress: None)
+    loop = GridLoop(grid, lambda run, result, reason: None, lambda progress: None, Programs())
     parameters = sum(x.size for x in jax.tree.leaves(checkpoint.params))
     pays = fusing_pays(jax.default_backend(), parameters)
     loop.open_lanes(laid_out(setting.lanes, fuse, 1, pays))

@@ -19,10 +19,17 @@ from intertrain_jax.cli.lines import say
 from intertrain_jax.workflows.interrupts import ended_when_told
 
 # Words of commands that go on where they were stopped, and what they keep.
-_KEPT = {("grid",): "runs", ("rank",): "models", ("models", "train"): "runs"}
+_KEPT = {
+    ("recommend",): "runs",
+    ("grid",): "runs",
+    ("rank",): "models",
+    ("models", "train"): "runs",
+}
 # Exit codes of processes that a signal ended, as shells give them.
 _SIGNALLED = 128
-_COMMANDS = tuple("grid rank predict analyze report doctor plan status tasks models".split())
+_COMMANDS = tuple(
+    "recommend grid rank predict analyze report doctor plan status tasks models".split()
+)
 
 
 class CommandGroup(click.Group):

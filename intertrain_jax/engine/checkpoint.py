@@ -83,11 +83,11 @@ class Checkpoints:
         for leftover in list(self._root.rglob("*.orbax-checkpoint-tmp*")):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def keep_only(self, lanes: Container[str], sources: Container[str] | None) -> None:
+    def keep_only(self, lanes: Container[str] | None, sources: Container[str] | None) -> None:
         """Deletes what is of no use to any run: a kill came between a record and its weights' end.
 
         Args:
-            lanes: ids of the runs that are still to be done.
+            lanes: ids of the runs that are still to be done; None is all.
             sources: ids of the source runs whose models are wanted; None is all.
         """
         self._check_owned()

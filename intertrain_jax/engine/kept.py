@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,19 @@ def export_runs(
             beside=beside(run),
         )
         yield place
+
+
+def forget_runs(out: Path, but: Container[str]) -> None:
+    """Deletes the weights that a grid kept, but those of some runs.
+
+    Args:
+        out: the grid's results directory, which nobody else may be using.
+        but: ids of the runs whose weights stay.
+    """
+    checkpoints = Checkpoints(out / "checkpoints")
+    checkpoints.take_over()
+    checkpoints.keep_only(None, but)
+    checkpoints.close()
 
 
 def _saved_shapes(pretrained: Checkpoint, run: Run, classes: int) -> Any:

@@ -45,7 +45,7 @@ from intertrain_jax.train.optim import (
     RunState,
 )
 from intertrain_jax.train.stacking import stacked
-from intertrain_jax.train.step import BlockKind, Segments, micro_step, predict
+from intertrain_jax.train.step import DTYPES, BlockKind, Segments, micro_step, predict
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
@@ -72,6 +72,7 @@ class LanePrograms:
         self.num_lanes = num_lanes
         self.mesh = mesh
         self.dtype = dtype
+        self._counted = 0
         self._on_accelerator = backend_of(mesh) != "cpu"
         # A device's only lane; on CPUs lanes give the same bits in any number.
         self._alone = self._on_accelerator and num_lanes == mesh.size
@@ -95,12 +96,16 @@ class LanePrograms:
 
     @property
     def compilations(self) -> int:
-        """How many times a training program was compiled.
+        """How many times a training program was compiled, since `count_anew`.
 
         One per block shape in use; on accelerators a second one where a block may be a whole batch.
         """
         programs = (*self._accumulate.values(), *self._batch.values())
-        return sum(program._cache_size() for program in programs)
+        return sum(program._cache_size() for program in programs) - self._counted
+
+    def count_anew(self) -> None:
+        """Counts compilations from here on."""
+        self._counted += self.compilations
 
     @property
     def shapes(self) -> Tree:
@@ -339,3 +344,26 @@ class LanePrograms:
         used = (segments.lengths_RxQ > 0) & here
         found = tally_of(logits, segments.labels_RxQ, used, hyper.num_classes)
         return logits[None], tally + found
+
+
+class Programs:
+    """Compiled programs of a process: those that are asked for again are not compiled again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], LanePrograms] = {}
+
+    def of(
+        self, objective: Objective, num_lanes: int, mesh: Mesh, precision: str, deterministic: bool
+    ) -> LanePrograms:
+        """Returns the programs of an objective, whose compilations are counted from here on.
+
+        Args:
+            objective, num_lanes, mesh: see `LanePrograms`.
+            precision: of computation.
+            deterministic: whether operations whose results may differ are left out as they compile.
+        """
+        asked = (objective, num_lanes, mesh, precision, deterministic)
+        if asked not in self._known:
+            self._known[asked] = LanePrograms(objective, num_lanes, mesh, DTYPES[precision])
+        self._known[asked].count_anew()
+        return self._known[asked]

@@ -16,7 +16,7 @@ from intertrain_jax.engine.evaluation import send
 from intertrain_jax.engine.keeping import Keeping
 from intertrain_jax.engine.lane import Ended, LaneGroup, LaneRun, Trained, Validated
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
-from intertrain_jax.engine.lanes import LanePrograms
+from intertrain_jax.engine.lanes import Programs
 from intertrain_jax.engine.queue import RunQueue
 from intertrain_jax.engine.recording import Counts, GridProgress, Recorder, result_of
 from intertrain_jax.engine.starts import Starts
@@ -25,7 +25,6 @@ from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.arena import deterministic_programs
-from intertrain_jax.train.step import DTYPES
 from intertrain_jax.train.stopping import diverged, validated
 
 # Most micro-steps that are sent off before the host looks at losses.
@@ -36,7 +35,12 @@ AHEAD = 16
 Watch = Callable[[GridProgress], None]
 
 
-def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -> GridProgress:
+def run_grid(
+    work: GridWork,
+    emit: Emit,
+    watch: Watch = lambda progress: None,
+    known: Programs | None = None,
+) -> GridProgress:
     """Does every run of a plan that is not done; returns when nothing is left.
 
     Args:
@@ -44,6 +48,7 @@ def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -
         emit: called once for every run that ends, with its result, or with the reason why it failed.
         watch: called after every turn of the loop with the progress. If it raises KeyboardInterrupt, the
             runs in lanes are saved first, and go on from there next time.
+        known: programs of earlier calls, to which those of this one are added.
 
     Returns:
         The final progress.
@@ -54,7 +59,7 @@ def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -
     prepare_process()
     try:
         with deterministic_programs(work.options.deterministic is True):
-            return GridLoop(work, emit, watch).run()
+            return GridLoop(work, emit, watch, known or Programs()).run()
     finally:
         work.bases.close()
 
@@ -62,12 +67,11 @@ def run_grid(work: GridWork, emit: Emit, watch: Watch = lambda progress: None) -
 class GridLoop:
     """One call of `run_grid`; see there for the arguments."""
 
-    def __init__(self, work: GridWork, emit: Emit, watch: Watch) -> None:
+    def __init__(self, work: GridWork, emit: Emit, watch: Watch, known: Programs) -> None:
         plan, options = work.plan, work.options
-        self._bases, self._options, self._watch = work.bases, options, watch
+        self._bases, self._options, self._watch, self._known = work.bases, options, watch, known
         self._checkpoints = Checkpoints(work.out / "checkpoints")
-        self._protocol = plan.runs[0].protocol
-        self._mesh = lane_mesh(options.devices)
+        self._protocol, self._mesh = plan.runs[0].protocol, lane_mesh(options.devices)
         self.tasks = GridTasks(work, self._mesh)
         self._starts = Starts(work.bases, self.tasks, self._protocol, self._checkpoints)
         self._pretrained: Any = None
@@ -96,9 +100,8 @@ class GridLoop:
         """
         self._checkpoints.take_over()
         wanted = {run for run in self._waiting.runs if self._waiting.dependants(run)}
-        self._checkpoints.keep_only(
-            self._waiting.waiting, None if self._options.kept != "none" else wanted
-        )
+        keep = None if self._options.kept != "none" else wanted
+        self._checkpoints.keep_only(self._waiting.waiting, keep)
         counts = self._lane_counts() if len(self._waiting) else None
         while len(self._waiting) or any(group.open for group in self.groups):
             assert counts is not None
@@ -121,7 +124,7 @@ class GridLoop:
 
     def _lane_counts(self) -> LaneCounts:
         """Returns how many lanes to open at first."""
-        shapes = [shape for task in self.tasks.shapes.values() for shape in task.train]
+        shapes = (shape for task in self.tasks.shapes.values() for shape in task.train)
         return choose_lanes(
             self._options,
             self._starts.objective,
@@ -148,11 +151,12 @@ class GridLoop:
 
     def open_lanes(self, counts: LaneCounts) -> None:
         """Allocates empty lanes, in groups."""
-        self._programs = LanePrograms(
+        self._programs = self._known.of(
             self._starts.objective,
             counts.fused,
             self._mesh,
-            DTYPES[self._protocol.precision],
+            self._protocol.precision,
+            self._options.deterministic is True,
         )
         self.groups = [
             LaneGroup(self._programs.empty_lanes(), [None] * counts.fused)
@@ -335,10 +339,7 @@ class GridLoop:
         if run.id in self._waiting.silent:
             return
         self._recorder.add(run, result, reason)
-        if reason is None:
-            self._counts.set(done=self.progress.done + 1)
-        else:
-            self._counts.set(failed=self.progress.failed + 1)
+        self._counts.ended(failed=reason is not None)
 
     def _write_results(self) -> None:
         """Writes the records of runs that ended."""
@@ -368,8 +369,7 @@ class GridLoop:
     def _repeat_source(self, run: Run, why: str) -> None:
         """Lets a run wait until the model that it starts from has been made again."""
         assert run.depends_on is not None
-        self._checkpoints.forget_source(run.depends_on)
-        self._starts.damaged += 1
+        self._starts.forget_source(run.depends_on)
         if not self._waiting.wait_for_source(run):
             self._finish(
                 run, None, f"It could not start: its source's model is damaged again: {why}"

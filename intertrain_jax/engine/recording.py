@@ -96,6 +96,13 @@ class Counts:
         seconds = time.monotonic() - self._started
         self.progress = replace(self.progress, seconds=seconds, **changes)  # type: ignore[arg-type]
 
+    def ended(self, failed: bool) -> None:
+        """Enters that one more run has its record."""
+        if failed:
+            self.set(failed=self.progress.failed + 1)
+        else:
+            self.set(done=self.progress.done + 1)
+
     def trained(self, after: Iterable[Standing], before: Iterable[Standing]) -> None:
         """Enters what runs were sent on by; less than nothing where they are taken back."""
         now, examples, tokens = self.progress, 0, 0

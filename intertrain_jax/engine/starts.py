@@ -58,6 +58,11 @@ class Starts:
         }
         self._checkpoints = checkpoints
 
+    def forget_source(self, source: str) -> None:
+        """Deletes a source model whose weights are damaged."""
+        self._checkpoints.forget_source(source)
+        self.damaged += 1
+
     def enter(
         self, programs: LanePrograms, lanes: Lanes, k: int, run: Run
     ) -> tuple[Lanes, LaneRun]:

@@ -14,7 +14,7 @@ from intertrain_jax.recommendation.posterior import Posterior, noise_of, posteri
 from intertrain_jax.recommendation.prior import Floats, Prior
 
 PRETRAINED = -1
-_FIRST = 4  # of the ranking, tried once each
+FIRST = 4  # of the ranking, tried once each
 _AHEAD = (1, 2, 4)
 MOST_BASE_SEEDS = 3
 Reason = Literal["baseline", "top of the ranking", "second seed", "worth its price"]
@@ -161,7 +161,7 @@ def next_step(
     most_base = max(1, min(MOST_BASE_SEEDS, rules.budget // 3, most))
     baseline = (base < 1) | (need & (base < most_base))
     place = np.cumsum(usable, axis=-1)
-    first = usable & (place <= _FIRST)
+    first = usable & (place <= FIRST)
     untried = first & (runs == 0)
     top = np.where(untried.any(axis=-1), untried.argmax(axis=-1), STOP)
     # Of the first ones, the better half; only once all of them have run.

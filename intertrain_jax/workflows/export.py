@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,16 +80,30 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
     yield from _export(grid, {Path(directory) / run.target: run for run in runs})
 
 
-def export_run(out: str | Path, run: str, directory: str | Path) -> Path:
+def export_run(out: str | Path, run: str, directory: str | Path, more: str = "") -> Path:
     """Writes the model of one run that was kept to a new directory; returns it.
 
     Args:
         out: the grid's results directory.
         run: its id, or BASE:TARGET:SEED.
         directory: where it goes.
+        more: what its card says beside the run's facts.
     """
     grid = read_grid(Path(out))
-    return next(_export(grid, {Path(directory): one_run(grid.plan, run)}))
+    return next(_export(grid, {Path(directory): one_run(grid.plan, run)}, more))
+
+
+def forget_models(out: str | Path, but: Container[str]) -> None:
+    """Deletes the weights that a grid kept, but those of some runs.
+
+    Args:
+        out: the grid's results directory, which nobody else may be using.
+        but: ids of the runs whose weights stay.
+    """
+    if (Path(out) / "checkpoints").is_dir():
+        from intertrain_jax.engine.kept import forget_runs
+
+        forget_runs(Path(out), but)
 
 
 def one_run(plan: Plan, what: str) -> Run:
@@ -105,7 +119,7 @@ def one_run(plan: Plan, what: str) -> Run:
     return found[0]
 
 
-def _export(grid: GridResult, runs: Mapping[Path, Run]) -> Iterator[Path]:
+def _export(grid: GridResult, runs: Mapping[Path, Run], more: str = "") -> Iterator[Path]:
     from intertrain_jax.engine.kept import export_runs
     from intertrain_jax.models.hf.weights import load_checkpoint
 
@@ -120,7 +134,8 @@ def _export(grid: GridResult, runs: Mapping[Path, Run]) -> Iterator[Path]:
     def beside(run: Run) -> dict[str, str]:
         files, record = {}, grid.stored.by_key.get(run.id)
         if record is not None and record.result is not None:
-            files[CARD_FILE] = model_card(record, tasks[run.target], ref.label)
+            base = run.base.model if run.kind == "base" else ref.label
+            files[CARD_FILE] = model_card(record, tasks[run.target], base) + more
         if grid.plan.dependants(run.id):
             origin = Origin(run.target, grid.config.name, run.seed, run.id)
             files[ORIGIN_FILE] = origin.to_json()

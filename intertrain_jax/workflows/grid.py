@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig
@@ -15,6 +15,7 @@ from intertrain_jax.planning.plan import Plan, Run, build_plan, record_of
 from intertrain_jax.planning.rates import keep_rate
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.work import Bases, GridWork
+from intertrain_jax.records.hold import Hold
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
@@ -28,7 +29,24 @@ from intertrain_jax.workflows.results import GridResult
 from intertrain_jax.workflows.runner import Devices, Runner
 from intertrain_jax.workflows.watch import Watcher, grid_display, watcher_of
 
+if TYPE_CHECKING:
+    from intertrain_jax.engine.recording import GridProgress
+
 ANALYSIS_FOLDER = "analysis"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done of an experiment.
+
+    Attributes:
+        progress: what the engine did; None where there was nothing to do.
+        unscored: ids of runs that were done when their tasks were no targets, and could not be done
+            again for a score.
+    """
+
+    progress: GridProgress | None
+    unscored: Set[str]
 
 
 @dataclass(frozen=True)
@@ -85,71 +103,12 @@ def grid(
         watcher.say(line)
     prepared = prepare(config, runner, watcher)
     _look_over(prepared, watcher)
-    directory, plan = ResultsDir(config.out_dir), prepared.plan
-    out, store = directory.path, directory.runs
-    with directory.exclusive() as held:
-        directory.write(config, prepared.resolution)
-        before = _read(store, watcher)
-        done, failed = done_and_failed(plan, before.by_key)
-        if retry_failed:
-            failed = set()
-        environment = runner.environment(config.engine)
-
-        # Runs that were done when their tasks were no targets, and could not be done again for a score.
-        unscored: set[str] = set()
-
-        def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
-            held.check()
-            if not is_better(result, before.by_key.get(run.id)):
-                unscored.add(run.id)
-                watcher.warn(
-                    f"{run.name} has no test score, as it failed when done again: {reason}"
-                )
-                return
-            origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
-            store.write(record_of(run, result, reason, origin, environment))
-
-        for run in plan.runs:
-            if run.base.label in prepared.unusable and run.id not in done:
-                if run.id not in failed:
-                    emit(run, None, prepared.unusable[run.base.label])
-                failed.add(run.id)
-        # A source run that failed in an earlier call takes its dependants with it.
-        orphans = [run for run in plan.orphans(failed) if run.id not in done]
-        for run in orphans:
-            emit(run, None, f"Its source run {run.depends_on} ({run.base.label}) failed.")
-        lost = failed | {run.id for run in orphans}
-        pending = len(plan.runs) - len(done) - len(lost)
-        watcher.say(
-            f"{config.name}: {len(plan.runs):,} runs, {len(done):,} done before, {pending:,} to do on"
-            f" {environment.get('device', 'this machine')}"
-        )
-        final = None
-        if pending:
-            if environment.get("deterministic") == "false":
-                watcher.say(
-                    "on this GPU the same run may differ in its last bits each time it is done; --set"
-                    " engine.deterministic=true makes it the same, and slower"
-                )
-            watcher.say("tokenising")
-            bases, rest = prepared.bases, plan.without(lost)
-            work = GridWork(rest, done, bases, bases.tasks(plan), config.engine, out)
-            with grid_display(watcher, out) as show:
-                final = runner.run_grid(work, emit, show)
-            if "cpu" in environment.get("device", ""):
-                _keep_rate(prepared, done | lost, final.seconds - final.compile_seconds)
+    plan = prepared.plan
+    with ResultsDir(config.out_dir).exclusive() as held:
+        done = do_runs(prepared, held, watcher, runner, retry_failed=retry_failed)
         held.check()
-        result = GridResult(config, plan, _read(store, watcher), out, final)
-        write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_key)
-        for label, note in dict.fromkeys(
-            (record.base.label, note)
-            for record in result.stored.by_key.values()
-            for note in (record.result.notes if record.result is not None else ())
-        ):
-            watcher.say(f"{label}: {note}")
-        watcher.say("analysing")
-        write_result(out / ANALYSIS_FOLDER, result.result)
-    lacking = len(plan.runs) - sum(result.counts) - len(unscored)
+        result = analysed(prepared, watcher, done.progress)
+    lacking = len(plan.runs) - sum(result.counts) - len(done.unscored)
     if lacking:
         raise IntertrainError(
             f"{lacking} runs of {plan.name!r} left no record,"
@@ -158,7 +117,108 @@ def grid(
     return result
 
 
-def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepared:
+def do_runs(
+    prepared: Prepared,
+    held: Hold,
+    watcher: Watcher,
+    runner: Runner,
+    *,
+    wanted: Container[str] | None = None,
+    retry_failed: bool = False,
+) -> Done:
+    """Does the runs of an experiment that are not done, and leaves their records in its directory.
+
+    Args:
+        prepared: the experiment.
+        held: its directory, which is this process's.
+        watcher: takes what is being done.
+        runner: what computes.
+        wanted: ids of the runs to do, none of which waits for another; None is all.
+        retry_failed: do runs again that are recorded as failed.
+    """
+    config, plan = prepared.config, prepared.plan
+    directory = ResultsDir(config.out_dir)
+    out, store = directory.path, directory.runs
+    directory.write(config, prepared.resolution)
+    before = _read(store, watcher)
+    done, failed = done_and_failed(plan, before.by_key)
+    if retry_failed:
+        failed = set()
+    environment = runner.environment(config.engine)
+    unscored: set[str] = set()
+
+    def emit(run: Run, result: RunResult | None, reason: str | None) -> None:
+        held.check()
+        if not is_better(result, before.by_key.get(run.id)):
+            unscored.add(run.id)
+            watcher.warn(f"{run.name} has no test score, as it failed when done again: {reason}")
+            return
+        origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
+        store.write(record_of(run, result, reason, origin, environment))
+
+    for run in plan.runs:
+        if run.base.label in prepared.unusable and run.id not in done:
+            if run.id not in failed:
+                emit(run, None, prepared.unusable[run.base.label])
+            failed.add(run.id)
+    # A source run that failed in an earlier call takes its dependants with it.
+    orphans = [run for run in plan.orphans(failed) if run.id not in done]
+    for run in orphans:
+        emit(run, None, f"Its source run {run.depends_on} ({run.base.label}) failed.")
+    lost = failed | {run.id for run in orphans}
+    # What nobody wants counts as done: blocks have the shapes that they have with it.
+    others = {run.id for run in plan.runs if wanted is not None and run.id not in wanted} - lost
+    pending = len(plan.runs) - len(done | others) - len(lost)
+    watcher.say(
+        f"{config.name}: {len(plan.runs):,} runs, {len(done):,} done before, {pending:,} to do on"
+        f" {environment.get('device', 'this machine')}"
+    )
+    if not pending:
+        return Done(None, unscored)
+    if environment.get("deterministic") == "false":
+        watcher.say(
+            "on this GPU the same run may differ in its last bits each time it is done; --set"
+            " engine.deterministic=true makes it the same, and slower"
+        )
+    watcher.say("tokenising")
+    bases, rest = prepared.bases, plan.without(lost)
+    work = GridWork(rest, done | others, bases, bases.tasks(plan), config.engine, out)
+    with grid_display(watcher, out) as show:
+        final = runner.run_grid(work, emit, show)
+    if "cpu" in environment.get("device", ""):
+        _keep_rate(prepared, done | lost | others, final.seconds - final.compile_seconds)
+    return Done(final, unscored)
+
+
+def analysed(prepared: Prepared, watcher: Watcher, final: GridProgress | None) -> GridResult:
+    """Returns what the runs of an experiment came to, and writes its analysis.
+
+    Args:
+        prepared: the experiment, whose directory is this process's.
+        watcher: takes what is being done.
+        final: what the engine did in this call.
+    """
+    out = prepared.config.out_dir
+    stored = _read(ResultsDir(out).runs, watcher)
+    result = GridResult(prepared.config, prepared.plan, stored, out, final)
+    write_analysis(out / ANALYSIS_FOLDER, result.analysis, result.stored.by_key)
+    for label, note in dict.fromkeys(
+        (record.base.label, note)
+        for record in result.stored.by_key.values()
+        for note in (record.result.notes if record.result is not None else ())
+    ):
+        watcher.say(f"{label}: {note}")
+    watcher.say("analysing")
+    write_result(out / ANALYSIS_FOLDER, result.result)
+    return result
+
+
+def prepare(
+    config: ExperimentConfig,
+    runner: Runner,
+    watcher: Watcher,
+    data: Mapping[str, TaskData] | None = None,
+) -> Prepared:
     """Reads and checks everything that a grid needs, and changes nothing in its directory.
 
     Base models are looked at one after another and let go: they are loaded again when a run of theirs
@@ -168,6 +228,7 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
         config: the experiment.
         runner: loads models.
         watcher: takes what is being done.
+        data: of its tasks, where they were read before.
 
     Raises:
         IntertrainError: something does not fit.
@@ -176,11 +237,12 @@ def prepare(config: ExperimentConfig, runner: Runner, watcher: Watcher) -> Prepa
     directory = ResultsDir(config.out_dir)
     directory.check(config)
     kept = directory.resolution()
-    watcher.say(f"reading {len(named.by_name)} tasks")
-    data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
-    for name, loaded in data.items():
-        for note in loaded.origin.get("notes", ()):
-            watcher.say(f"{name}: {note}")
+    if data is None:
+        watcher.say(f"reading {len(named.by_name)} tasks")
+        data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
+        for name, loaded in data.items():
+            for note in loaded.origin.get("notes", ()):
+                watcher.say(f"{name}: {note}")
     ref = config.model.ref
     watcher.say(f"loading {ref.label}")
     bases = runner.bases(kept.pinned(ref), data, config.protocol, config.data.cache_dir)

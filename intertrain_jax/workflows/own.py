@@ -21,7 +21,7 @@ from intertrain_jax.data.row_files import suffix_of
 from intertrain_jax.data.tasks import UserTasks, expand
 from intertrain_jax.data.text import has_tokenizer
 from intertrain_jax.models.hf.references import is_local, resolve_reference
-from intertrain_jax.recommendation.decide import Rules, smallest_gain
+from intertrain_jax.recommendation.decide import Detectable, Rules, smallest_gain
 
 Target = str | Path | pd.DataFrame
 _COLUMNS = ("test", "text", "text2", "label")
@@ -186,7 +186,7 @@ def _with(tasks: UserTasks, own: Sequence[OwnTask]) -> tuple[dict[str, Any], ...
 
 
 def look_over(data: TaskData, tokenizer: Path | None, max_length: int) -> list[str]:
-    """Returns whatever of a person's data would mislead, a sentence each with its count and remedy.
+    """Returns what would mislead, and the smallest gain that the test split can show, in sentences.
 
     Args:
         data: the examples.
@@ -196,17 +196,28 @@ def look_over(data: TaskData, tokenizer: Path | None, max_length: int) -> list[s
     Raises:
         IntertrainError: the tokenizer cannot be loaded.
     """
-    said = check_examples(data)
-    if tokenizer is not None:
-        said += check_tokens(data, tokenizer, max_length)
+    said = misleading(data, tokenizer, max_length)
     if not data.task.regression:
-        count, wanted = len(data.splits["test"]), Rules().worthwhile
-        found = smallest_gain(count, wanted)
+        wanted = Rules().worthwhile
+        found = smallest_gain(len(data.splits["test"]), wanted)
         more = "" if found.known else f"; {found.examples:,} would show one of {wanted:g}"
-        said.append(
-            f"{count:,} test examples can show gains of {found.gain:.1f} points or more{more}"
-        )
+        said.append(shown_by(data, found) + more)
     return [f"{data.task.name}: {line}" for line in said]
+
+
+def misleading(data: TaskData, tokenizer: Path | None, max_length: int) -> list[str]:
+    """Returns whatever of a person's data would mislead, a sentence each with its count and remedy.
+
+    For arguments and errors see `look_over`.
+    """
+    said = check_examples(data)
+    return said if tokenizer is None else [*said, *check_tokens(data, tokenizer, max_length)]
+
+
+def shown_by(data: TaskData, found: Detectable) -> str:
+    """Returns what gains the test split can show."""
+    count = len(data.splits["test"])
+    return f"{count:,} test examples can show gains of {found.gain:.1f} points or more"
 
 
 def check_targets(

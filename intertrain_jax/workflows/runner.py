@@ -100,12 +100,19 @@ class Runner(Protocol):
 
 
 class Devices:
-    """The real one: this process's devices."""
+    """The real one: this process's devices.
+
+    Asked again and again, as a search does, it looks at base models and compiles programs once.
+    """
 
     def __init__(self) -> None:
         from intertrain_jax.engine.environment import prepare_process
+        from intertrain_jax.engine.lanes import Programs
 
         prepare_process()
+        self._programs = Programs()
+        self._asked: tuple[Any, ...] | None = None
+        self._bases: Any = None
 
     def bases(
         self,
@@ -117,7 +124,13 @@ class Devices:
         """Returns base models that are loaded into host memory, a few at a time."""
         from intertrain_jax.engine.bases import BaseModels
 
-        return BaseModels(pretrained, data, protocol, cache_dir)
+        contents = {name: task.fingerprint for name, task in data.items()}
+        asked = (pretrained, contents, protocol, cache_dir)
+        if asked != self._asked:
+            self._asked = asked
+            self._bases = BaseModels(pretrained, data, protocol, cache_dir)
+        found: Bases = self._bases
+        return found
 
     def check_pretrained(
         self, ref: ModelRef, model: BaseModel, options: EngineConfig, protocol: RunProtocol
@@ -143,7 +156,7 @@ class Devices:
         """Trains in lanes."""
         from intertrain_jax.engine.loop import run_grid
 
-        return run_grid(work, emit, watch)
+        return run_grid(work, emit, watch, self._programs)
 
     def ranking(
         self,

@@ -14,7 +14,7 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import TextProtocol
 from intertrain_jax.data.task import Task
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.kept import export_runs
+from intertrain_jax.engine.kept import export_runs, forget_runs
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.weights import load_checkpoint
 from intertrain_jax.planning.plan import Plan
@@ -72,6 +72,19 @@ def test_source_models_become_directories_that_load_bit_equal(
         jax.tree.map(np.testing.assert_array_equal, found, expected)
     names = load_checkpoint(str(tmp_path / "models" / "alpha")).hf_config["id2label"]
     assert names == {"0": "no", "1": "yes", "2": "perhaps"}
+
+
+def test_weights_of_some_runs_are_forgotten_and_runs_in_flight_stay(tmp_path: Path) -> None:
+    config = tiny_checkpoint("bert").config
+    plan = tiny_plan(["alpha", "beta"], ["alpha", "beta"])
+    keep(tmp_path, plan, config)
+    kept, *others = [run.id for run in plan.runs if plan.dependants(run.id)]
+    flight = tmp_path / "checkpoints" / "lanes" / "abc" / "3"
+    flight.mkdir(parents=True)
+    forget_runs(tmp_path, {kept})
+    left = Checkpoints(tmp_path / "checkpoints")
+    assert left.has_source(kept) and not any(map(left.has_source, others)) and others
+    assert flight.is_dir()
 
 
 def test_a_grid_that_kept_nothing_is_an_error(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from intertrain_jax.engine import lanes as module
 from intertrain_jax.engine import optimiser
 from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.lane_state import Blocks, Lanes
-from intertrain_jax.engine.lanes import LanePrograms
+from intertrain_jax.engine.lanes import LanePrograms, Programs
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import Segments
@@ -119,3 +119,16 @@ def test_a_batch_of_one_block_is_one_program_where_a_lane_is_alone(
     for other in found[1:]:
         for ours, theirs in zip(*map(jax.tree.leaves, (found[0], other)), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_programs_that_are_asked_for_again_are_those_there_are() -> None:
+    known, mesh = Programs(), lane_mesh(1)
+
+    def asked(classes: int = 2, lanes: int = 1, deterministic: bool = False) -> LanePrograms:
+        shape = Classification(tiny_config(), classes)
+        return known.of(shape, lanes, mesh, "float32", deterministic)
+
+    first = asked()
+    assert asked() is first
+    assert len({id(p) for p in (first, asked(3), asked(2, 2), asked(2, 1, True))}) == 4
+    assert first.dtype == jnp.float32 and first.compilations == 0

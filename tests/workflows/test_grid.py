@@ -21,8 +21,9 @@ from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.terminal import make_console
 from intertrain_jax.workflows import grid as grid_module
-from intertrain_jax.workflows.grid import grid
+from intertrain_jax.workflows.grid import do_runs, grid, prepare
 from intertrain_jax.workflows.results import GridResult
+from intertrain_jax.workflows.watch import Silent
 from tests.experiments import FakeEngine, raw_config, write_experiment, write_tokenizer
 
 RUNS = 2 * 2 + 2 * 2 * 2
@@ -74,6 +75,22 @@ def test_a_grid_leaves_records_analysis_and_a_matrix(
         assert (out / "analysis" / name).is_file()
     assert "400 examples trained on" in printed.out
     assert "lanes busy 75.0%, padding 10.0%, 2 compiled training programs" in printed.out
+
+
+def test_some_runs_of_a_grid_are_done_and_the_others_left(config: ExperimentConfig) -> None:
+    """Block shapes are those of the whole grid: the engine is given all of it."""
+    engine = FakeEngine()
+    prepared = prepare(config, engine, Silent())
+    wanted = [run for run in prepared.plan.runs if run.depends_on is None][:2]
+    ids = {run.id for run in wanted}
+    for _ in range(2):
+        with ResultsDir(config.out_dir).exclusive() as held:
+            do_runs(prepared, held, Silent(), engine, wanted=ids)
+    assert sorted(engine.calls) == sorted(run.name for run in wanted)
+    assert engine.work is not None and len(engine.work.plan.runs) == RUNS
+    assert set(ResultsDir(config.out_dir).runs.read_all().by_key) == ids
+    assert grid(config, runner=engine).counts == (RUNS, 0)
+    assert len(engine.calls) == RUNS, "none is done twice"
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,11 @@ def test_models_are_looked_at_and_checked_on_the_devices(devices: Devices, tmp_p
     bases = devices.bases(ref, {"alpha": data}, protocol, str(tmp_path / "cache"))
     model = bases.look(ref)
     assert bases.pretrained == model and model.config.hidden_size == 6
+    # Asked for the same again, as in a search, it has them still; other data are other base models.
+    again = load_task(get_task("alpha", [TASK]), config.data)
+    assert devices.bases(ref, {"alpha": again}, protocol, str(tmp_path / "cache")) is bases
+    few = load_task(get_task("alpha", [TASK]), replace(config.data, limit=2))
+    assert devices.bases(ref, {"alpha": few}, protocol, str(tmp_path / "cache")) is not bases
     bases.close()
     devices.check_pretrained(ref, model, EngineConfig(devices=4), protocol)
     with pytest.raises(IntertrainError, match=f"the positions of model '{ref.label}'"):
