@@ -8,19 +8,17 @@ from typing import Any
 import click
 
 from intertrain_jax.cli.lines import say
+from intertrain_jax.cli.options import target_options
 
 
 @click.command()
 @click.option(
     "--target",
     required=True,
-    metavar="FILE",
-    help="CSV, TSV, JSON(L), Parquet, folder, owner/name on the hub.",
+    metavar="FILE|TASK",
+    help="CSV, TSV, JSON(L), Parquet, folder, owner/name on the hub, or a task.",
 )
-@click.option("--test", metavar="FILE", help="Rows that are only reported on.")
-@click.option("--text", metavar="COLUMN", help="Texts. [default: guessed]")
-@click.option("--text2", metavar="COLUMN", help="Second texts, of pairs. [default: guessed]")
-@click.option("--label", metavar="COLUMN", help="Labels. [default: guessed]")
+@target_options
 @click.option(
     "--ranking",
     metavar="FILE|NAME",
@@ -37,6 +35,7 @@ from intertrain_jax.cli.lines import say
 )
 @click.option("--budget", type=int, metavar="N", help="Runs at most. [default: 10]")
 @click.option("--max-hours", type=float, metavar="H", help="Hours at most. [default: no bound]")
+@click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
 @click.option("--out", metavar="DIR", help="Results directory. [default: results/recommend-NAME]")
 @click.option(
     "--final-seed", type=int, metavar="N", help="Seed of the model that is given. [default: best]"
@@ -46,7 +45,12 @@ from intertrain_jax.cli.lines import say
 @click.option("--explain", is_flag=True, help="Print why each run was done, and what came of it.")
 @click.option("--quiet", is_flag=True, help="Print the decision only.")
 def command(
-    target: str, overrides: tuple[str, ...], explain: bool, quiet: bool, **options: Any
+    target: str,
+    overrides: tuple[str, ...],
+    explain: bool,
+    quiet: bool,
+    own: dict[str, Any],
+    **options: Any,
 ) -> None:
     """Find the model to start from for your data, and train it.
 
@@ -57,7 +61,7 @@ def command(
     from intertrain_jax.workflows.watch import Terminal
 
     given = {key: value for key, value in options.items() if value is not None}
-    result = recommend(target, overrides=overrides, progress=Terminal(quiet), **given)
+    result = recommend(target, overrides=overrides, progress=Terminal(quiet), **given, **own)
     for line in result.explained if explain else ():
         say(line)
     for line in result.verdict.lines:

@@ -70,10 +70,8 @@ class Verdict:
     def lines(self) -> list[str]:
         """What is said at the end, a sentence or two each."""
         if self.model < 0:
-            said = [
-                f"Start from the pretrained model, {self.name}: none of the {self.tried} tried is"
-                " better."
-            ]
+            others = f"none of the {self.tried} tried is better" if self.tried else "none was tried"
+            said = [f"Start from the pretrained model, {self.name}: {others}."]
         else:
             said = [
                 f"Start from {self.name}.",
@@ -82,8 +80,8 @@ class Verdict:
             ]
         if self.seen:
             said.append(
-                f"It has trained on {', '.join(self.seen)}, by its card: if that is your data, its gain"
-                " is in part what it has seen of the test rows."
+                f"It has trained on {', '.join(self.seen)}, as its card or its origin says:"
+                " if that is your data, its gain is in part what it has seen of the test rows."
             )
         said.append(f"Expected loss left: the best of all candidates is better by {self.loss:.2f}.")
         if self.untried:

@@ -44,7 +44,7 @@ class Decision:
         names: of the pretrained model's row and of the M candidates.
         taken: the runs in order, with what was known after each.
         table: a row per candidate, the best of the ranking first: model, ranking, runs, gain, low, high,
-            problem.
+            problem, and seen, the data sets like the target that it has trained on.
         said: what was found out about the data and the candidates.
     """
 
@@ -113,7 +113,7 @@ def page(decision: Decision) -> str:
         ["runs", "gain"], ascending=[False, False], kind="stable"
     ).head(_MOST_ROWS)
     rows = [
-        f"| {_cell(str(row.model))} | {row.ranking} | {row.runs} |"
+        f"| {_cell(_marked(row.model, row.seen))} | {row.ranking} | {row.runs} |"
         + (
             f" {_cell(row.problem)} | |"
             if isinstance(row.problem, str)
@@ -150,6 +150,10 @@ def page(decision: Decision) -> str:
             "",
         ]
     )
+
+
+def _marked(model: Any, seen: Any) -> str:
+    return f"{model} (has trained on {seen})" if isinstance(seen, str) else str(model)
 
 
 def _cell(text: str) -> str:

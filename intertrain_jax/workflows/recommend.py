@@ -14,13 +14,14 @@ import pandas as pd
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.origins import origin_of
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.models.hf.references import resolve_reference
 from intertrain_jax.planning.plan import PRETRAINED
 from intertrain_jax.recommendation.candidates import Candidates, candidates_of
 from intertrain_jax.recommendation.cards import datasets_of, seen_before
-from intertrain_jax.recommendation.decide import Detectable, Rules, smallest_gain
+from intertrain_jax.recommendation.decide import Rules, smallest_gain
 from intertrain_jax.recommendation.prior import read_past
 from intertrain_jax.recommendation.search import SEEDS, Search
 from intertrain_jax.recommendation.verdict import Verdict, cannot_be_known, verdict_of
@@ -153,8 +154,12 @@ def recommend(
     with ResultsDir(config.out_dir).exclusive() as held:
         search.why = searching.run(held)
         analysed(searching.prepared, watcher, None)
-        found = _judged(searching, search, candidates, data, detectable, hours)
-        decision = _decision(search, candidates, found, said)
+        seen = {
+            int(m): _seen(candidates.models[m], data, config) for m in np.flatnonzero(search.tried)
+        }
+        found = _judged(searching, search, candidates, data, hours)
+        found = replace(found, detectable=detectable, seen=seen.get(search.choice, ()))
+        decision = _decision(search, candidates, found, said, seen)
         write_decision(config.out_dir, decision)
     directory = _given(searching, search, found, runner, watcher, final_seed)
     name = searching.label(search.choice)
@@ -189,7 +194,6 @@ def _judged(
     search: Search,
     candidates: Candidates,
     data: TaskData,
-    detectable: Detectable | None,
     hours: Hours,
 ) -> Verdict:
     """Returns the verdict: the one place that looks at test scores."""
@@ -199,27 +203,33 @@ def _judged(
         assert result is not None and result.test is not None
         tests.setdefault(taken.model, []).append(result.test)
     names = [candidates.pretrained, *candidates.models]
-    found = verdict_of(search, names, tests, len(data.splits["test"]), hours.spent)
-    config = searching.prepared.config
-    seen = () if search.choice < 0 else _seen(candidates.models[search.choice], data, config)
-    return replace(found, detectable=detectable, seen=seen)
+    return verdict_of(search, names, tests, len(data.splits["test"]), hours.spent)
 
 
 def _seen(model: str, data: TaskData, config: ExperimentConfig) -> tuple[str, ...]:
-    """Returns which data sets the card of a model names that look like the target."""
+    """Returns which data sets a model has trained on that look like the target.
+
+    Its card says it, or what `models sources` wrote beside it.
+    """
     ref = ResultsDir(config.out_dir).resolution().pinned(ModelRef.parse(model))
     task = data.task
     names = [task.name, task.name.removeprefix("my-")]
     names += [task.hub.path] if task.hub is not None else []
     names += [Path(task.file).name.partition(".")[0]] if task.file is not None else []
+    origin = origin_of(ref.reference)
+    trained = [] if origin is None else [origin.source]
     with suppress(IntertrainError, OSError, UnicodeError):
         card = resolve_reference(ref.reference, ref.at) / "README.md"
-        return seen_before(names, datasets_of(card.read_text("utf-8")))
-    return ()
+        trained += datasets_of(card.read_text("utf-8"))
+    return tuple(dict.fromkeys(seen_before(names, trained)))
 
 
 def _decision(
-    search: Search, candidates: Candidates, found: Verdict, said: Sequence[str]
+    search: Search,
+    candidates: Candidates,
+    found: Verdict,
+    said: Sequence[str],
+    seen: Mapping[int, Sequence[str]],
 ) -> Decision:
     """Returns what is written down."""
     post = search.found
@@ -238,6 +248,7 @@ def _decision(
             "low": [float(post.quantile(np.asarray(m), 0.025)) for m in range(len(counts))],
             "high": [float(post.quantile(np.asarray(m), 0.975)) for m in range(len(counts))],
             "problem": [search.problems.get(m) for m in range(len(counts))],
+            "seen": [", ".join(seen.get(m, ())) or None for m in range(len(counts))],
         }
     )
     table.loc[~search.usable, ["gain", "low", "high"]] = np.nan

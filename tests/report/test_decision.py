@@ -39,6 +39,7 @@ def decided(models: int = 14) -> Decision:
             "low": search.found.mean - 1,
             "high": search.found.mean + 1,
             "problem": [search.problems.get(m) for m in range(models)],
+            "seen": [None] * models,
         }
     )
     verdict = verdict_of(search, names, tests, 1000, 60.0)
@@ -95,7 +96,7 @@ def test_a_decision_that_stopped_after_the_baseline_is_drawn_too(tmp_path: Path)
     verdict = verdict_of(search, ("PT", "org/one"), {-1: [80.0]}, 100, 1.0)
     table = pd.DataFrame(
         {"model": ["org/one"], "ranking": [1], "runs": [0], "gain": [0.1], "low": [-1.0],
-         "high": [1.0], "problem": [None]}
+         "high": [1.0], "problem": [None], "seen": [None]}
     )  # fmt: skip
     decision = Decision(verdict, ("PT", "org/one"), tuple(search.taken), table, ())
     write_decision(tmp_path, decision)

@@ -157,9 +157,14 @@ def test_a_model_that_saw_the_target_is_marked(tmp_path: Path) -> None:
     write_target(tmp_path)
     write_models(tmp_path)
     (tmp_path / "m2" / "README.md").write_text("---\ndatasets: [me/Dishes]\n---\n", "utf-8")
+    origin = {"source": "my-dishes", "grid": "g", "seed": 0, "run": "f00"}
+    (tmp_path / "m1" / "intertrain_jax.json").write_text(json.dumps(origin), "utf-8")
     found = choose(tmp_path)
     assert found.verdict.seen == ("me/Dishes",)
     assert "It has trained on me/Dishes" in repr(found)
+    seen = found.table.set_index("model")["seen"].dropna()
+    assert {Path(str(m)).name: s for m, s in seen.items()} == {"m1": "my-dishes", "m2": "me/Dishes"}
+    assert "m1 (has trained on my-dishes)" in (found.out / "decision.md").read_text("utf-8")
 
 
 def test_the_pretrained_model_is_given_where_none_is_better(
