@@ -68,6 +68,16 @@ class CommandGroup(click.Group):
         except IntertrainError as error:
             say(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            # What happens to a file at any moment: its name is too long, its disk is full or gone.
+            if error.filename is None:
+                raise
+            say(
+                f"error: {str(error.filename)[:200]!r} cannot be used ({error.strerror}). Correct the"
+                " path, or see to it that it can be.",
+                err=True,
+            )
+            ctx.exit(IntertrainError.exit_code)
         except KeyboardInterrupt as error:
             # From here on an impatient user ends the process without a word.
             _leave_signals_alone()

@@ -58,6 +58,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that nothing can have is that of none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def check_is_itself(path: Path, name: str | None = None, parquet: bool = False) -> None:
     """Checks that a file does not begin as one of another kind, or what a download left in its place.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertrain_jax.base import IntertrainError, cache_root, nearest
-from intertrain_jax.config.formats import check_is_itself, is_file
+from intertrain_jax.config.formats import check_is_itself, is_file, is_folder
 from intertrain_jax.data.row_files import suffix_of
 from intertrain_jax.data.task import HubDataset
 
@@ -65,7 +65,7 @@ def place_of(target: str | Path | pd.DataFrame, test: str | Path | None = None) 
         name = _task_name(str(target.attrs.get("name", "dataframe")))
         return Place(name, str(_kept(target)), _test_file(test))
     path = Path(target).expanduser()
-    if _is_folder(path):
+    if is_folder(path):
         if test is not None:
             raise IntertrainError(
                 f"--test {str(test)!r} goes with a target that is one file, but {str(target)!r} is a"
@@ -98,13 +98,6 @@ def _nowhere(target: str, path: Path) -> IntertrainError:
         f"target {target!r} is neither a file, a folder nor a dataset of the hub (owner/name), seen from"
         f" {str(Path.cwd())!r}.{nearest(path.name, beside)} Correct --target."
     )
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that nothing can have
-        return False
 
 
 def _test_file(test: str | Path | None) -> str | None:

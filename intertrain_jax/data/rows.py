@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.formats import is_file
+from intertrain_jax.config.formats import is_file, is_folder
 from intertrain_jax.data.row_files import RawSplit, Row, read_rows
 from intertrain_jax.data.split_files import read_split, splits_in
 from intertrain_jax.data.task import Task
@@ -65,7 +65,7 @@ def _from_files(task: Task, names: list[str]) -> tuple[dict[str, RawSplit], dict
     """Reads a task's own file, or the folder that is given as such."""
     path = Path(task.file or "").expanduser()
     origin = {"kind": "file", "name": path.name}
-    if _is_folder(path):
+    if is_folder(path):
         stems = tuple(name.casefold() for name in names)
         return {name: read_split(task.name, path, name, stems) for name in names}, origin
     files = {"train": path}
@@ -84,13 +84,6 @@ def _from_files(task: Task, names: list[str]) -> tuple[dict[str, RawSplit], dict
             f" {further[0]!r}. Leave out 'splits', or give a folder: --data-dir."
         )
     return {name: read_rows(files[name]) for name in names}, origin
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that nothing can have
-        return False
 
 
 def _folder(task: Task, data_dir: str | None) -> Path | None:
@@ -129,7 +122,7 @@ def splits_of(task: Task, data_dir: str | None) -> frozenset[str] | None:
     """
     if task.file is not None:
         path = Path(task.file).expanduser()
-        if _is_folder(path):
+        if is_folder(path):
             return frozenset(splits_in(path))
         return frozenset({"train"} if task.test_file is None else {"train", "test"})
     folder = _folder(task, data_dir)

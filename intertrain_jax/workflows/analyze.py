@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Unpack
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, counted
+from intertrain_jax.config.formats import is_file, is_folder
 from intertrain_jax.config.origins import joined, other_names
 from intertrain_jax.config.ranking import RANKING_FILE
 from intertrain_jax.diagnosis.findings import said_of
@@ -247,7 +248,7 @@ def _grid_of(table: Table) -> GridResult | None:
     """Returns the grid that something is, or the directory of."""
     if isinstance(table, GridResult):
         return with_gains(table, f"grid {table.config.name!r}", "its `failed` says why")
-    if isinstance(table, pd.DataFrame) or not Path(table).is_dir():
+    if isinstance(table, pd.DataFrame) or not is_folder(Path(table)):
         return None
     return read_finished(Path(table))
 
@@ -276,7 +277,7 @@ def _read_probe(
         (found, notes), name = read_probe(Frame(probe)), str(Frame(probe))
     else:
         path = Path(probe)
-        path = path / RANKING_FILE if (path / RANKING_FILE).is_file() else path
+        path = path / RANKING_FILE if is_file(path / RANKING_FILE) else path
         if path.is_dir():
             found = probe_of_results(read_finished(path).study)
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.formats import is_file, is_folder
 from intertrain_jax.diagnosis.examine import examine
 from intertrain_jax.diagnosis.findings import Findings
 from intertrain_jax.diagnosis.inputs import Subject, read_subject
@@ -70,7 +71,7 @@ def doctor(
         subject = read_subject(Frame(table), pretrained)
     else:
         path = table.out if isinstance(table, GridResult) else Path(table)
-        if not path.exists():
+        if not (is_file(path) or is_folder(path)):
             raise IntertrainError(
                 f"PATH {str(path)!r} must be a CSV file or a results directory, but there is none."
                 " Correct it."

@@ -129,7 +129,7 @@ def _read(rows: str | Path | pd.DataFrame) -> tuple[RawSplit, pd.DataFrame]:
     """Returns the rows, and the table that they are."""
     if isinstance(rows, str | Path):
         path = Path(rows).expanduser()
-        if not is_file(path) and not (path / DISK_STATE).is_file():
+        if not is_file(path) and not is_file(path / DISK_STATE):
             raise IntertrainError(
                 f"{str(rows)!r} must be a file of rows, or a folder that save_to_disk wrote, but is not"
                 f" there, seen from {str(Path.cwd())!r}. Correct the path."

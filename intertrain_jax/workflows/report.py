@@ -10,6 +10,7 @@ from pathlib import Path
 
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.experiment import EXPERIMENT_FILE
+from intertrain_jax.config.formats import is_file, is_folder
 from intertrain_jax.config.origins import other_names
 from intertrain_jax.config.ranking import RANK_FILE, load_rank_config
 from intertrain_jax.data.tasks import list_tasks
@@ -106,7 +107,7 @@ def report(
 def default_folder(source: str | Path) -> Path:
     """Returns where a report goes that no folder is named for: beside what it is of."""
     path = Path(source)
-    return path.with_name(f"{path.stem if path.is_file() else path.name}-report")
+    return path.with_name(f"{path.stem if is_file(path) else path.name}-report")
 
 
 def watched(
@@ -149,7 +150,7 @@ def _board(source: Source) -> Board:
     if isinstance(source, GridResult):
         return _grid_board(source)
     path = Path(source)
-    if not path.exists():
+    if not (is_file(path) or is_folder(path)):
         raise IntertrainError(
             f"RESULTS {str(path)!r} must be a results directory or a CSV file, but there is none."
             " Correct it."

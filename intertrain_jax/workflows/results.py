@@ -13,6 +13,7 @@ import pandas as pd
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
+from intertrain_jax.config.formats import is_file
 from intertrain_jax.config.ranking import RANK_FILE, RankConfig, load_rank_config
 from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.planning.status import done_and_failed
@@ -184,9 +185,9 @@ def results(path: str | Path) -> GridResult | RankResult:
         IntertrainError: there is neither.
     """
     out = Path(path)
-    if (out / EXPERIMENT_FILE).is_file():
+    if is_file(out / EXPERIMENT_FILE):
         return read_grid(out)
-    if (out / RANK_FILE).is_file():
+    if is_file(out / RANK_FILE):
         config = load_rank_config(out / RANK_FILE)
         ranking, records = latest_ranking(config, out)
         file = out / CORRELATIONS_FILE

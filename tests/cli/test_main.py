@@ -14,15 +14,17 @@ from click.testing import CliRunner
 from intertrain_jax.base import InterruptedBySignal, IntertrainError
 from intertrain_jax.cli import main, options
 
+VERBS = "recommend grid rank predict analyze report doctor plan status tasks models".split()
+
 
 def test_verbs() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for verb in ("grid", "analyze", "doctor", "plan", "status", "tasks", "models"):
+    for verb in VERBS:
         assert f"\n  {verb} " in result.output
 
 
-@pytest.mark.parametrize("verb", ["grid", "analyze", "doctor", "plan", "status", "tasks", "models"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
     result = CliRunner().invoke(main, [verb, "--help"])
     assert result.exit_code == 0
@@ -43,6 +45,28 @@ def test_a_users_error_is_one_line_and_two(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.exit_code == 2
     assert result.stderr == "error: the thing must be so, got this. Do that.\n"
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("verb", ["analyze", "doctor", "report", "status", "models sources"])
+def test_a_path_that_nothing_can_have_is_one_line(verb: str, tmp_path: Path) -> None:
+    words = [*verb.split(), "[0, 0" * 900, *([str(tmp_path)] if "sources" in verb else [])]
+    words = ["status", "--out", words[1]] if verb == "status" else words
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+def test_what_happens_to_a_file_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device", "results/a.json")
+
+    monkeypatch.setattr(options, "load_config", fill)
+    result = CliRunner().invoke(main, ["plan"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: 'results/a.json' cannot be used (No space left on device). Correct the path, or"
+        " see to it that it can be.\n"
+    )
 
 
 @pytest.mark.parametrize(
