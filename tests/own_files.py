@@ -72,6 +72,7 @@ class Right:
 DICTS = [{"text": text, "label": label} for text, label in ROWS]
 _UMLAUTS = [[f"{text} — für „Gäste“ 5 €", label] for text, label in ROWS]
 _LONG = [[f'{text}, and\nthen "twice"; so', label] for text, label in ROWS]
+_SENTENCE = "The person who wrote this thought that what it is about was altogether {}"
 
 RIGHT = {
     "commas": Right(table()),
@@ -99,6 +100,19 @@ RIGHT = {
     "yes and no": Right(table(labelled("yes", "no")), labels=("no", "yes")),
     "blanks about labels": Right(table(labelled("good", "bad ", " good"))),
     "-1, 0 and 1": Right(table(labelled("-1", "0", "1")), labels=("-1", "0", "1")),
+    "fractions that never repeat, beside pairs": Right(
+        table(
+            [[text, text[::-1], f"{k / 7:.3f}"] for k, text in enumerate(TEXTS)],
+            ["sentence1", "sentence2", "score"],
+        ),
+        texts=("{sentence1}", "{sentence2}"),
+        label="score",
+        labels=(),
+    ),
+    "labels that are sentences": Right(
+        table(labelled(*(_SENTENCE.format(word) for word in ("bad", "good")))),
+        labels=(_SENTENCE.format("bad"), _SENTENCE.format("good")),
+    ),
     "fractions": Right(table(labelled("1.5", "2", "4.25")), labels=()),
     "texts under label, labels under text": Right(
         table(header=["label", "text"]), texts=("{label}",), label="text"
@@ -231,6 +245,14 @@ WRONG = {
     "labels that differ in case": Wrong(
         table([*ROWS, ["Once more", "Good "]]),
         ("'label'", "'Good' in 1 row", "row 25 (line 26)", "'good' in 16 rows", "Write one"),
+    ),
+    "labels that differ in how accents are written": Wrong(
+        table(labelled("caf\u00e9", "cafe\u0301", "bar")),
+        ("'label'", "in 8 rows", "row 2 (line 3)", "how accents are written", "Write one"),
+    ),
+    "no label, as tables write it": Wrong(
+        table(labelled("nan", "yes", "no")),
+        ("'label'", "no value in 8 of 24 rows", "row 1 (line 2)", "Remove", "--label"),
     ),
     "decimal commas": Wrong(
         table(labelled("1,5", "2,0", "3"), separator=";"),

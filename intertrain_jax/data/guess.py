@@ -46,7 +46,8 @@ def guess_label(raw: RawSplit, columns: Mapping[str, Column]) -> tuple[str, str]
     named = [
         (rank, c.kinds, c.name)
         for c in able
-        if (rank := named_as_label(c.name)) is not None and (_are_classes(c) or c.fractions)
+        if (rank := named_as_label(c.name)) is not None
+        and (_are_classes(c) or c.fractions or (c.kinds > 1 and _repeat(c)))
     ]
     if named:
         name = min(named)[2]
@@ -98,6 +99,8 @@ def _doubt(column: Column) -> tuple[bool, bool, bool]:
 def names_for(raw: RawSplit, columns: Mapping[str, Column], label: str) -> list[str]:
     """Returns the columns that say the same as the label's: one value for each of its values."""
     kinds = columns[label].kinds if label in columns else 0
+    if not kinds or kinds == columns[label].count:
+        return []  # of values that never repeat nothing is the name
     found = []
     for name, column in columns.items():
         if name == label or column.kinds != kinds or column.count != columns[label].count:

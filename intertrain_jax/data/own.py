@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,8 @@ def _train(place: Place) -> RawSplit:
     """Returns the rows to train on, before their columns are known."""
     stub = Task(place.name, place.name, ("{text}",), splits=None, hub=place.hub, file=place.file)
     (raw,) = read_splits(stub, ["train"], None)[0].values()
+    if place.is_frame:  # nobody knows the file that it was written to
+        raw = replace(raw, origin="the DataFrame", parts=(), lines=None)
     return raw
 
 

@@ -31,12 +31,14 @@ class Place:
         file: a file, or a folder of splits; None on the hub.
         test_file: a further file that is only tested on.
         hub: a dataset of the hub.
+        is_frame: whether the file is a DataFrame's.
     """
 
     name: str
     file: str | None = None
     test_file: str | None = None
     hub: HubDataset | None = field(default=None)
+    is_frame: bool = False
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def place_of(target: str | Path | pd.DataFrame, test: str | Path | None = None) 
     """
     if not isinstance(target, str | Path):
         name = _task_name(str(target.attrs.get("name", "dataframe")))
-        return Place(name, str(_kept(target)), _test_file(test))
+        return Place(name, str(_kept(target)), _test_file(test), is_frame=True)
     path = Path(target).expanduser()
     if is_folder(path):
         if test is not None:
@@ -95,8 +97,8 @@ def _nowhere(target: str, path: Path) -> IntertrainError:
     except (OSError, ValueError):
         beside = []
     return IntertrainError(
-        f"target {target!r} is neither a file, a folder nor a dataset of the hub (owner/name), seen from"
-        f" {str(Path.cwd())!r}.{nearest(path.name, beside)} Correct --target."
+        f"target {target[:200]!r} is neither a file, a folder nor a dataset of the hub (owner/name),"
+        f" seen from {str(Path.cwd())!r}.{nearest(path.name, beside)} Correct --target."
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.data.columns import Column, named_as_label, named_as_text, value_of
@@ -118,7 +119,8 @@ def check_labels(raw: RawSplit, column: Column, said: list[str]) -> dict[str, An
             f" {another}."
         )
     if column.count < len(raw.rows):
-        count, where = _first(raw, lambda row: value_of(row.get(name), False) is None)
+        table = raw.blank_is_missing
+        count, where = _first(raw, lambda row: value_of(row.get(name), table) is None)
         raise IntertrainError(
             f"{what} has no value in {count:,} of {_rows(len(raw.rows))}, the first is {where}."
             f" Remove these rows, or {another}."
@@ -163,17 +165,18 @@ def _check_numbers(raw: RawSplit, column: Column, what: str) -> None:
 
 
 def _check_case(raw: RawSplit, name: str, what: str) -> None:
-    """Checks that no two labels differ only in case or in blanks within."""
+    """Checks that no two labels differ only in case, in blanks within or in how accents are written."""
     counts = Counter(str(row.get(name)).strip() for row in raw.rows)
     seen: dict[str, str] = {}
     for value, _ in counts.most_common():
-        twin = seen.setdefault(re.sub(r"\s+", " ", value.casefold()), value)
+        twin = seen.setdefault(re.sub(r"\s+", " ", normalize("NFKC", value).casefold()), value)
         # True and true are one truth value in every format.
         if twin != value and number_of(value) is None:
             count, where = _first(raw, _equals(name, value))
             raise IntertrainError(
                 f"{what} has {value!r} in {_rows(count)}, the first is {where}, and {twin!r} in"
-                f" {_rows(counts[twin])}: the same but for case or blanks. Write one of them throughout."
+                f" {_rows(counts[twin])}: the same but for case, blanks or how accents are written."
+                " Write one of them throughout."
             )
 
 
@@ -258,7 +261,7 @@ def check_test(path: Path, columns: Sequence[str]) -> None:
                 f" {', '.join(map(repr, have))[:300]}.{nearest(name, have)} Name the columns alike."
             )
     label = columns[-1]
-    count, where = _first(raw, lambda row: value_of(row.get(label), False) is None)
+    count, where = _first(raw, lambda row: value_of(row.get(label), raw.blank_is_missing) is None)
     if count:
         raise IntertrainError(
             f"test file {str(path)!r}: label column {label!r} has no value in {count:,} of"

@@ -116,6 +116,9 @@ def test_parquet_and_dataframes_are_read_with_their_types(tmp_path: Path) -> Non
     assert own_task(frame).entry == kept.entry
     floats = frame.assign(label=[1.0, 2.0] * 12)
     assert loaded(own_task(floats)).task.labels == ("1", "2")
+    known = frame.assign(label=[None, *frame["label"].astype(str)[1:]])
+    with pytest.raises(IntertrainError, match=r"^'the DataFrame': label .* first is row 1\. Rem"):
+        own_task(known)
 
 
 def test_a_dataset_of_the_hub_is_read_with_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
