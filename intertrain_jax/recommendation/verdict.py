@@ -89,7 +89,7 @@ class Verdict:
                 f"Probability that one of the {self.untried} not tried is better by more than"
                 f" {self.worthwhile:g}: {self.p_untried:.2f}."
             )
-        if self.detectable is not None and not self.detectable.known:
+        if self.is_unseen and self.detectable is not None:
             said.append(cannot_be_known(self.detectable, self.worthwhile))
         said.append(f"It stopped because {self.why}.")
         each = self.seconds / max(1, self.runs)
@@ -98,6 +98,12 @@ class Verdict:
             f" {self.all_runs} runs, {_time(each * self.all_runs)}."
         )
         return said
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the test set shows neither the worthwhile gain nor the one that is expected."""
+        test = self.detectable
+        return test is not None and not test.known and self.gain.value < test.gain
 
     @property
     def content(self) -> dict[str, Any]:
