@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,9 @@ def command(*arguments: object) -> Callable[[], tuple[int, str]]:
 
         from intertrain_jax.cli import main
 
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        # As a shell gives them: bytes, of which not all are text.
+        words = [os.fsdecode(str(one).encode("utf-8", "surrogatepass")) for one in arguments]
+        result = CliRunner().invoke(main, words)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.exit_code, result.stderr
@@ -106,7 +109,7 @@ def write_data(folder: Path, form: str, rows: Sequence[Mapping[str, Any]] = ROWS
             lines = [mark.join(("text", "label"))]
             lines += [mark.join(str(value) for value in row.values()) for row in own]
             text = "\n".join(lines) + "\n"
-        elif kind == "jsonl":
+        elif kind in ("jsonl", "ndjson"):
             text = "".join(json.dumps(row) + "\n" for row in own)
         elif kind == "json":
             text = json.dumps(own)
@@ -222,6 +225,28 @@ def of_data(rng: random.Random, folder: Path) -> Case:
     return Case(preparation(value), folder / "cache")
 
 
+def of_own(rng: random.Random, folder: Path) -> Case:
+    """A file of a person's own, of which columns are guessed or named."""
+    form = rng.choice(("csv", "tsv", "jsonl", "json", "parquet", "csv.gz", "ndjson"))
+    rows = [{**row, "text": f"{row['text']} {k}"} for k, row in enumerate((*ROWS, *ROWS))]
+    for _ in range(rng.randint(0, 3)):
+        rng.choice(rows)[rng.choice(("text", "label", "label", "idx"))] = rng.choice(ODD_VALUES)
+    try:
+        path = write_data(folder, form, rows)
+    except Exception:  # what Parquet cannot hold
+        shutil.rmtree(folder / "data")
+        path = write_data(folder, form)
+    if rng.random() < 0.6:
+        damage_file(rng, path)
+    words: list[object] = []
+    for option in ("--text", "--text2", "--label", "--test"):
+        if rng.random() < 0.2:
+            named = ("text", "label", "{text} {label}", "{", path, rng.choice(ODD_TEXTS))
+            words += [option, str(rng.choice(named)).replace("\x00", "")[:100_000]]
+    place = rng.choice((path, path, path.parent))
+    return Case(command("tasks", "check", place, *words), folder / "cache", lists=True)
+
+
 def of_model(rng: random.Random, folder: Path) -> Case:
     """A model directory: its configuration, weights and tokenizer."""
     write_data(folder, "jsonl")
@@ -297,7 +322,13 @@ def of_table(rng: random.Random, folder: Path) -> Case:
         text = damaged_text(rng, text)
     path.write_text(text, "utf-8", errors="surrogatepass")
     out = folder / "out"
-    verb = rng.choice((("analyze", path, "--out", out), ("doctor", path)))
+    verb = rng.choice(
+        (
+            ("analyze", path, "--out", out),
+            ("doctor", path),
+            ("report", path, "--out", out, "--no-figures"),
+        )
+    )
     return Case(command(*verb), out)
 
 
@@ -316,6 +347,11 @@ def of_command(rng: random.Random, folder: Path) -> Case:
         ("doctor", table, "--pretrained", value),
         ("report", value, "--out", out),
         ("status", "--out", value),
+        ("recommend", "--target", value, "--out", out),
+        ("recommend", "--target", table, rng.choice(("--ranking", "--model")), value, "--out", out),
+        ("recommend", "--target", table, rng.choice(("--price", "--budget")), value, "--out", out),
+        ("predict", value, table, "--out", out / "rows.csv"),
+        ("predict", "quickstart", value, "--out", out / "rows.csv"),
         ("plan", "--out", out, "--explain", value),
         ("plan", "--out", results, "--explain", value),
         ("tasks", rng.choice(("show", "check")), value),
@@ -340,6 +376,7 @@ KINDS: dict[str, Callable[[random.Random, Path], Case]] = {
     "configuration": of_configuration,
     "overrides": of_overrides,
     "data": of_data,
+    "own": of_own,
     "model": of_model,
     "list": of_list,
     "table": of_table,

@@ -66,12 +66,14 @@ def own_task(
     check_header(raw)
     columns = columns_of(raw)
     given = [template for template in (text, text2) if template is not None]
-    for option, template in (("--text", text), ("--text2", text2), ("--label", label)):
-        for name in _named(template):
+    labels = [] if label is None else [label]
+    for option, names in (("text", _named(text)), ("text2", _named(text2)), ("label", labels)):
+        for name in names:
             if name not in columns:
                 raise IntertrainError(
                     f"{raw.origin!r} has no column {name!r}, it has"
-                    f" {', '.join(map(repr, columns))[:400]}.{nearest(name, columns)} Correct {option}."
+                    f" {', '.join(map(repr, columns))[:400]}.{nearest(name, columns)}"
+                    f" Correct --{option}."
                 )
     check_fit(raw)
     said: list[str] = []

@@ -83,6 +83,12 @@ def test_a_test_file_is_tested_on_and_nothing_else(tmp_path: Path) -> None:
         own_task(path, test=test)
 
 
+def test_labels_are_of_one_column_and_not_of_a_template(tmp_path: Path) -> None:
+    path = put(tmp_path, "mine.csv", table())
+    with pytest.raises(IntertrainError, match=r"has no column '\{text\} \{label\}', .* --label"):
+        own_task(path, label="{text} {label}")
+
+
 def _folder(folder: Path) -> None:
     put(folder, "train.csv", table())
     put(folder, "test.jsonl", "\n".join(map(json.dumps, DICTS[:7])))

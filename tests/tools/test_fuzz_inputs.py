@@ -36,14 +36,14 @@ CASES = 20  # of each kind
 @pytest.mark.parametrize(
     "kind",
     [
-        *("configuration", "overrides", "data", "model", "list", "table", "command"),
+        *("configuration", "overrides", "data", "own", "model", "list", "table", "command"),
         *("records", "ranking", "resumed", "training"),
     ],
 )
 def test_damaged_inputs_end_as_promised(
     fuzz: ModuleType, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert set(fuzz.KINDS) >= {kind} and len(fuzz.KINDS) == 11
+    assert set(fuzz.KINDS) >= {kind} and len(fuzz.KINDS) == 12
     for number in range(1 if kind == "training" else CASES):
         fuzz.attempt(kind, number, 7, tmp_path)
     assert not list(tmp_path.glob(f"{kind}-*"))
