@@ -16,6 +16,7 @@ from intertrain_jax.base import IntertrainError
 
 # What parsers raise besides their own errors: depth, numbers too long or large, odd tags.
 _STRANGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+_HALVES = re.compile("[\ud800-\udfff]")
 # YAML's aliases can stand for more than any memory holds.
 _MOST_VALUES = 1_000_000
 # Characters of YAML, of which a second reads some hundred thousand.
@@ -75,8 +76,12 @@ def check_is_itself(path: Path, name: str | None = None, parquet: bool = False) 
         parquet: whether it is to be a Parquet file.
 
     Raises:
-        IntertrainError: it does.
+        IntertrainError: it does, or is a pipe or a device, which would be waited for.
     """
+    if not path.is_file() and path.exists() and not path.is_dir():
+        raise IntertrainError(
+            f"{name or repr(str(path))} cannot be read (it is no file). Mend or replace the file."
+        )
     try:
         with path.open("rb") as file:
             start = file.read(200).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -91,7 +96,8 @@ def check_is_itself(path: Path, name: str | None = None, parquet: bool = False) 
 def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
     """Reads a text file of any usual encoding, gzipped where its name ends in .gz.
 
-    UTF-8 with or without a mark, UTF-16, and Windows' cp1252 where no character is one of UTF-8.
+    UTF-8 with or without a mark, UTF-16, UTF-32 with its mark, and Windows' cp1252 where no character is
+    one of UTF-8.
 
     Args:
         path: the file.
@@ -104,11 +110,15 @@ def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
         IntertrainError: it cannot be read, or is no text.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
+        if path.is_dir():
             raise OSError("it is no file")
         check_is_itself(path, name)
         content = _unfolded(path) if path.name.casefold().endswith(".gz") else path.read_bytes()
         return decode(content)
+    except UnicodeDecodeError as error:
+        raise IntertrainError(
+            f"{name or repr(str(path))} cannot be read ({_line(error)}). Save it as UTF-8."
+        ) from error
     except (OSError, EOFError, zlib.error, ValueError, MemoryError) as error:
         raise IntertrainError(
             f"{name or repr(str(path))} cannot be read ({_line(error)}). Mend or replace the file."
@@ -121,6 +131,8 @@ def decode(content: bytes) -> tuple[str, str | None]:
     Raises:
         UnicodeDecodeError: its bytes are no text, or UTF-8 that is damaged.
     """
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return content.decode("utf-32"), "UTF-32"
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16"), "UTF-16"
     head = content[:4096]
@@ -231,18 +243,25 @@ def parse_yaml(text: str, origin: str) -> Any:
 
 
 def _check_size(value: Any) -> None:
-    """Counts what a value would be written out, without doing so."""
+    """Counts what a value would be written out, without doing so; no text of it is half a character."""
     sizes: dict[int, int] = {}
     within: set[int] = set()
 
+    def check_whole(item: Any) -> None:
+        if isinstance(item, str) and not item.isprintable() and _HALVES.search(item):
+            raise ValueError(f"{item[:40]!r} has half a character (a lone surrogate)")
+
     def size(item: Any) -> int:
         if not isinstance(item, dict | list):
+            check_whole(item)
             return 1
         if id(item) in within:
             raise ValueError("an alias stands for what it is part of")
         if id(item) not in sizes:
             within.add(id(item))
             below = item.values() if isinstance(item, dict) else item
+            for key in item if isinstance(item, dict) else ():
+                check_whole(key)
             sizes[id(item)] = 1 + sum(map(size, below))
             within.remove(id(item))
         return sizes[id(item)]

@@ -13,6 +13,12 @@ from intertrain_jax.config.files import bundled_folder
 from intertrain_jax.config.formats import is_file, read_text
 
 _PRETRAINED = "pretrained:"
+_LIST = "models:"  # of lists in YAML
+# What people write before an entry, and around one: quotes of all kinds, an address in angle brackets.
+_BULLET = re.compile(r"(?:[-+*•–]|\d+[.)])\s+")
+_AROUND = ('""', "''", "``", "“”", "‘’", "«»", "<>")
+_LINK = re.compile(r"\[[^\]]*\]\((\S+)\)")  # of Markdown
+_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 _REVISION = re.compile(r"(?!.*(\.\.|//|@\{))[\w.][\w./+@=-]*")
 _URL = re.compile(r"(https?://)?(www\.)?(huggingface\.co|hf\.co)(/|$)", re.IGNORECASE)
@@ -77,10 +83,10 @@ class ModelRef:
                 f"model {text!r} must be a hub id, a directory or an address on huggingface.co."
                 " Download it and give its directory."
             )
-        bare = text.rstrip("/")
+        bare = re.sub(r"\s+@\s*|@\s+", "@", text).rstrip("/")
         if _HUB_ID.fullmatch(bare):
             return cls(bare)
-        name, at, revision = text.partition("@")
+        name, at, revision = bare.partition("@")
         named = at and _HUB_ID.fullmatch(name) and _REVISION.fullmatch(revision)
         # A word alone before a path is more likely a folder that is not there.
         if named and ("/" in name or "/" not in revision or revision.startswith("refs/")):
@@ -218,7 +224,7 @@ class ModelList:
 def read_model_list(name_or_path: str) -> ModelList:
     """Reads a list: references by lines or commas, "#" before what is for people.
 
-    Bullets and quotes around references are not part of them.
+    Bullets, numbers and quotes around references are not part of them, nor are brackets around a list.
 
     Args:
         name_or_path: a text file, or the name of a list that comes with the package.
@@ -241,7 +247,7 @@ def read_model_list(name_or_path: str) -> ModelList:
     pretrained = None
     for line in lines:
         # A "#" inside a name is part of it.
-        text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        text = re.split(r"(?:^|\s)#", _INVISIBLE.sub("", line), maxsplit=1)[0].strip()
         if text.startswith(_PRETRAINED):
             pretrained = ModelRef.parse(_unquoted(text.removeprefix(_PRETRAINED))).label
         else:
@@ -255,18 +261,19 @@ def _entries(line: str) -> Iterator[str]:
     if is_directory(line):
         yield line
         return
-    for part in re.sub(r"^[-*•]\s+", "", line).split(","):
-        entry = _unquoted(part)
+    for part in _BULLET.sub("", line.removeprefix(_LIST).strip(), count=1).split(","):
+        entry = _unquoted(part if _LINK.search(part) else part.strip(" []"))
         if entry:
             yield entry
 
 
 def _unquoted(text: str) -> str:
-    """Returns a text without blanks and quotes around it."""
+    """Returns a text without blanks and quotes around it; of a link, the address."""
     text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
+    if text[:1] + text[-1:] in _AROUND:
         text = text[1:-1].strip()
-    return text
+    link = _LINK.fullmatch(text)
+    return link[1] if link else text
 
 
 def bundled_lists() -> dict[str, Path]:

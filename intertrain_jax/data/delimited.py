@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.formats import read_text
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -151,7 +151,7 @@ def _checked(found: Sequence[tuple[int, list[str]]], separator: str) -> _Reading
                 else "Add what is missing"
             )
             fault = (
-                f"line {line}: has {len(fields)} fields, but the header has {width}"
+                f"line {line}: has {counted(len(fields), 'field')}, but the header has {width}"
                 f" ({', '.join(table.header)[:100]}). {cure}, or mend that line."
             )
             return _Reading(table, fault)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Number
 
-from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.base import IntertrainError, counted, nearest
 from intertrain_jax.data.labels import LabelReader, NoLabelError, is_missing
 from intertrain_jax.data.row_files import RawSplit, Row
 from intertrain_jax.data.task import Task, render, slots
@@ -29,7 +29,8 @@ class _Place:
     def error(self, what: str, more: str = "") -> IntertrainError:
         """Returns the error of that row."""
         where, cure = self.raw.place(self.number)
-        return IntertrainError(f"task {self.task.name!r}: {where} {what}. {cure}{more}.")
+        end = "" if what.endswith("?") else "."
+        return IntertrainError(f"task {self.task.name!r}: {where} {what}{end} {cure}{more}.")
 
 
 @dataclass
@@ -187,8 +188,8 @@ def half_character(text: str) -> str | None:
         text.encode()
     except UnicodeEncodeError as error:
         return (
-            f"has half a character, {text[error.start]!r} (a lone surrogate), after {error.start}"
-            " characters of its text, which no tokenizer reads"
+            f"has half a character, {text[error.start]!r} (a lone surrogate), after"
+            f" {counted(error.start, 'character')} of its text, which no tokenizer reads"
         )
     return None
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from intertrain_jax.base import IntertrainError, cache_root
+from intertrain_jax.base import IntertrainError, cache_root, counted
 from intertrain_jax.config.experiment import DataConfig
 from intertrain_jax.config.protocol import TextProtocol
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.examples import Example, Found, check_columns, read_examples
-from intertrain_jax.data.labels import has_labels, with_labels
+from intertrain_jax.data.labels import has_labels, number_of, with_labels
+from intertrain_jax.data.row_files import RawSplit
 from intertrain_jax.data.rows import at_hand, read_splits, splits_of
 from intertrain_jax.data.splits import cut_ends, cut_stratified, shuffled
 from intertrain_jax.data.task import Splits, Task, render, slots
@@ -90,6 +91,8 @@ def load_task(
     task, note = with_labels(task, list(raw.values()))
     found = Found(errors=errors)
     read = {name: read_examples(task, raw[name], found) for name in names}
+    if found.unlabelled:
+        _check_no_class(task, raw[policy.train], read[policy.train])
     parts = _split(task, policy, made, read)
     for name, part in parts.items():
         if not part:
@@ -115,6 +118,19 @@ def load_task(
         origin["notes"] = list(dict.fromkeys(notes))
     counts = {name: len(rows) for name, rows in splits.items()}
     return TaskData(task, splits, _fingerprint(task, splits), {**origin, "rows": counts})
+
+
+def _check_no_class(task: Task, raw: RawSplit, train: Sequence[Example]) -> None:
+    """Checks that −1 says "no label" in the rows to train on: else one class has none."""
+    without = sum(number_of(row.get(task.label)) == -1.0 for row in raw.rows)
+    have = {label for _, label in train}
+    lacking = [name for k, name in enumerate(task.labels) if k not in have]
+    if without and lacking:
+        raise IntertrainError(
+            f"task {task.name!r}: {raw.origin!r} has {counted(without, 'row')} with label -1, which says"
+            f" that there is none, but no row of class {lacking[0]!r}. If -1 is a class, declare the"
+            " labels as the numbers that the file has, such as ['-1', '1'], or else remove these rows."
+        )
 
 
 def _policy(task: Task, there: Set[str] | None) -> tuple[Splits, tuple[str, ...]]:

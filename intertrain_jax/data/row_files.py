@@ -96,7 +96,20 @@ def _read_fields(path: Path) -> RawSplit:
 
 def _read_lines(path: Path) -> RawSplit:
     text, encoding = read_text(path)
-    return _of_lines(path, text, _encoding_note(path, encoding))
+    notes = _encoding_note(path, encoding)
+    rows = _whole_list(text)
+    return _of_lines(path, text, notes) if rows is None else RawSplit(rows, str(path), notes=notes)
+
+
+def _whole_list(text: str) -> list[Row] | None:
+    """Returns the rows of a file of lines that is one list of objects, None if it is not."""
+    if not text.startswith("["):
+        return None
+    try:
+        content = parse_json(text, "")
+    except IntertrainError:
+        return None
+    return _as_rows(content) if isinstance(content, list) else None
 
 
 def _of_lines(path: Path, text: str, notes: tuple[str, ...]) -> RawSplit:
@@ -196,6 +209,7 @@ def _read_saved(folder: Path) -> RawSplit:
     with _arrow_errors(folder):
         tables = []
         for name in names:
+            check_is_itself(folder / name)
             with pyarrow.memory_map(str(folder / name)) as file:
                 tables.append(pyarrow.ipc.open_stream(file).read_all())
         return _of_table(pyarrow.concat_tables(tables), folder)

@@ -114,6 +114,12 @@ def _parse(entry: Mapping[str, Any]) -> Task:
     defaults = {"title": str(entry["name"]), "splits": None}
     task: Task = build(Task, {**defaults, **entry}, "tasks", "config key")
     _check_name(task.name)
+    torn = [name for name in task.labels if name != name.strip() or not name]
+    if torn:
+        raise IntertrainError(
+            f"{where}.labels' must have no empty name and no blanks around names, as those in files are"
+            f" taken off, got {torn[0]!r}. Correct it."
+        )
     if len(task.labels) == 1 or len(set(task.labels)) < len(task.labels):
         raise IntertrainError(
             f"{where}.labels' must be at least two label names that differ, got {list(task.labels)}."
@@ -131,9 +137,10 @@ def _parse(entry: Mapping[str, Any]) -> Task:
         )
     for template in task.texts:
         if not slots(template):
+            column = template.strip("{} ") or "text"
             raise IntertrainError(
                 f"{where}.texts' must have a column in braces in each template, got {template!r}, which"
-                f" is the same for every row. Write '{{{template}}}' for a column of that name."
+                f" is the same for every row. Write '{{{column}}}' for a column of that name."
             )
     return task
 

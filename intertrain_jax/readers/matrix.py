@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,12 +12,6 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.readers.csv import Source, check_unique, number, read_csv
 from intertrain_jax.readers.scores import RUN_COLUMNS
 
-# Columns of tables that people make beside those of targets.
-_AVERAGES = {"average", "averages", "avg", "avg.", "mean", "average gain", "mean gain", "overall"}
-_RANKS = {"rank", "ranks", "ranking", "average rank", "mean rank", "position", "place", "#", "no."}
-_SPREAD = re.compile(
-    r"(.+?)[\s_.:/-]*\(?(?:std|sd|stdev|stderr|se|sem|ci|\u00b1)\.?\)?", re.IGNORECASE
-)
 _FRACTION = re.compile(r"[+\-\u2212]?\d*\.\d+")
 _NAME_THEM = (
     "Name its columns base, target, seed and score; or give a row per model and a column per target"
@@ -64,35 +58,6 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
     return Matrix(source, names, _numbers(source, header, rows), cells.notes)
 
 
-def targets_alone(
-    values: pd.DataFrame, known: Collection[str] = ()
-) -> tuple[pd.DataFrame, list[str]]:
-    """Returns a table without columns of averages, ranks and spreads, and what to say of these.
-
-    Args:
-        values: columns of targets, and of others.
-        known: targets, whatever they are called.
-    """
-    folded = {str(column).strip().casefold(): column for column in values.columns}
-    left_out: dict[str, list[object]] = {"averages": [], "ranks": [], "spreads": []}
-    for name, column in folded.items():
-        if column in known:
-            continue
-        spread = _SPREAD.fullmatch(name)
-        if name in _AVERAGES:
-            left_out["averages"].append(column)
-        elif name in _RANKS:
-            left_out["ranks"].append(column)
-        elif spread and spread[1] in folded:
-            left_out["spreads"].append(column)
-    notes = [
-        f"Left out, as {kind} are no targets: column {', '.join(repr(str(c)) for c in columns)}."
-        for kind, columns in left_out.items()
-        if columns
-    ]
-    return values.drop(columns=[c for columns in left_out.values() for c in columns]), notes
-
-
 def _check_names(source: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Checks that the first line names columns and the first column names models.
 
@@ -102,6 +67,12 @@ def _check_names(source: Source, header: Sequence[str], rows: Sequence[Sequence[
     if all(_RULE.fullmatch(cell) or not cell for cell in rows[0]) and any(rows[0]):
         raise IntertrainError(
             f"file {str(source)!r} is a table in Markdown, and is not read. Write it as CSV."
+        )
+    unnamed = [k for k, name in enumerate(header[1:], 2) if not name]
+    if unnamed:
+        raise IntertrainError(
+            f"file {str(source)!r}: every column must have a name, but column {unnamed[0]} has none."
+            " Name its target, or leave the column out."
         )
     for what, names in (("line", header[1:]), ("column", [row[0] for row in rows])):
         fractions = [name for name in names if _FRACTION.fullmatch(name)]

@@ -14,8 +14,9 @@ from intertrain_jax.diagnosis.examine import examine
 from intertrain_jax.diagnosis.findings import Finding
 from intertrain_jax.readers.csv import FEWEST_MODELS, check_enough, no_pretrained
 from intertrain_jax.readers.leaderboard import Leaderboard
-from intertrain_jax.readers.matrix import Matrix, targets_alone
+from intertrain_jax.readers.matrix import Matrix
 from intertrain_jax.readers.scores import Scores
+from intertrain_jax.readers.summaries import runs_alone, targets_alone
 from intertrain_jax.readers.units import check_gains, check_scores
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.collapse import without_collapsed
@@ -190,9 +191,9 @@ def study_of_matrix(
         IntertrainError: there is no such row, they are in another unit, or there are fewer than three
             models or no gains at all.
     """
-    source, names = matrix.source, matrix.names.to_list()
-    values, notes = targets_alone(matrix.values, {*tasks.train, *tasks.test})
-    table = values.set_axis(pd.Index(names, name="base"))
+    source, named = matrix.source, matrix.values.set_axis(pd.Index(matrix.names, name="base"))
+    table, notes = targets_alone(named, {*tasks.train, *tasks.test, pretrained or ""})
+    names = table.index.to_list()
     baseline = pd.Series(dtype=float)
     if pretrained is not None:
         if pretrained not in names:
@@ -229,13 +230,14 @@ def study_of_scores(
         IntertrainError: the pretrained model has no row, or there are fewer than three other models or
             no gains at all.
     """
-    source, table = scores.source, scores.runs
+    source = scores.source
+    table, left_out = runs_alone(scores.runs, {*tasks.train, *tasks.test, pretrained})
     names = list(dict.fromkeys(table["base"]))
     if pretrained not in names:
         raise no_pretrained(source, pretrained, names)
     by_run = table.assign(row=table["base"] + ", seed " + table["seed"])
     wide = by_run.pivot_table("score", "row", "target", aggfunc="max", sort=False)
-    notes = check_scores(source, wide, percent)
+    notes = (*left_out, *check_scores(source, wide, percent))
     done = table["score"].notna()
     table = table.assign(status=np.where(done, "done", "missing"), reason="")
     table = without_collapsed(table)

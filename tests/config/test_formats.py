@@ -29,6 +29,7 @@ ENCODINGS = {
     "utf-16": "UTF-16",
     "utf-16-le": "UTF-16",
     "utf-16-be": "UTF-16",
+    "utf-32": "UTF-32",
     "cp1252": "cp1252",
 }
 
@@ -59,7 +60,11 @@ def _missing(path: Path) -> None:
         ("pipe.json", os.mkfifo, "it is no file"),
         ("folder.json", Path.mkdir, "it is no file"),
         ("a.json.gz", lambda path: path.write_bytes(b"{}"), "Not a gzipped file"),
-        ("a.json", lambda path: path.write_bytes(b"\xff\xfe\x00"), "codec can't decode"),
+        (
+            "a.json",
+            lambda path: path.write_bytes(b"\xff\xfe\x00"),
+            r"can't decode.*\)\. Save it as UTF-8",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -171,6 +176,8 @@ YAML_ERRORS = [
     "a: &a {b: *a}",
     "a0: &a0 [x]\n" + LAUGHS,
     "? [a, b]\n: {c: ",
+    'a: ["\\ud83d"]',
+    '"\\udc00": 1',
 ]
 
 
@@ -183,6 +190,7 @@ def test_what_is_no_yaml_is_one_line(text: str) -> None:
 
 def test_an_alias_may_be_used_twice() -> None:
     assert parse_yaml("a: &a [1]\nb: *a\nc: *a", "f") == {"a": [1], "b": [1], "c": [1]}
+    assert parse_yaml('a: "\\U0001F600\\n"', "f") == {"a": "😀\n"}
 
 
 def test_yaml_beyond_measure_is_refused_before_it_is_read() -> None:

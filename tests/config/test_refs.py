@@ -171,6 +171,25 @@ def test_a_list_as_people_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found.pretrained == "org/base"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models:\n  - org/a\n  - org/b\n",
+        "models: [org/a, org/b]",
+        '["org/a", "org/b"]',
+        '[\n  "org/a",\n  "org/b"\n]\n',
+        "1. org/a\n2) org/b\n",
+        "+ org/a\n• org/b\n",
+        "“org/a”\n‘org/b’\n",
+        "<https://hf.co/org/a>\n- [the second](https://hf.co/org/b)\n",
+        "\u200borg/a\u200b\n\u00a0org/b\ufeff\n",
+    ],
+)
+def test_a_list_copied_from_elsewhere(tmp_path: Path, text: str) -> None:
+    (tmp_path / "list.txt").write_text(text, "utf-8")
+    assert read_model_list(str(tmp_path / "list.txt")).models == ("org/a", "org/b")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_a_list_of_any_usual_encoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str

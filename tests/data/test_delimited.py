@@ -64,7 +64,7 @@ def test_one_column_is_a_table(tmp_path: Path) -> None:
             "text,label\na,1\nb, c,0\n",
             r"line 3: has 3 fields, but the header has 2 \(text, label\)",
         ),
-        ("text,label\na,1\nb\n", r"line 3: has 1 fields, but the header has 2 .*Add what is miss"),
+        ("text,label\na,1\nb\n", r"line 3: has 1 field, but the header has 2 .*Add what is miss"),
         ('text,label\n"a\nb",1\n\nc,,0\n', r"line 5: has 3 fields"),
         (
             "label;text\n1;a;b\n",

@@ -152,6 +152,19 @@ def test_rows_without_a_label_are_left_out_and_counted(data_dir: Path) -> None:
         load_task(TASK, config(data_dir))
 
 
+def test_minus_one_is_a_class_where_another_class_would_lack_all_rows(data_dir: Path) -> None:
+    """Of -1 and 1 for no and yes, half would be left out, and 1 alone be left."""
+    signs = [{**row, "label": 2 * int(row["label"]) - 1} for row in ROWS]
+    write(data_dir / "toy", "train", signs)
+    with pytest.raises(
+        IntertrainError, match=r"rows with label -1, .* no row of class 'no'\. If -1"
+    ):
+        load_task(TASK, config(data_dir))
+    write(data_dir / "toy", "validation", signs)
+    named = load_task(replace(TASK, labels=("-1", "1")), config(data_dir))
+    assert set(named.splits["train"].labels) == {0, 1} and "unlabelled_rows" not in named.origin
+
+
 def test_every_format_gives_one_fingerprint(data_dir: Path) -> None:
     expected = load_task(TASK, config(data_dir)).fingerprint
     (data_dir / "toy" / "train.jsonl").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,29 @@ def test_a_json_document_has_one_of_the_usual_shapes(tmp_path: Path, content: st
     path = tmp_path / "train.json"
     path.write_text(content, "utf-8")
     assert read_rows(path).rows == [{"a": "x", "b": 1}, {"a": "y", "b": 2}]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_file_of_lines_may_be_one_list(tmp_path: Path, indent: int | None) -> None:
+    rows = [{"a": "x", "b": 1}, {"a": "y", "b": 2}]
+    path = tmp_path / "train.jsonl"
+    path.write_text(json.dumps(rows, indent=indent), "utf-8")
+    assert read_rows(path).rows == rows
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json.gz", "a.parquet", "saved"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "saved":
+        path.mkdir()
+        (path / "state.json").write_text('{"_data_files": [{"filename": "x.arrow"}]}')
+        os.mkfifo(path / "x.arrow")
+    else:
+        os.mkfifo(path)
+    with pytest.raises(
+        IntertrainError, match=r"cannot be read \(it is no file\)\. Mend or replace"
+    ):
+        read_rows(path)
 
 
 def test_pandas_writes_documents_that_are_read(tmp_path: Path) -> None:

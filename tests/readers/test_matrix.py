@@ -9,7 +9,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.readers.csv import Frame
-from intertrain_jax.readers.matrix import read_matrix, targets_alone
+from intertrain_jax.readers.matrix import read_matrix
 
 GAINS = pd.DataFrame({"rte": [60.5, None], "cb": [70.0, 71.25]}, index=["a/b", "c"])
 
@@ -49,6 +49,7 @@ def test_text_is_no_number() -> None:
             "texts in column 'task', .* base, target, seed and score",
         ),
         ("m,rte,cb\na,1,2\na,1,2\n", "row 'a' must be there once"),
+        ("m,rte,\na,1,2\nb,1,2\n", "every column must have a name, but column 3 has none"),
     ],
 )
 def test_a_table_of_another_shape_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -64,27 +65,3 @@ def test_numbers_may_be_names(tmp_path: Path) -> None:
     path.write_text("checkpoint,100,2000\n1000,1.5,2\n2000,2.5,3\n")
     found = read_matrix(path)
     assert list(found.names) == ["1000", "2000"] and list(found.values) == ["100", "2000"]
-
-
-def test_columns_of_no_target_are_left_out_and_said() -> None:
-    columns = [
-        "Average",
-        "rte",
-        "RTE std",
-        "cb",
-        "cb_sd",
-        "cb (SE)",
-        "rank",
-        "std",
-        "abse",
-        "place",
-    ]
-    values = pd.DataFrame([[1.0] * len(columns)], columns=columns)
-    found, notes = targets_alone(values, known={"place"})
-    assert list(found) == ["rte", "cb", "std", "abse", "place"]
-    assert notes == [
-        "Left out, as averages are no targets: column 'Average'.",
-        "Left out, as ranks are no targets: column 'rank'.",
-        "Left out, as spreads are no targets: column 'RTE std', 'cb_sd', 'cb (SE)'.",
-    ]
-    assert targets_alone(values[["rte", "cb"]])[1] == []
