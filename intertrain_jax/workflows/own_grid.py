@@ -84,7 +84,10 @@ def own_experiment(
             f"target {str(target)!r} must be one task, but is {len(found.targets)}:"
             f" {', '.join(found.targets)[:200]}. Name one."
         )
-    data = load_task(found.by_name[found.targets[0]], config.data)
+    (name,) = found.targets
+    if config.out is None and config.name == raw["name"]:  # that of a file has its own already
+        config = replace(config, name=f"{config.name}-{name}")
+    data = load_task(found.by_name[name], config.data)
     ref = ModelRef.parse(pretrained)
     directory = resolve_reference(ref.reference, ref.at)
     rows = len(data.splits["train"])

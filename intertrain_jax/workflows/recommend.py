@@ -26,6 +26,8 @@ from intertrain_jax.recommendation.prior import read_past
 from intertrain_jax.recommendation.search import SEEDS, Search
 from intertrain_jax.recommendation.verdict import Verdict, cannot_be_known, verdict_of
 from intertrain_jax.records.results_dir import ResultsDir
+from intertrain_jax.records.store import write_atomic
+from intertrain_jax.report.card import CARD_FILE
 from intertrain_jax.report.decision import Decision, write_decision
 from intertrain_jax.workflows.export import export_run, forget_models
 from intertrain_jax.workflows.grid import analysed
@@ -38,6 +40,7 @@ from intertrain_jax.workflows.watch import Watcher, watcher_of
 
 MODEL_FOLDER = "model"
 _UNFINISHED = "model.part"
+_STORY = "\n## How it was chosen"
 
 
 class RecommendOptions(OwnOptions, total=False):
@@ -219,7 +222,7 @@ def _seen(model: str, data: TaskData, config: ExperimentConfig) -> tuple[str, ..
     origin = origin_of(ref.reference)
     trained = [] if origin is None else [origin.source]
     with suppress(IntertrainError, OSError, UnicodeError):
-        card = resolve_reference(ref.reference, ref.at) / "README.md"
+        card = resolve_reference(ref.reference, ref.at) / CARD_FILE
         trained += datasets_of(card.read_text("utf-8"))
     return tuple(dict.fromkeys(seen_before(names, trained)))
 
@@ -272,12 +275,9 @@ def _given(
     seed = int(np.nanargmax(scores)) if final_seed is None else final_seed
     run = searching.run_of(chosen, seed)
     directory, mark = out / MODEL_FOLDER, f"Run {run.id}"
-    with suppress(OSError, UnicodeError):
-        if mark in (directory / "README.md").read_text("utf-8"):
-            return directory
     more = "\n".join(
         [
-            "\n## How it was chosen",
+            _STORY,
             "",
             *(f"- {line}" for line in found.lines),
             "",
@@ -286,6 +286,13 @@ def _given(
             "",
         ]
     )
+    card = directory / CARD_FILE
+    with suppress(OSError, UnicodeError):
+        written = card.read_text("utf-8")
+        if mark in written:
+            # The same model; more may be known of it.
+            write_atomic(card, written.partition(_STORY)[0] + more)
+            return directory
     part = out / _UNFINISHED
     shutil.rmtree(part, ignore_errors=True)
     try:

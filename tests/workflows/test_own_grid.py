@@ -53,6 +53,8 @@ def test_a_file_is_a_grid_of_the_pretrained_model_on_it(tmp_path: Path) -> None:
     assert (config.protocol.epochs, config.protocol.batch_size) == (2, 32)
     assert config.out_dir == Path("results/recommend-my-dishes")
     assert data.task.labels == ("gut", "schlecht")
+    named = {"text": "text", "label": "label"}
+    assert own_experiment(file, str(tmp_path / "model"), {}, (), named)[0].name == config.name  # type: ignore[arg-type]
     text = "\n".join(said)
     assert "1,620 train, 180 validation, 200 test examples; 2 classes" in text
     assert "a run: 1,620 examples, 2 epochs at most, batches of 32" in text
@@ -63,3 +65,11 @@ def test_a_file_is_a_grid_of_the_pretrained_model_on_it(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(IntertrainError, match=r"nowhere\.csv"):
         own_experiment(str(tmp_path / "nowhere.csv"), "quickstart", {}, (), {})
+
+
+def test_a_task_is_a_target_by_its_name_if_it_is_one() -> None:
+    config, data, said = own_experiment("dishes", "quickstart", {}, (), {"limit": 40})
+    assert (config.name, config.targets, config.tasks) == ("recommend-dishes", ("dishes",), ())
+    assert len(data.splits["train"]) == 40 and not any("--label" in line for line in said)
+    with pytest.raises(IntertrainError, match=r"'tweet_\*' must be one task, but is 1\d: tweet_"):
+        own_experiment("tweet_*", "quickstart", {}, (), {})

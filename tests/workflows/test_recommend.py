@@ -95,6 +95,8 @@ def test_the_same_call_again_computes_nothing_and_says_the_same(
     engine = Scored()
     again = choose(tmp_path, engine)
     assert (engine.calls, len(exported)) == ([], 1)
+    card = (again.directory / "README.md").read_text("utf-8")
+    assert card.count("How it was chosen") == 1 and again.verdict.lines[-1] in card
     assert decision(tmp_path / "out") == before
     assert (again.directory / "README.md").is_file()
 
