@@ -242,13 +242,18 @@ def damage_file(rng: random.Random, path: Path) -> None:
 def damaged_tensors(rng: random.Random, content: bytes) -> bytes:
     """Returns a safetensors file whose header says something else of its tensors."""
     size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    name = rng.choice(sorted(header))
+    try:
+        header = json.loads(content[8 : 8 + size])
+        name = rng.choice(sorted(header))
+    except (ValueError, TypeError, IndexError):  # it was damaged before
+        return damaged_bytes(rng, content)
     how = rng.randrange(6)
     if how == 0:
         header[rng.choice(("x", "", name + ".x", "a" * 500, "\ud800"))] = header.pop(name)
     elif how == 1:
         del header[name]
+    elif not isinstance(header[name], dict):
+        header = damaged_value(rng, header)
     elif how == 2:
         header[name] = {**header[name], "dtype": rng.choice(("F16", "I64", "F8_E4M3", "BOOL", "X"))}
     elif how == 3:
