@@ -1,8 +1,9 @@
 """Replays `recommend` on targets whose gains are known, and measures what its choices lose.
 
-Truth is semi-synthetic: of the public leaderboard, less the rows in which `doctor` finds errors, every
-target's line of gain over probe score plus its residuals, shrunk by the share of them that is noise.
-Runs are drawn with the noise of the file of 20 seeds. The target itself is left out of the prior.
+Truths are those of `replay_truths.py`: of the RoBERTa leaderboard, less the rows in which `doctor` finds
+errors, of the T5 one, of purely additive gains, and of gains drawn from the model of gains itself. The
+target itself is left out of the prior. Whatever is tuned is tuned on T5 and on planted gains
+(`--scenarios T5 planted`); RoBERTa confirms it. Every rule plays the same draws.
 
     python tools/replay_recommend.py ../shared/published/model-recycling
 """
@@ -11,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from replay_truths import Board, Case, additive, cases, planted, read_board, truths
 
-from intertrain_jax.readers.leaderboard import read_leaderboard
 from intertrain_jax.recommendation.decide import (
     STOP,
     Rules,
@@ -26,135 +26,27 @@ from intertrain_jax.recommendation.decide import (
     next_step,
     smallest_gain,
 )
-from intertrain_jax.recommendation.posterior import Posterior, binomial_error
-from intertrain_jax.recommendation.prior import (
-    LEAST_NOISE,
-    PRIOR_FILE,
-    Floats,
-    PastTargets,
-    fit_lines,
-    prior_of,
-    standardised,
-)
-from intertrain_jax.workflows.doctor import doctor
+from intertrain_jax.recommendation.posterior import Posterior
+from intertrain_jax.recommendation.prior import PRIOR_FILE, Floats, prior_of
 
-SEEDS = 4
 MODELS = 66  # of a ranking, as in the paper's
 REPETITIONS = 6
+# Budget of a search that only its price ends.
+_AMPLE = 40
+_COUNTS = (6, 10)
+# Of whose test sets nobody can learn anything.
+_TINY = ("copa", "cb")
 
 
-@dataclass(frozen=True)
-class Board:
-    """A leaderboard: gains [M, T] in points, probe scores [M]; noise of a run and binomial error [T]."""
-
-    targets: tuple[str, ...]
-    gains: Floats
-    probe: Floats
-    noise: Floats
-    binomial: Floats
-    examples: Sequence[int]
-
-
-def read_board(folder: Path, name: str) -> Board:
-    """Reads a leaderboard without suspicious rows, and the noise of every target."""
-    board = read_leaderboard(folder / f"{name}_table.csv")
-    bad = doctor(folder / f"{name}_table.csv").found.suspicious
-    keep = ~board.scores.index.isin(bad) & board.probe.notna() & board.scores.notna().all(axis=1)
-    base = board.scores.iloc[0]
-    scores = board.scores[keep & (board.scores.index != board.scores.index[0])]
-    seeds = pd.read_csv(folder / "models_results_roberta_base_pretrain.csv", sep="\t")
-    value = seeds["accuracy"].fillna(seeds["spearmanr"]) * 100.0
-    noise = value.groupby(seeds["dataset name"]).std().reindex(scores.columns)
-    exact = seeds.dropna(subset=["accuracy"]).groupby("dataset name")["accuracy"]
-    sizes = exact.apply(test_size)
-    return Board(
-        tuple(map(str, scores.columns)),
-        (scores - base).to_numpy(float),
-        board.probe[scores.index].to_numpy(float),
-        np.maximum(noise.to_numpy(float), LEAST_NOISE),
-        np.array([binomial_error(base[name], sizes.get(name, 1500)) for name in scores.columns]),
-        [int(sizes.get(name, 1500)) for name in scores.columns],
-    )
-
-
-def test_size(accuracies: pd.Series) -> int:
-    """Returns the fewest examples of which all of some accuracies can be shares."""
-    values = accuracies.to_numpy(float)
-    counts = np.arange(10, 100_001)[:, None]
-    off = np.abs(values * counts - np.round(values * counts)).max(axis=1)
-    return int(counts[(off < 1e-6).argmax(), 0])
-
-
-def truths(board: Board) -> Floats:
-    """Returns [M, T] true gains: the line plus shrunk residuals."""
-    x = standardised(board.probe)
-    found = np.empty_like(board.gains)
-    for t, noise in enumerate(board.noise):
-        beta, alpha = np.polyfit(x, board.gains[:, t], 1)
-        line = alpha + beta * x
-        rest = board.gains[:, t] - line
-        scatter = rest.var()
-        found[:, t] = line + rest * max(1 - noise**2 / scatter, 0.1)
-    return found
-
-
-def additive(board: Board) -> Floats:
-    """Returns [M, T] gains that are the model's share plus the target's, and nothing else."""
-    mean = board.gains.mean()
-    return board.gains.mean(axis=1)[:, None] + board.gains.mean(axis=0)[None, :] - mean
-
-
-@dataclass(frozen=True)
-class Case:
-    """Replays of one target: R repetitions, each with M models of its own, in the ranking's order."""
-
-    target: str
-    truth_RxM: Floats
-    x_RxM: Floats
-    noise: float
-    binomial: float
-    examples: int
-    past: PastTargets
-
-
-def cases(
-    board: Board, truth: Floats, past: PastTargets, repetitions: int, seed: int
-) -> list[Case]:
-    """Draws the models of every repetition."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for t, target in enumerate(board.targets):
-        picks = [rng.choice(len(board.probe), MODELS, replace=False) for _ in range(repetitions)]
-        picks = [pick[np.argsort(-board.probe[pick], kind="stable")] for pick in picks]
-        x = np.array([standardised(board.probe[pick]) for pick in picks])
-        gains = np.array([truth[pick, t] for pick in picks])
-        made.append(
-            Case(
-                target,
-                gains,
-                x,
-                float(board.noise[t]),
-                float(board.binomial[t]),
-                int(board.examples[t]),
-                past.without(target),
-            )
-        )
-    return made
-
-
-def replay(case: Case, rules: Rules, seed: int, at: tuple[int, ...] = ()) -> pd.DataFrame:
+def replay(case: Case, rules: Rules, at: tuple[int, ...] = ()) -> pd.DataFrame:
     """Plays every repetition until it stops; a row each, and one per number of runs in `at`."""
     R, M = case.truth_RxM.shape
-    rng = np.random.default_rng(seed)
-    drawn = np.concatenate([np.zeros((R, 1)), case.truth_RxM], axis=1)[..., None]
-    drawn = 80.0 + drawn + case.noise * rng.standard_normal((R, 1 + M, SEEDS))
-    scores = np.full_like(drawn, np.nan)
+    scores = np.full_like(case.drawn, np.nan)
     usable = np.ones((R, M), bool)
-    prior, opinion = prior_of(case.past), max(case.binomial, case.past.usual_noise)
     kept = []
     stages = np.zeros(R, int)
     for _ in range(rules.budget + 1):
-        found = assess(scores, case.x_RxM, prior, opinion, case.binomial)
+        found = known(case, scores)
         step = next_step(scores, case.x_RxM, found, rules, usable)
         spent = np.isfinite(scores).sum(axis=(1, 2))
         for count in at:
@@ -165,10 +57,16 @@ def replay(case: Case, rules: Rules, seed: int, at: tuple[int, ...] = ()) -> pd.
         for r in np.flatnonzero(going):
             row = step.model[r] + 1
             s = int(np.isfinite(scores[r, row]).sum())
-            scores[r, row, s] = drawn[r, row, s]
+            scores[r, row, s] = case.drawn[r, row, s]
         stages = np.where(going, step.stage, stages)
     kept.append(_judge(case, scores, found, rules, stages, "end"))
     return pd.concat(kept, ignore_index=True)
+
+
+def known(case: Case, scores: Floats) -> Posterior:
+    """Returns what `recommend` would know after some runs."""
+    opinion = max(case.binomial, case.past.usual_noise)
+    return assess(scores, case.x_RxM, prior_of(case.past), opinion, case.binomial)
 
 
 def _judge(
@@ -180,86 +78,150 @@ def _judge(
     own = np.where(chosen < 0, 0.0, case.truth_RxM[np.arange(R), np.maximum(chosen, 0)])
     low, high = found.quantile(chosen, 0.025), found.quantile(chosen, 0.975)
     rest = np.where(tried, -np.inf, case.truth_RxM)
+    test = smallest_gain(case.examples, rules.worthwhile)
+    expected = np.where(chosen < 0, 0.0, found.mean[np.arange(R), np.maximum(chosen, 0)])
     return pd.DataFrame(
         {
             "target": case.target,
             "when": when,
             "runs": np.isfinite(scores).sum(axis=(1, 2)),
-            "regret": np.maximum(case.truth_RxM.max(axis=1), 0.0) - own,
+            "regret": case.best - own,
             "gain": own,
-            "best": case.truth_RxM.max(axis=1),
+            "best": case.best,
             "chosen": chosen,
-            "covered": (low <= own) & (own <= high),
+            "covered": np.where(chosen < 0, np.nan, (low <= own) & (own <= high)),
             "p_better": found.any_better(chosen, rules.worthwhile, ~tried),
             "better": rest.max(axis=1) > own + rules.worthwhile,
-            "stage": stages,
+            "opening": stages < 3,
+            "refused": expected < rules.worthwhile,
+            "said": float(not test.known),
+            "unseen": (not test.known) & (expected < test.gain),
         }
     )
 
 
-def static(case: Case, pick: Callable[[int], np.ndarray], seeds: int, seed: int) -> Floats:
-    """Returns [R] the regret of taking the best seen of some models over some seeds each."""
-    rng = np.random.default_rng(seed)
+def best_seen(case: Case, models: int, seeds: int = 1) -> Floats:
+    """Returns [R] the regret of the best mean seen of the first models of the ranking."""
+    seen = case.drawn[:, 1 : models + 1, :seeds].mean(axis=-1)
+    return _regret(case, seen.argmax(axis=1))
+
+
+def best_mean(case: Case, models: int, seeds: int) -> Floats:
+    """Returns [R] the regret of the largest posterior mean of the first models, all run as often."""
+    scores = np.full_like(case.drawn, np.nan)
+    scores[:, 1 : models + 1, :seeds] = case.drawn[:, 1 : models + 1, :seeds]
+    return _regret(case, known(case, scores).mean[:, :models].argmax(axis=1))
+
+
+def halving(case: Case, rounds: tuple[int, ...] = (5, 3, 2)) -> Floats:
+    """Returns [R] the regret of successive halving: every round one run of the best so far."""
+    scores = np.full_like(case.drawn[:, 1:], np.nan)
+    left = np.tile(np.arange(rounds[0]), (len(scores), 1))
+    each = np.arange(len(scores))[:, None]
+    for s, count in enumerate(rounds):
+        if s:
+            mean = np.nanmean(scores[each, left], axis=-1)
+            left = np.take_along_axis(left, np.argsort(-mean, axis=1)[:, :count], axis=1)
+        scores[each, left, s] = case.drawn[each, left + 1, s]
+    mean = np.nanmean(scores[each, left], axis=-1)
+    return _regret(case, np.take_along_axis(left, mean.argmax(axis=1)[:, None], axis=1)[:, 0])
+
+
+def random_models(case: Case, models: int = 3) -> Floats:
+    """Returns [R] the regret of the best seen of some models that a die chose."""
+    rng = np.random.default_rng(5)
     R, M = case.truth_RxM.shape
-    lost = []
-    for r in range(R):
-        models = pick(M)
-        seen = case.truth_RxM[r, models] + case.noise * rng.standard_normal(
-            (seeds, len(models))
-        ).mean(0)
-        lost.append(max(case.truth_RxM[r].max(), 0.0) - case.truth_RxM[r, models[seen.argmax()]])
-    return np.array(lost)
+    picks = np.array([rng.choice(M, models, replace=False) for _ in range(R)])
+    seen = case.drawn[np.arange(R)[:, None], picks + 1, 0]
+    return _regret(case, np.take_along_axis(picks, seen.argmax(axis=1)[:, None], axis=1)[:, 0])
 
 
-def figures(scenario: str, made: list[Case]) -> list[dict[str, object]]:
-    """Returns a row per figure: mean over targets with an interval over targets by bootstrap."""
-    free = [replay(c, Rules(price=0.0), 3 + k, (6, 10)) for k, c in enumerate(made)]
-    open_ended = pd.concat(free, ignore_index=True)
-    ended = pd.concat([replay(c, Rules(), 3 + k) for k, c in enumerate(made)], ignore_index=True)
-    rows: list[dict[str, object]] = []
+def _regret(case: Case, chosen: np.ndarray) -> Floats:
+    return np.asarray(case.best - case.truth_RxM[np.arange(len(chosen)), chosen])
 
-    def add(figure: str, table: pd.DataFrame, column: str) -> None:
-        by_target = table.groupby("target")[column].mean().to_numpy(float)
+
+# Rules of ten runs or fewer, beside which `recommend` is seen: name and regrets of a case.
+BASELINES: tuple[tuple[str, Callable[[Case], Floats]], ...] = (
+    ("the best seen of the top 3", lambda case: best_seen(case, 3)),
+    ("the best seen of the top 10", lambda case: best_seen(case, 10)),
+    ("the top 5, 2 seeds, posterior mean", lambda case: best_mean(case, 5, 2)),
+    ("halving 5, 3, 2", halving),
+    ("the best seen of 3 at random", random_models),
+)
+
+
+class Figures:
+    """Rows of figures, each the mean over targets with an interval by bootstrap over targets."""
+
+    def __init__(self, scenario: str) -> None:
+        self.scenario = scenario
+        self.rows: list[dict[str, object]] = []
+
+    def add(self, figure: str, table: pd.DataFrame, column: str) -> None:
+        """Adds the mean of a column; a table without rows gives no row."""
+        table = table.dropna(subset=[column])
+        if not len(table):
+            return
+        of_target = table.groupby("target")[column].agg(["sum", "count"]).to_numpy(float)
         rng = np.random.default_rng(7)
-        picks = rng.integers(len(by_target), size=(2000, len(by_target)))
-        low, high = np.quantile(by_target[picks].mean(axis=1), [0.025, 0.975])
-        value = table[column].mean()
-        rows.append(
-            {
-                "scenario": scenario,
-                "figure": figure,
-                "value": round(float(value), 3),
-                "low": round(float(low), 3),
-                "high": round(float(high), 3),
-                "replays": len(table),
-            }
+        picks = rng.integers(len(of_target), size=(2000, len(of_target)))
+        sums = of_target[picks].sum(axis=1)
+        low, high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
+        value = float(table[column].mean())
+        numbers = {"value": value, "low": float(low), "high": float(high)}
+        self.rows.append(
+            {"scenario": self.scenario, "figure": figure}
+            | {name: round(number, 3) for name, number in numbers.items()}
+            | {"replays": len(table)}
         )
 
-    for count in ("6", "10"):
-        at = open_ended[open_ended["when"] == count]
-        add(f"true regret at {count} runs, points", at, "regret")
-    add("true regret where it stops, points", ended, "regret")
-    add("runs where it stops", ended, "runs")
-    add("coverage of the chosen model's 95 % interval", ended, "covered")
-    # Price 0 spends the budget: both ends of a search are judged.
-    both = pd.concat([ended, open_ended[open_ended["when"] == "6"]], ignore_index=True)
+
+def figures(scenario: str, made: Sequence[Case]) -> list[dict[str, object]]:
+    """Returns every figure of a scenario."""
+    found = Figures(scenario)
+    free = pd.concat([replay(c, Rules(price=0.0), _COUNTS) for c in made], ignore_index=True)
+    ended = pd.concat([replay(c, Rules()) for c in made], ignore_index=True)
+    ample = pd.concat([replay(c, Rules(budget=_AMPLE)) for c in made], ignore_index=True)
+    for count in _COUNTS:
+        at = free[free["when"] == str(count)]
+        found.add(f"true regret at {count} runs, points", at, "regret")
+    for name, rule in BASELINES:
+        lost = pd.DataFrame({"target": [c.target for c in made], "regret": [rule(c) for c in made]})
+        lost = lost.explode("regret").astype({"regret": float})
+        found.add(f"true regret of {name}, points", lost, "regret")
+    for table, budget in ((ended, Rules().budget), (ample, _AMPLE)):
+        found.add(f"true regret where it stops, budget {budget}, points", table, "regret")
+        found.add(f"runs where it stops, budget {budget}", table, "runs")
+    found.add("coverage of the chosen model's 95 % interval", ended, "covered")
+    both = pd.concat([free[free["when"] == "6"], ended, ample], ignore_index=True)
     both["bin"] = np.minimum((both["p_better"] * 5).astype(int), 4)
     for k, part in both.groupby("bin"):
         part = part.assign(off=part["better"].astype(float) - part["p_better"])
-        add(f"frequency less P(untried better by > 1), bin {int(k) + 1} of 5", part, "off")
-    worth = ended[ended["best"] > 2 * Rules().worthwhile]
-    add("false 'not worth it'", worth.assign(wrong=worth["stage"] == 0), "wrong")
-    small = ended[ended["target"].isin(["copa", "cb"])]
-    if len(small):
-        sizes = {c.target: smallest_gain(c.examples, Rules().worthwhile).known for c in made}
-        add(
-            "copa and cb: 'cannot be known'", small.assign(said=~small["target"].map(sizes)), "said"
+        found.add(f"frequency less P(untried better by > 1), bin {int(k) + 1} of 5", part, "off")
+    _refusals(found, ended, ample)
+    return found.rows
+
+
+def _refusals(found: Figures, ended: pd.DataFrame, ample: pd.DataFrame) -> None:
+    """Adds how often it wrongly says that nothing is worth it, and that nothing can be known."""
+    for table, budget in ((ended, Rules().budget), (ample, _AMPLE)):
+        worth = table[table["best"] > 2 * Rules().worthwhile]
+        wrong = worth["refused"] & worth["opening"]
+        found.add(
+            f"false 'not worth it' after the opening, budget {budget}",
+            worth.assign(wrong=wrong.astype(float)),
+            "wrong",
         )
-    for name, count, seeds in (("top 3", 3, 1), ("top 10", 10, 1), ("top 5, 2 seeds", 5, 2)):
-        lost = [static(c, lambda M, n=count: np.arange(n), seeds, 2) for c in made]
-        table = pd.DataFrame({"target": [c.target for c in made], "regret": lost}).explode("regret")
-        add(f"true regret of the best seen of the {name}, points", table, "regret")
-    return rows
+        found.add(
+            f"false 'not worth it' at any time, budget {budget}",
+            worth.assign(wrong=worth["refused"].astype(float)),
+            "wrong",
+        )
+    tiny = ended["target"].isin(_TINY)
+    ended = ended.assign(unseen=ended["unseen"].astype(float))
+    for table, name in ((ended[tiny], "copa and cb"), (ended[~tiny], "others")):
+        found.add(f"{name}: 'cannot be known' before the first run", table, "said")
+        found.add(f"{name}: and the gain found is none that the test set shows", table, "unseen")
 
 
 def main() -> None:
@@ -269,22 +231,32 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help="write the prior that is shipped")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/recommend.csv"))
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
+    parser.add_argument("--scenarios", nargs="*", default=[], help="words of their names")
     args = parser.parse_args()
-    board = read_board(args.folder, "roberta-base")
-    unit = np.maximum(board.noise, board.binomial)
-    past = fit_lines(board.targets, board.gains, board.probe, board.noise, unit)
+    roberta = read_board(args.folder, "roberta-base")
     if args.fit:
-        table = pd.DataFrame(
-            {"target": past.names, "alpha": past.alpha, "beta": past.beta, "tau": past.tau}
-        ).assign(noise=past.noise)
-        table.round(4).to_csv(PRIOR_FILE, index=False)
+        past = roberta.lines()
+        names = ("alpha", "beta", "tau", "upper", "noise")
+        table = pd.DataFrame({"target": past.names} | {n: getattr(past, n) for n in names})
+        table.round(4).to_csv(PRIOR_FILE, index=False, lineterminator="\n")
         return
+    t5 = read_board(args.folder, "t5-base")
+    scenarios: dict[str, tuple[Board, Floats, int | None]] = {
+        f"T5 leaderboard, all {len(t5.probe)} models": (t5, truths(t5), None),
+        f"planted lines, {MODELS} models": (roberta, planted(roberta, args.repetitions), MODELS),
+        f"RoBERTa leaderboard, {MODELS} models": (roberta, truths(roberta), MODELS),
+        f"RoBERTa leaderboard, all {len(roberta.probe)} models": (roberta, truths(roberta), None),
+        f"RoBERTa leaderboard, residuals shrunk to expectations, {MODELS} models": (
+            *(roberta, truths(roberta, expected=True)),
+            MODELS,
+        ),
+        f"purely additive gains, {MODELS} models": (roberta, additive(roberta), MODELS),
+    }
     rows: list[dict[str, object]] = []
-    for scenario, truth in (
-        ("RoBERTa leaderboard", truths(board)),
-        ("purely additive gains", additive(board)),
-    ):
-        rows += figures(scenario, cases(board, truth, past, args.repetitions, 1))
+    for scenario, (board, truth, models) in scenarios.items():
+        if args.scenarios and not any(word in scenario for word in args.scenarios):
+            continue
+        rows += figures(scenario, cases(board, truth, args.repetitions, models, 1))
         pd.DataFrame(rows).to_csv(args.out, index=False, lineterminator="\n")
     print(pd.DataFrame(rows).to_string())
 

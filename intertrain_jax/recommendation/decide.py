@@ -16,7 +16,8 @@ from intertrain_jax.recommendation.prior import Floats, Prior
 PRETRAINED = -1
 FIRST = 4  # of the ranking, tried once each
 _AHEAD = (1, 2, 4)
-MOST_BASE_SEEDS = 3
+# Of the pretrained model in the opening: more cost more than they save, and later they have a price.
+MOST_BASE_SEEDS = 1
 Reason = Literal["baseline", "top of the ranking", "second seed", "worth its price"]
 
 
@@ -68,37 +69,65 @@ def smallest_gain(examples: int, worthwhile: float, disagreement: float = 0.1) -
 
 
 def knowledge_gradient(
-    mean: Floats, sd: Floats, noise: ArrayLike, runs: int, floor: float = 0.0
+    mean: Floats,
+    sd: Floats,
+    noise: ArrayLike,
+    runs: int,
+    floor: float = 0.0,
+    tried: NDArray[np.bool_] | None = None,
 ) -> Floats:
-    """Returns [..., M] the expected rise of the best posterior mean by some runs of each model.
+    """Returns [..., M] the expected rise of what would be chosen, by some runs of each model.
 
-    KG(m) = s̃ f(−|μ_m − best other| / s̃), f(z) = φ(z) + z Φ(z), s̃² = v²/(v + σ²/n): what n runs are
-    expected to move the mean (Frazier, Powell and Dayanik 2009, with models taken as independent and
-    the mixture as the normal of its moments; several runs ahead as in Chick and Frazier 2012).
+    KG(m) = E max(o, μ_m + s̃Z) − V = s̃ f((μ_m − o)/s̃) + o − V, f(z) = φ(z) + z Φ(z), with V the gain of
+    the present choice, o that of the best other one, and s̃² = v²/(v + σ²/n) what n runs are expected to
+    move the mean (Frazier, Powell and Dayanik 2009, with models taken as independent and the mixture as
+    the normal of its moments; several runs ahead as in Chick and Frazier 2012). Only what has run can be
+    chosen: a model that has not is worth its mean above the choice, too.
 
     Args:
         mean, sd: [..., M] of the gains, in points.
         noise: [...] of a run, in points.
         runs: n.
         floor: gain of what can be had without any model, the pretrained model's: 0.
+        tried: [..., M] which models have run; None for all.
     """
     variance = sd**2
     moves = variance / np.sqrt(variance + (np.asarray(noise)[..., None] ** 2) / runs)
-    top = np.sort(mean, axis=-1)
-    best = top[..., -1:]
+    had = mean if tried is None else np.where(tried, mean, -np.inf)
+    top = np.sort(had, axis=-1)
+    best = np.maximum(top[..., -1:], floor)
     second = top[..., -2:-1] if mean.shape[-1] > 1 else np.full_like(best, -np.inf)
-    other = np.maximum(np.where(mean >= best, second, best), floor)
-    z = -np.abs(mean - other) / np.maximum(moves, 1e-12)
+    other = np.where(had >= best, np.maximum(second, floor), best)
+    z = (mean - other) / np.maximum(moves, 1e-12)
     density = np.exp(-0.5 * z**2) / sqrt(2 * pi)
-    found: Floats = moves * (density + z * ndtr(z))
+    found: Floats = moves * (density + z * ndtr(z)) + other - best
     return found
 
 
-def worth_of_runs(found: Posterior) -> Floats:
-    """Returns [..., M] the most of KG_n/n over n in 1, 2, 4: points per run."""
-    each = [knowledge_gradient(found.mean, found.sd, found.noise, n) / n for n in _AHEAD]
+def worth_of_runs(found: Posterior, tried: NDArray[np.bool_] | None = None) -> Floats:
+    """Returns [..., M] the most of KG_n/n over n in 1, 2, 4: points per run.
+
+    Args:
+        found: what is known.
+        tried: [..., M] which models have run; None for all.
+    """
+    each = [
+        knowledge_gradient(found.mean, found.sd, found.noise, n, tried=tried) / n for n in _AHEAD
+    ]
     best: Floats = np.maximum.reduce(each)
     return best
+
+
+def worth_of_base(found: Posterior, tried: NDArray[np.bool_]) -> Floats:
+    """Returns [...] as `worth_of_runs`, of the pretrained model: whether any other is better than it.
+
+    Its mean is what all gains are measured from: it moves the best one's gain as far as itself.
+    """
+    best = np.where(tried, found.mean, -np.inf).max(axis=-1, initial=-np.inf)
+    best = np.where(np.isfinite(best), best, 0.0)[..., None]
+    each = [knowledge_gradient(best, found.base_sd[..., None], found.noise, n) / n for n in _AHEAD]
+    worth: Floats = np.maximum.reduce(each)[..., 0]
+    return worth
 
 
 def choice(found: Posterior, tried: NDArray[np.bool_]) -> NDArray[np.int_]:
@@ -141,9 +170,9 @@ def next_step(
 ) -> Step:
     """Returns what to run next; models are in the order of the ranking, the best first.
 
-    The pretrained model until its mean is known to half of what is worthwhile, at most three times and
-    at most a third of the budget; the four best of the ranking; second seeds for the better half of
-    them by posterior mean; then whatever is worth most, while that is more than the price.
+    The pretrained model; the four best of the ranking; second seeds for the better half of them by
+    posterior mean; then whatever is worth most, the pretrained model too, while that is more than the
+    price.
 
     Args:
         scores: [..., 1 + M, S] as `posterior` takes them.
@@ -157,9 +186,7 @@ def next_step(
     most = scores.shape[-1]
     spent = counts.sum(axis=-1)
     models = runs.shape[-1]
-    need = found.noise / np.sqrt(np.maximum(base, 1)) > rules.worthwhile / 2
-    most_base = max(1, min(MOST_BASE_SEEDS, rules.budget // 3, most))
-    baseline = (base < 1) | (need & (base < most_base))
+    baseline = base < min(MOST_BASE_SEEDS, most)
     place = np.cumsum(usable, axis=-1)
     first = usable & (place <= FIRST)
     untried = first & (runs == 0)
@@ -179,9 +206,13 @@ def next_step(
     second = np.where(
         again.any(axis=-1), np.where(again, found.mean, -np.inf).argmax(axis=-1), STOP
     )
-    worth = np.where(usable & (runs < most), worth_of_runs(found), -np.inf)
+    tried = runs > 0
+    worth = np.where(usable & (runs < most), worth_of_runs(found, tried), -np.inf)
     best = worth.argmax(axis=-1) if models else np.full(base.shape, STOP)
     top_worth = worth.max(axis=-1) if models else np.full(base.shape, -np.inf)
+    of_base = np.where(base < most, worth_of_base(found, tried), -np.inf)
+    best = np.where(of_base > top_worth, PRETRAINED, best)
+    top_worth = np.maximum(of_base, top_worth)
     stage = np.select(
         [spent >= rules.budget, baseline, top != STOP, second != STOP, top_worth > rules.price],
         [4, 0, 1, 2, 3],

@@ -28,6 +28,7 @@ class Posterior:
         mean, sd: [..., M] of each gain.
         noise: [...] standard deviation of one run, in points.
         base, base_sd: [...] the pretrained model's mean score, and how well it is known.
+        upper_KxM: [..., K, M] as sd_KxM, above the mean: another one for models that were not tried.
     """
 
     share: Floats
@@ -38,6 +39,7 @@ class Posterior:
     noise: Floats
     base: Floats
     base_sd: Floats
+    upper_KxM: Floats
 
     def below(self, model: NDArray[np.int_], gain: ArrayLike) -> Floats:
         """Returns [...] the probability that a model's gain is below some points."""
@@ -59,8 +61,9 @@ class Posterior:
     def any_better(self, model: NDArray[np.int_], by: float, among: NDArray[np.bool_]) -> Floats:
         """Returns [...] the probability that one of some models is better than one by some points.
 
-        Given a component, gains of models that were not tried are independent normals: the product
-        over them of Φ((g + by − m)/s) is integrated over the gain g of the model by quadrature.
+        Given a component, gains of models that were not tried are independent, normal with another
+        spread above the mean than below it: the product over them of Φ((g + by − m)/s) is integrated
+        over the gain g of the model by quadrature.
 
         Args:
             model: [...] index of the model; −1 is the pretrained one, whose gain is 0.
@@ -70,7 +73,8 @@ class Posterior:
         own, sd = self._of(self.mean_KxM, model), self._of(self.sd_KxM, model)
         none = np.zeros_like(own)
         for node, weight in zip(_NODES, _WEIGHTS / _WEIGHTS.sum(), strict=True):
-            z = ((own + node * sd + by)[..., None] - self.mean_KxM) / self.sd_KxM
+            off = (own + node * sd + by)[..., None] - self.mean_KxM
+            z = off / np.where(off > 0, self.upper_KxM, self.sd_KxM)
             log_below = np.where(among[..., None, :], np.log(np.maximum(ndtr(z), 1e-300)), 0.0)
             none += weight * np.exp(log_below.sum(axis=-1))
         found: Floats = 1.0 - np.sum(self.share * none, axis=-1)
@@ -122,6 +126,8 @@ def posterior(scores: Floats, x: Floats, prior: Prior, noise: ArrayLike) -> Post
     w = (ν + 1) / (ν + (r² + v)/σ²). Where a model has one run, r is the residual from its posterior
     mean and v that mean's variance, found by iteration from the prior; where it has several, r is the
     distance from their median. So one collapsed run says nothing, and two that agree are believed.
+    Runs collapse, they do not soar: a model's only run counts whole where it is above what is expected
+    (w = 1). Discounted as collapsed ones are, the best models would be those that are passed over.
     Given weights everything is closed: with p_m = Σw/σ², q_m = 1/(τ² + 1/p_m) and P = p_0 + Σ q_m,
     b̂ = (p_0 ȳ_0 + Σ q_m (ȳ_m − α − βx_m))/P, and
     g_m = μ_m + τ² q_m (ȳ_m − b − μ_m) + N(0, 1/(1/τ² + p_m)).
@@ -137,6 +143,7 @@ def posterior(scores: Floats, x: Floats, prior: Prior, noise: ArrayLike) -> Post
     sigma = np.broadcast_to(np.asarray(noise, float), scores.shape[:-2])
     unit = sigma[..., None]
     alpha, beta, tau = unit * prior.alpha, unit * prior.beta, unit * prior.tau
+    upper = tau if prior.upper is None else unit * prior.upper
     mu = alpha[..., None] + beta[..., None] * np.asarray(x)[..., None, :]  # [..., K, M]
     tau2 = (tau**2)[..., None]
     count = known.sum(axis=-1)
@@ -159,9 +166,11 @@ def posterior(scores: Floats, x: Floats, prior: Prior, noise: ArrayLike) -> Post
     fixed = centre
     s2 = (sigma**2)[..., None]
     for _ in range(_ROUNDS):
-        r2 = (y - centre[..., None]) ** 2 + variance[..., None]
-        weight = np.where(known, (_TAILS + 1) / (_TAILS + r2 / s2[..., None]), 0.0)
-        result = _given_weights(y, weight, mu, tau2, sigma)
+        off = y - centre[..., None]
+        weight = (_TAILS + 1) / (_TAILS + (off**2 + variance[..., None]) / s2[..., None])
+        weight = np.where(~several[..., None] & (off > 0), 1.0, weight)
+        weight = np.where(known, weight, 0.0)
+        result = _given_weights(y, weight, mu, tau2, sigma, upper)
         means = np.concatenate([np.zeros((*sigma.shape, 1)), result.mean], axis=-1)
         centre = np.where(several, fixed, result.base[..., None] + means)
         own = s2 / np.maximum(weight.sum(axis=-1), 1e-12)
@@ -169,7 +178,9 @@ def posterior(scores: Floats, x: Floats, prior: Prior, noise: ArrayLike) -> Post
     return result
 
 
-def _given_weights(y: Floats, weight: Floats, mu: Floats, tau2: Floats, sigma: Floats) -> Posterior:
+def _given_weights(
+    y: Floats, weight: Floats, mu: Floats, tau2: Floats, sigma: Floats, upper: Floats
+) -> Posterior:
     total = weight.sum(axis=-1)
     mean_y = (weight * y).sum(axis=-1) / np.maximum(total, 1e-12)
     p = total / (sigma**2)[..., None]
@@ -189,17 +200,19 @@ def _given_weights(y: Floats, weight: Floats, mu: Floats, tau2: Floats, sigma: F
     weights = share[..., None]
     mean = (weights * mean_k).sum(axis=-2)
     var = (weights * (var_k + mean_k**2)).sum(axis=-2) - mean**2
+    sd_k = np.sqrt(var_k)
     b = (share * base).sum(axis=-1)
     b_var = (share * (1.0 / P + base**2)).sum(axis=-1) - b**2
     return Posterior(
         share,
         mean_k,
-        np.sqrt(var_k),
+        sd_k,
         mean,
         np.sqrt(np.maximum(var, 1e-12)),
         np.asarray(sigma),
         b,
         np.sqrt(np.maximum(b_var, 0.0)),
+        np.where(pm > 0, sd_k, upper[..., None]),
     )
 
 

@@ -31,6 +31,8 @@ class PastTargets:
         names: of the targets.
         alpha, beta, tau: [K].
         noise: [K] the unit itself, in points.
+        upper: [K] as tau, of the models above the line alone: there are more that fell far below it than
+            rose far above; None where it is tau.
     """
 
     names: tuple[str, ...]
@@ -38,14 +40,14 @@ class PastTargets:
     beta: Floats
     tau: Floats
     noise: Floats
+    upper: Floats | None = None
 
     def without(self, name: str) -> PastTargets:
         """Returns all targets but one, as a replay of that one must not know it."""
         keep = np.array([other != name for other in self.names])
         names = tuple(other for other in self.names if other != name)
-        return PastTargets(
-            names, self.alpha[keep], self.beta[keep], self.tau[keep], self.noise[keep]
-        )
+        lines = (self.alpha[keep], self.beta[keep], self.tau[keep], self.noise[keep])
+        return PastTargets(names, *lines, None if self.upper is None else self.upper[keep])
 
     @property
     def usual_noise(self) -> float:
@@ -63,7 +65,8 @@ def fit_lines(
     """Fits a line to every target's gains by least squares; M models × T targets.
 
     tau² is the residual variance less that of one run, at least a tenth of the former: what of the
-    scatter about the line is the models' own.
+    scatter about the line is the models' own. `upper` is the same of the residuals above their median,
+    as of a normal distribution of two halves (Fechner's; Wallis 2014, Statistical Science 29).
 
     Args:
         names: of the targets.
@@ -88,10 +91,12 @@ def fit_lines(
         beta, alpha = np.polyfit(x[known], gains[known, t], 1)
         rest = gains[known, t] - alpha - beta * x[known]
         scatter = float(rest @ rest) / (known.sum() - 2)
-        tau = np.sqrt(max(scatter - noise[t] ** 2, 0.1 * scatter))
-        rows.append((alpha / unit[t], beta / unit[t], tau / unit[t]))
-    alpha_T, beta_T, tau_T = np.array(rows).T
-    return PastTargets(tuple(names), alpha_T, beta_T, tau_T, unit)
+        above = rest[rest > np.median(rest)] - np.median(rest)
+        half = min(float(np.mean(above**2)), scatter)
+        tau, upper = (np.sqrt(max(s - noise[t] ** 2, 0.1 * s)) for s in (scatter, half))
+        rows.append(np.array([alpha, beta, tau, upper]) / unit[t])
+    alpha_T, beta_T, tau_T, upper_T = np.array(rows).T
+    return PastTargets(tuple(names), alpha_T, beta_T, tau_T, unit, upper_T)
 
 
 def standardised(probe: ArrayLike) -> Floats:
@@ -110,16 +115,19 @@ class Prior:
     alpha: Floats
     beta: Floats
     tau: Floats
+    upper: Floats | None = None
 
 
 def prior_of(past: PastTargets) -> Prior:
     """Returns the mixture: every past target, once with less and once with more of everything."""
-    parts = [np.concatenate([f * v for f in _WIDEN]) for v in (past.alpha, past.beta, past.tau)]
-    return Prior(*parts)
+    upper = past.tau if past.upper is None else past.upper
+    lines = (past.alpha, past.beta, past.tau, upper)
+    return Prior(*(np.concatenate([f * v for f in _WIDEN]) for v in lines))
 
 
 def read_past(path: Path = PRIOR_FILE) -> PastTargets:
-    """Reads fitted lines: columns target, alpha, beta, tau, noise."""
+    """Reads fitted lines: columns target, alpha, beta, tau, noise, and perhaps upper."""
     table = pd.read_csv(path)
-    columns = [table[name].to_numpy(float) for name in ("alpha", "beta", "tau", "noise")]
+    names = [n for n in ("alpha", "beta", "tau", "noise", "upper") if n in table.columns]
+    columns = [table[name].to_numpy(float) for name in names]
     return PastTargets(tuple(table["target"].astype(str)), *columns)

@@ -59,6 +59,15 @@ def test_one_collapsed_run_says_little_and_two_are_believed() -> None:
     assert twice.mean[1] < -20.0
 
 
+def test_a_models_only_run_counts_whole_above_what_is_expected_and_less_below() -> None:
+    """Runs collapse, they do not soar: above, the mean is that of normal runs; b is known exactly."""
+    moved = []
+    for off in (9.5, -9.5):
+        found = posterior(_scores([80.0] * 400, [80.5 + off]), np.zeros(1), ONE, 1.0)
+        moved.append(float(found.mean[0] - 0.5) / (0.8 * off))
+    assert moved[0] == pytest.approx(1.0, abs=0.01) and moved[1] < 0.5
+
+
 def test_components_are_weighed_by_what_was_seen() -> None:
     """Large gains make the component that expects them likely, and raise models that were not tried."""
     prior = Prior(np.array([0.0, 8.0]), np.zeros(2), np.array([0.5, 0.5]))
@@ -79,11 +88,13 @@ def test_quantiles_and_probabilities_agree() -> None:
 
 
 def test_any_better_is_what_draws_say() -> None:
-    """The quadrature over the chosen model's gain agrees with draws, models being independent."""
-    prior = Prior(np.array([0.3]), np.array([1.0]), np.array([1.5]))
+    """The quadrature over the chosen model's gain agrees with draws; others spread less upwards."""
+    prior = Prior(np.array([0.3]), np.array([1.0]), np.array([1.5]), np.array([0.9]))
     found = posterior(_scores([80.0], [82.0], [], [], []), np.array([1, 0.5, 0, -0.5]), prior, 1.0)
     rng = np.random.default_rng(1)
-    gains = found.mean_KxM[0] + found.sd_KxM[0] * rng.standard_normal((200_000, 4))
+    z = rng.standard_normal((200_000, 4))
+    spread = np.where((z > 0) & (np.arange(4) > 0), 0.9, found.sd_KxM[0])
+    gains = found.mean_KxM[0] + spread * z
     expected = (gains[:, 1:].max(axis=1) > gains[:, 0] + 1.0).mean()
     got = found.any_better(np.array(0), 1.0, np.array([False, True, True, True]))
     assert got == pytest.approx(expected, abs=0.01)

@@ -21,6 +21,19 @@ def test_a_line_is_found_in_units_of_the_targets_noise() -> None:
     assert past.tau[0] == pytest.approx(1.6, abs=0.15)
 
 
+def test_models_may_spread_less_above_the_line_than_below() -> None:
+    """Residuals of two halves give back both spreads; a shipped target has none above that is larger."""
+    rng = np.random.default_rng(1)
+    z = rng.standard_normal(6000)
+    own = z * np.where(z > 0, 0.8, 3.0)
+    gains = own + 0.1 * rng.standard_normal(6000)
+    past = fit_lines(["t"], gains[:, None], rng.normal(size=6000), [0.1], [0.5])
+    assert past.upper is not None and past.upper[0] == pytest.approx(0.8 / 0.5, rel=0.15)
+    assert past.tau[0] == pytest.approx(np.std(own) / 0.5, rel=0.05)
+    shipped = read_past()
+    assert shipped.upper is not None and (shipped.upper <= shipped.tau).all()
+
+
 def test_missing_probe_scores_are_the_average() -> None:
     """A model without a score is neither good nor bad; equal scores rank nothing."""
     assert standardised([1.0, 3.0, np.nan]).tolist() == [-1.0, 1.0, 0.0]
