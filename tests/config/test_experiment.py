@@ -18,7 +18,7 @@ from intertrain_jax.config.experiment import (
 )
 from intertrain_jax.config.files import bundled_configs, to_yaml
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.config.refs import ModelRef, read_model_list
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -52,6 +52,14 @@ def test_the_papers_protocol_is_the_default() -> None:
     roberta, bert = load_config("paper/inhouse-roberta"), load_config("paper/inhouse-bert")
     assert roberta.protocol == Protocol()
     assert bert.protocol == replace(Protocol(), learning_rate=2e-5, weight_decay=0.0)
+
+
+def test_the_papers_models_off_the_shelf_are_those_of_its_list() -> None:
+    config = load_config("paper/offtheshelf-roberta")
+    listed = read_model_list("roberta-66")
+    assert tuple(ref.label for ref in config.model.base_refs) == listed.models
+    assert config.model.pretrained == listed.pretrained
+    assert replace(config.protocol, head="fresh") == Protocol()
 
 
 def test_overrides_win_in_order() -> None:
