@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intertrain_jax.base import stream
+from intertrain_jax.base import IntertrainError, stream
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.packing import Block, BlockShape, pack
+
+# Steps are counted in 32 bits.
+MOST_STEPS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,31 @@ class Schedule:
 
 
 def schedule_of(protocol: Protocol, num_examples: int) -> Schedule:
-    """Derives step counts from a protocol that counts in examples and epochs (paper, App. B)."""
+    """Derives step counts from a protocol that counts in examples and epochs (paper, App. B).
+
+    Raises:
+        IntertrainError: there are more steps than programs can count.
+    """
     per_epoch = math.ceil(num_examples / protocol.batch_size)
     bounds = []
     if protocol.epochs is not None:
-        bounds.append(math.ceil(protocol.epochs * per_epoch))
+        # Compared as floats: ten to any power of epochs may be asked for.
+        bounds.append(math.ceil(min(protocol.epochs * per_epoch, 2.0 * MOST_STEPS)))
     if protocol.max_examples is not None:
-        bounds.append(math.ceil(protocol.max_examples / protocol.batch_size))
+        bounds.append(-(-protocol.max_examples // protocol.batch_size))
     total = max(1, min(bounds))
+    if total > MOST_STEPS:
+        raise IntertrainError(
+            f"config key 'protocol.epochs' must make at most {MOST_STEPS:,} optimiser steps, but with"
+            f" {num_examples:,} examples in batches of {protocol.batch_size:,} it makes more. Lower it,"
+            " or set protocol.max_examples."
+        )
     head_only = {
         "finetune": 0,
         "probe": total,
-        "lp_then_ft": min(total, math.ceil(protocol.probe_epochs * per_epoch)),
+        "lp_then_ft": min(
+            total, math.ceil(min(protocol.probe_epochs * per_epoch, 2.0 * MOST_STEPS))
+        ),
     }[protocol.method]
     return Schedule(
         num_examples, per_epoch, total, math.ceil(protocol.warmup_fraction * total), head_only

@@ -23,7 +23,7 @@ from intertrain_jax.records.runs import Record, Runs, is_better
 from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis
-from intertrain_jax.workflows.inputs import find_tasks, measure
+from intertrain_jax.workflows.inputs import check_steps, find_tasks, measure
 from intertrain_jax.workflows.own import GridOptions, experiment_of, is_own, look_over, tokenizer_of
 from intertrain_jax.workflows.results import GridResult
 from intertrain_jax.workflows.runner import Devices, Runner
@@ -241,6 +241,7 @@ def prepare(
         watcher.say(f"reading {len(named.by_name)} tasks")
         data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
         for name, loaded in data.items():
+            check_steps(config.protocol, loaded)
             for note in loaded.origin.get("notes", ()):
                 watcher.say(f"{name}: {note}")
     ref = config.model.ref

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.data.batches import schedule_of
 from intertrain_jax.data.load import TaskData, is_local, load_task
 from intertrain_jax.data.task import Task
 from intertrain_jax.data.tasks import expand
@@ -43,6 +45,16 @@ def find_tasks(config: ExperimentConfig) -> ExperimentTasks:
         tuple(task.name for task in sources),
         tuple(task.name for task in targets),
     )
+
+
+def check_steps(protocol: Protocol, data: TaskData) -> None:
+    """Checks that a run on a task has no more steps than can be counted, before anything compiles.
+
+    Raises:
+        IntertrainError: it has.
+    """
+    count = len(data.splits["train"])
+    schedule_of(protocol, min(count, protocol.train_size or count))
 
 
 def plan_offline(config: ExperimentConfig) -> Plan:

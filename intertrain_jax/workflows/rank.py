@@ -34,6 +34,7 @@ from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import BaseRef, DataStamp
 from intertrain_jax.study.model_ranking import gain_correlations
+from intertrain_jax.workflows.inputs import check_steps
 from intertrain_jax.workflows.own import (
     RankingOptions,
     check_needless,
@@ -110,6 +111,7 @@ def rank(
         watcher.say(line)
     watcher.say(f"reading {config.task}")
     data = load_task(task, config.data)
+    check_steps(config.protocol, data)
     for note in data.origin.get("notes", ()):
         watcher.say(f"{task.name}: {note}")
     precision = runner.resolve_precision(config.protocol.precision)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import epoch_order, schedule_of, steps_from
 from intertrain_jax.data.packing import EMPTY, BlockShape
@@ -22,6 +24,23 @@ def test_schedule_counts_in_epochs_or_examples() -> None:
     bounded = replace(PROTOCOL, epochs=None, max_examples=100)
     assert schedule_of(bounded, 20).total_steps == 13
     assert schedule_of(replace(PROTOCOL, max_examples=40), 20).total_steps == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 1e9},
+        {"epochs": 1e308},
+        {"epochs": None, "max_examples": 10**400},
+        {"epochs": 1e308, "max_examples": 2**40},
+    ],
+)
+def test_more_steps_than_can_be_counted_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(IntertrainError, match=r"at most 2,147,483,647 optimiser steps"):
+        schedule_of(replace(PROTOCOL, **change), 20_000)
+    longest = replace(PROTOCOL, epochs=1e308, max_examples=8 * (2**31 - 1), probe_epochs=1e300)
+    assert schedule_of(longest, 20).total_steps == 2**31 - 1
+    assert schedule_of(replace(longest, method="lp_then_ft"), 20).head_only_steps == 2**31 - 1
 
 
 @pytest.mark.parametrize(("method", "steps"), [("finetune", 0), ("probe", 9), ("lp_then_ft", 6)])
