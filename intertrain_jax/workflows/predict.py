@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.formats import is_file
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.row_files import DISK_STATE, RawSplit, read_rows
@@ -105,7 +105,7 @@ def predict(
     if text is None:
         notes.append(f"the text is column {columns[0]!r}: --text names another")
     if len(given) < len(texts):
-        notes.append(f"{_rows(len(texts) - len(given))} without text: no answer")
+        notes.append(f"{counted(len(texts) - len(given), 'row')} without text: no answer")
     outputs: Any = None
     if given:
         encoded = encode_rows(
@@ -119,7 +119,8 @@ def predict(
         full = int((encoded.lengths >= limit).sum())
         if full:
             notes.append(
-                f"{_rows(full)} with all of the {limit} tokens that are read: what is beyond is not"
+                f"{counted(full, 'row')} with all of the {limit} tokens that are read: what is beyond is"
+                " not"
             )
         outputs = predictor.outputs(encoded)
     return _with_answers(table, predictor.labels, given, outputs, notes)
@@ -236,7 +237,3 @@ def _free(name: str, taken: set[str]) -> str:
         found = f"predicted_{name}_{number}"
         found, number = (None if found in taken else found), number + 1
     return found
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
