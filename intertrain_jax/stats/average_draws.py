@@ -11,17 +11,13 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.stats.averages import AverageGains, How, average_gains
 from intertrain_jax.stats.gain_intervals import counts_of
 from intertrain_jax.stats.noise import NoiseModel
-from intertrain_jax.stats.shrinkage import (
-    Floats,
-    cell_variances,
-    common_distribution,
-    draw_true_values,
-    draw_variances,
-    satterthwaite,
-)
+from intertrain_jax.stats.shrinkage import Floats, cell_distributions, draw_variances
+from intertrain_jax.stats.true_values import draw_true_values
+from intertrain_jax.stats.variance_posterior import draw_cells, draw_sums, variance_posterior
 
-# How many draws.
-DRAWS = 2000
+# How many draws; of what all cells' variances share, and for each of these.
+_COMMON, _EACH = 100, 20
+DRAWS = _COMMON * _EACH
 
 
 @dataclass(frozen=True)
@@ -71,9 +67,9 @@ def average_draws(
     Measured averages lie farther apart than true ones, and the best measured is likely a lucky one: a
     bootstrap around them covers true ranks too seldom. So true averages are taken to come from one
     normal distribution, with flat priors on its mean and standard deviation, and are drawn from the
-    posterior; each draw has its own seed variances as well, from their posterior (scaled inverse χ²
-    with `std_df` degrees of freedom). Below three models there is no such distribution to speak of, and
-    draws are around the measured averages.
+    posterior; each draw has its own variances of seeds as well, and its own idea of how cells and
+    targets differ in them (`variance_posterior`, `draw_true_values`). Below three models there is no
+    such distribution to speak of, and draws are around the measured averages.
 
     Args:
         gains: [M models, N targets] in points, NaN where missing.
@@ -112,33 +108,33 @@ def average_draws(
         sampled_MxN = np.nan_to_num(sampling.reindex(index=models, columns=targets).to_numpy(float))
         sampled_MxN = np.where(known_MxN, np.square(sampled_MxN) / 2.0, 0.0)
     count_M, n = known_MxN.sum(axis=1), len(targets)
-    base, own = noise.of_cells(models, targets), noise.of_cells([pretrained], targets)
-    parts = (
-        (base.variance * inverse_MxN, base.df),
-        (own.variance * known_MxN * (pretrained_MxN - least_N), own.df),
-    )
+    apart_MxN = known_MxN * (pretrained_MxN - least_N)
     squared_Mx1 = np.square(count_M)[:, None]
-    seeds_M, df_M = satterthwaite(*((part / squared_Mx1, df) for part, df in parts))
-    together, together_df = satterthwaite((own.variance * least_N / max(n, 1) ** 2, own.df))
+    own_MxN = noise.of_cells(models, targets).variance
+    own_N = noise.of_cells([pretrained], targets).variance[0]
+    noise_MxN = own_MxN * inverse_MxN + own_N * apart_MxN + sampled_MxN
     common = noise.common_std**2
-    noise_MxN = parts[0][0] + parts[1][0] + sampled_MxN
     # NaN, where residuals have no degrees of freedom, counts as none.
     excess = averages.residual_std**2 - noise_MxN.sum() / max(known_MxN.sum(), 1)
     fixed_M = sampled_MxN.sum(axis=1) / count_M**2 + common * inverse_MxN.sum(axis=1) / count_M
     fixed_M += max(0.0, excess) * (1.0 / count_M - 1.0 / max(n, 1))
     fixed = (sampled_MxN.sum() / max(known_MxN.sum(), 1) + common * least_N.sum()) / max(n, 1)
 
-    own_SxM = draw_variances(seeds_M, df_M, DRAWS, rng) + fixed_M
-    estimate_M = estimate[models].to_numpy(dtype=float)
-    variance_M = seeds_M + fixed_M
-    true_SxM, between = draw_true_values(estimate_M, variance_M, own_SxM, rng)
-    shared_S = draw_variances(together, together_df, DRAWS, rng)[:, 0] + fixed
+    hyper = noise.hyper(targets, _COMMON, rng)
+    own_HxRxM = draw_sums(hyper, inverse_MxN / squared_Mx1, *noise.own(models, targets), _EACH, rng)
+    variance_1xN, df_1xN = noise.own([pretrained], targets)
+    repeated = np.repeat(hyper[0], _EACH, axis=0), np.repeat(hyper[1], _EACH, axis=0)
+    own_SxN = draw_cells(repeated, variance_1xN[0], df_1xN[0], rng)
+    own_HxRxM += (own_SxN @ (apart_MxN / squared_Mx1).T).reshape(own_HxRxM.shape) + fixed_M
+    variance_M = ((noise_MxN - sampled_MxN) / squared_Mx1).sum(axis=1) + fixed_M
+    true_SxM, between = draw_true_values(estimate[models].to_numpy(dtype=float), own_HxRxM, rng)
+    shared_S = own_SxN @ (least_N / max(n, 1) ** 2) + fixed
     together_S = np.sqrt(shared_S) * rng.normal(size=DRAWS)
     return AverageDraws(
         targets=averages.targets,
         estimate=estimate,
         error=pd.Series(np.sqrt(variance_M), index=models).reindex(estimate.index),
-        shared_error=float(np.sqrt(together[0] + fixed)),
+        shared_error=float(np.sqrt(own_N @ least_N / max(n, 1) ** 2 + fixed)),
         between_std=between,
         draws=pd.DataFrame(true_SxM + together_S[:, None], columns=models),
     )
@@ -148,13 +144,13 @@ def draws_over_targets(gains: pd.DataFrame, averages: AverageGains, seed: int) -
     """Draws true average gains where nothing is known of seeds, [S draws, models with an average].
 
     A model's true average is that over many targets like these; its gains are off by what it has with
-    each of them for itself, noise included: the residuals r of the additive fit. Their variance is
-    pooled over models unless models differ in it by more than chance: each model's own is shrunk towards
-    the common one (`common_distribution`). Targets differ in how far gains on them are off, with
-    variances v_t, so that a model's N residuals are worth (Σ v_t)²/Σ v_t² of them (Satterthwaite; the
-    sum of v_t² is corrected for v_t being estimated). As in `average_draws`, true averages are taken to
-    come from one normal distribution and are drawn from the posterior: the best measured one is
-    drawn back to the others by as much as it was likely lucky.
+    each of them for itself, noise included: the residuals r of the additive fit. Targets differ in how
+    far gains on them are off, with variances v_t, and models by a factor, the mean of r²/v_t. Each
+    model's own is shrunk towards the models' common one, by as much as is likely (`cell_distributions`);
+    with heavy tails, of a kurtosis κ, its residuals are worth 2/(κ − 1) of as many normal ones. The
+    common one has the degrees of freedom of Σ v_t, by Satterthwaite, with the sum of v_t² corrected
+    for v_t being estimated. True averages are drawn from their posterior as in `average_draws`: the best
+    measured one is drawn back to the others by as much as it was likely lucky.
 
     Args:
         gains: [M models, N targets] in points, NaN where missing.
@@ -176,20 +172,31 @@ def draws_over_targets(gains: pd.DataFrame, averages: AverageGains, seed: int) -
     total = averages.residual_std**2
     df_N = np.maximum(known_MxN.sum(axis=0) - 1.0, 1.0)
     target_N = np.square(residual_MxN).sum(axis=0) / df_N
+    relative_MxN = np.square(residual_MxN) / np.where(target_N > 0, target_N, np.inf)
+    fourth = float(np.square(relative_MxN).sum() * known_MxN.sum())
+    kurtosis = fourth / max(float(relative_MxN.sum()) ** 2, 1e-300)
+    cells_M = np.maximum(known_MxN.sum(axis=1) - 1.0, 0.0)
+    worth_M = min(1.0, 2.0 / max(kurtosis - 1.0, 1e-3)) * cells_M * (m - 1) / m
+    own_M = relative_MxN.sum(axis=1) / np.maximum(cells_M, 1.0)
+    # As pooled over all models, residuals have `total`.
+    own_M *= total / max(float(worth_M @ own_M / max(worth_M.sum(), 1e-300)), 1e-300)
+    spread_M = np.square([model.error for model in models]) / max(total, 1e-300)
+    posterior = variance_posterior(cell_distributions(own_M[None], worth_M[None]))
+    hyper = (np.repeat(values, _EACH, axis=0) for values in posterior.draw(_COMMON, rng))
+    prior_df, scale = hyper
+    own_SxM = draw_cells((prior_df, scale), own_M, worth_M, rng) * spread_M
+    # The sum of v_t is known by fewer degrees of freedom than models' variances relative to it.
     effective = target_N.sum() ** 2 / max(
         float(np.square(target_N) @ (df_N / (df_N + 2.0))), 1e-300
     )
-    worth_M = np.maximum(min(effective, n) / n * (known_MxN.sum(axis=1) - 1.0), 0.0)
-    own_M = np.square(residual_MxN).sum(axis=1) / np.maximum(known_MxN.sum(axis=1) - 1.0, 1.0)
-    # As pooled over all models, residuals have `total`.
-    own_M *= total / max(float(worth_M @ own_M / max(worth_M.sum(), 1e-300)), 1e-300)
-    _, prior_df = common_distribution(own_M, worth_M)
-    pooled_df = max(worth_M.sum() * (m - 1) / m, 1.0)
-    noise = cell_variances(own_M, worth_M, np.full(m, total), np.full(m, pooled_df), prior_df)
-    spread_M = np.square([model.error for model in models]) / max(total, 1e-300)
-    variance_M = noise.variance * spread_M
-    own_SxM = draw_variances(variance_M, noise.df, DRAWS, rng)
-    true_SxM, _ = draw_true_values(estimate_M, variance_M, own_SxM, rng)
+    inverse = 1.0 / (df_N.mean() * min(effective, n)) - 1.0 / max(worth_M.sum(), 1e-300)
+    if inverse > 0:
+        own_SxM *= np.repeat(
+            draw_variances(np.ones((_COMMON, 1)), np.full((_COMMON, 1), 1.0 / inverse), rng),
+            _EACH,
+            axis=0,
+        )
+    true_SxM, _ = draw_true_values(estimate_M, own_SxM.reshape(_COMMON, _EACH, m), rng)
     return pd.DataFrame(true_SxM, columns=names)
 
 

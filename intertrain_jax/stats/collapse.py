@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from intertrain_jax.stats.shrinkage import Floats, Ints, cell_distribution, cell_variances, within
+from intertrain_jax.stats.shrinkage import Floats, Ints, cell_distributions, cell_variances, within
 
 # Chance that any run of a table is taken for collapsed where none is.
 LEVEL = 0.01
@@ -136,9 +136,10 @@ def _significant(
     """Returns whether the highest score that is out of a cell is too low for the noise of the others."""
     count_C, squares_C = within(score[~out], cell[~out], cells)
     df_C = np.maximum(count_C - 1.0, 0.0)
-    variance_C, target_C = squares_C / np.maximum(df_C, 1.0), np.arange(cells) // bases
-    scale_N, scale_df_N, prior_df = cell_distribution(variance_C, df_C, target_C, cells // bases)
-    at, own = np.array([which]), target_C[[which]]
+    variance_C = squares_C / np.maximum(df_C, 1.0)
+    found = cell_distributions(variance_C.reshape(-1, bases), df_C.reshape(-1, bases))
+    scale_N, scale_df_N, prior_df = found.most_likely()
+    at, own = np.array([which]), np.array([which // bases])
     noise = cell_variances(variance_C[at], df_C[at], scale_N[own], scale_df_N[own], prior_df)
     mean = float(score[~out & (cell == which)].mean())
     highest = float(score[out & (cell == which)].max())

@@ -65,9 +65,11 @@ def gain_intervals(
     """Returns intervals of gains from the noise model.
 
     The seeds' variance of a gain is `s_base²/n_base + s_pretrained²/n_pretrained`, with the shrunk
-    variances of the two cells. The interval is Student's, with Satterthwaite's degrees of freedom. Where
-    seeds pair, the n are the pairs that the mean was taken over; that scores of one seed may
-    move together is not counted on, so that the error is an upper bound there.
+    variances of the two cells. The interval is Student's, and one over its degrees of freedom is the
+    mean of the two cells', weighted by their variances (Cochran and Cox 1950). Satterthwaite's would be
+    more: a cell that looks stable may be one of the unstable ones, which the other cell does not make
+    good. Where seeds pair, the n are the pairs that the mean was taken over; that scores of one seed
+    may move together is not counted on, so that the error is an upper bound there.
 
     Args:
         gains: [M models, N targets] in points, NaN where missing.
@@ -81,15 +83,15 @@ def gain_intervals(
     seeds_MxN = n_base.reindex_like(gains).to_numpy(dtype=float)
     own_MxN = counts_of(n_pretrained, gains)
     missing_MxN = np.isnan(gain_MxN) | ~(seeds_MxN > 0) | ~(own_MxN > 0)
-    # Satterthwaite: half the variance's variance. What both cells have of their target is one estimate.
-    variance_MxN, of_target_MxN, spread_MxN = (np.zeros(gains.shape) for _ in range(3))
+    # What both cells have of their target is one estimate.
+    variance_MxN, of_target_MxN, inverse_MxN = (np.zeros(gains.shape) for _ in range(3))
     for bases, count_MxN in ((gains.index, seeds_MxN), ([pretrained], own_MxN)):
         cells = noise.of_cells(bases, gains.columns)
         part_MxN = cells.variance / np.where(missing_MxN, np.nan, count_MxN)
         variance_MxN += part_MxN
         of_target_MxN += part_MxN * cells.share
-        spread_MxN += _divided(np.square(part_MxN), cells.own_df)
-    spread_MxN += _divided(np.square(of_target_MxN), cells.target_df)
+        inverse_MxN += _divided(part_MxN, cells.own_df)
+    spread_MxN = inverse_MxN * variance_MxN + _divided(np.square(of_target_MxN), cells.target_df)
     sampled_MxN = np.full(gains.shape, np.nan)
     if sampling is not None:
         sampled_MxN = sampling.reindex_like(gains).to_numpy(dtype=float)
@@ -118,9 +120,9 @@ def gain_intervals(
     )
 
 
-def _divided(squares: Floats, df: Floats) -> Floats:
-    """Returns squares over degrees of freedom; NaN without any, zero where there are no squares."""
-    found: Floats = np.where(squares == 0, 0.0, squares / np.where(df > 0, df, np.nan))
+def _divided(of: Floats, df: Floats) -> Floats:
+    """Returns numbers over degrees of freedom; NaN without any, zero where the numbers are zero."""
+    found: Floats = np.where(of == 0, 0.0, of / np.where(df > 0, df, np.nan))
     return found
 
 

@@ -12,14 +12,16 @@ from scipy import stats
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.stats.shrinkage import (
+    CellDistributions,
     CellNoise,
     Floats,
     Ints,
-    cell_distribution,
+    cell_distributions,
     cell_variances,
     common_distribution,
     within,
 )
+from intertrain_jax.stats.variance_posterior import shrunk, variance_posterior
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class NoiseModel:
         cell_variance: [base models, targets] variances of cells over their own seeds, in points squared,
             not shrunk (`of_cells` does that); zero below two seeds.
         cell_n: scores of each cell, the same shape.
+        cells: distributions that cells' variances may come from.
     """
 
     targets: tuple[TargetNoise, ...]
@@ -78,6 +81,7 @@ class NoiseModel:
     cell_df: float
     cell_variance: pd.DataFrame
     cell_n: pd.DataFrame
+    cells: CellDistributions
 
     def of_cells(self, bases: Iterable[str], targets: Iterable[str]) -> CellNoise:
         """Returns the noise of cells, [M, N]; NaN for targets that the model does not know.
@@ -88,16 +92,34 @@ class NoiseModel:
         known = {target.target: (target.std, target.std_df) for target in self.targets}
         found = np.array([known.get(t, (np.nan, np.nan)) for t in columns], dtype=float)
         std_N, target_df_N = found.reshape(-1, 2)[:, 0], found.reshape(-1, 2)[:, 1]
+        own = self.own(rows, columns)
+        return cell_variances(*own, np.square(std_N), target_df_N, self.cell_df)
+
+    def hyper(
+        self, targets: Iterable[str], draws: int, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """Draws d₀ [H, 1] and the scales of targets [H, N], for the draws below.
+
+        Raises:
+            KeyError: a target is not of the model.
+        """
+        prior_df, scale = variance_posterior(self.cells).draw(draws, rng)
+        at = {target.target: i for i, target in enumerate(self.targets)}
+        return prior_df, scale[:, [at[target] for target in targets]]
+
+    def own(self, bases: Iterable[str], targets: Iterable[str]) -> tuple[Floats, Floats]:
+        """Returns variances of cells over their own seeds and their degrees of freedom, [M, N]."""
+        rows, columns = list(bases), list(targets)
         variance_MxN = self.cell_variance.reindex(index=rows, columns=columns).to_numpy(dtype=float)
         df_MxN = self.cell_n.reindex(index=rows, columns=columns).to_numpy(dtype=float) - 1.0
         df_MxN = np.maximum(np.nan_to_num(df_MxN), 0.0)
-        return cell_variances(variance_MxN, df_MxN, np.square(std_N), target_df_N, self.cell_df)
+        return np.nan_to_num(variance_MxN), df_MxN
 
 
 def fit_noise(scores: pd.DataFrame) -> NoiseModel:
     """Estimates how much scores vary over seeds.
 
-    Variances are nested: those of cells about their target's (see `cell_distribution`), which is the
+    Variances are nested: those of cells about their target's (see `cell_distributions`), which is the
     pooled one where cells do not differ, and those of targets about a common one: a target's shrunk
     variance is (d₀ s₀² + d s²)/(d₀ + d), where s₀² and d₀ are scale and weight of the targets' common
     distribution (see `common_distribution`). Collapsed runs are to be left out before
@@ -127,20 +149,15 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
         raise IntertrainError(
             "noise: no base model has two seeds on any target; give scores of several seeds"
         )
-    target_C = np.arange(len(count_C)) // len(bases)
-    n_N = np.bincount(target_C, weights=count_C * (count_C > 1), minlength=len(names))
-    df_N = np.bincount(target_C, weights=np.maximum(count_C - 1.0, 0.0), minlength=len(names))
-    squares_N = np.bincount(target_C, weights=squares_C, minlength=len(names))
-    variance_N = np.where(df_N > 0, squares_N, np.nan) / np.where(df_N > 0, df_N, 1.0)
-    own_C, df_C = squares_C / np.maximum(count_C - 1.0, 1.0), np.maximum(count_C - 1.0, 0.0)
-    scale_N, scale_df_N, cell_df = cell_distribution(own_C, df_C, target_C, len(names))
+    count_NxB = count_C.reshape(len(names), -1)
+    df_NxB = np.maximum(count_NxB - 1.0, 0.0)
+    own_NxB = squares_C.reshape(len(names), -1) / np.maximum(df_NxB, 1.0)
+    n_N, df_N = (count_NxB * (count_NxB > 1)).sum(axis=1), df_NxB.sum(axis=1)
+    variance_N = np.where(df_N > 0, (own_NxB * df_NxB).sum(axis=1), np.nan) / np.maximum(df_N, 1.0)
+    distributions = cell_distributions(own_NxB, df_NxB)
+    scale_N, scale_df_N, cell_df = distributions.most_likely()
     prior, prior_df = common_distribution(scale_N, scale_df_N)
-    if np.isinf(prior_df):
-        shrunk_N = np.full(len(names), prior)
-    else:
-        total_N = prior_df + scale_df_N
-        shrunk_N = (prior_df * prior + scale_df_N * scale_N) / np.where(total_N > 0, total_N, 1.0)
-        shrunk_N = np.where(total_N > 0, shrunk_N, prior)
+    shrunk_N = shrunk(scale_N, scale_df_N, prior, prior_df)
     average, average_df = _average_variance(
         values_n, base_n * len(seeds) + seed_n, len(seeds), len(names)
     )
@@ -173,8 +190,9 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
         independent_std=float(np.sqrt(independent)),
         common_std=float(np.sqrt(max(average - independent, 0.0))) if average_df else 0.0,
         cell_df=cell_df,
-        cell_variance=pd.DataFrame(own_C.reshape(len(names), -1).T, bases, names),
-        cell_n=pd.DataFrame(count_C.reshape(len(names), -1).T, bases, names),
+        cell_variance=pd.DataFrame(own_NxB.T, bases, names),
+        cell_n=pd.DataFrame(count_NxB.T, bases, names),
+        cells=distributions,
     )
 
 

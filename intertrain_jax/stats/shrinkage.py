@@ -1,4 +1,4 @@
-"""Hierarchical models: what many noisy variances, or many noisy values, say of each other."""
+"""Hierarchical models of variances: what many noisy ones say of each other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from scipy import optimize, special
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-# Values of the standard deviation between models that are weighed against each other.
-_GRID = 400
+# Standard deviation of the logarithm of cells' σ that is thought of before any is seen: a factor of 1.6.
+_SPREAD = 0.5
+# Values of d₀ that are less likely than the likeliest by this factor do not count.
+_UNLIKELY = 1e-3
+# Numbers that are worked on together.
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -89,77 +93,131 @@ def common_distribution(variance_N: Floats, df_N: Floats) -> tuple[float, float]
     return float(np.exp(log.mean() + special.digamma(half) - np.log(half))), 2.0 * half
 
 
-def cell_distribution(
-    variance_C: Floats, df_C: Floats, target_C: Ints, targets: int
-) -> tuple[Floats, Floats, float]:
-    """Returns scales s_t² [N] of cells' true variances, their degrees of freedom [N], and d₀.
+@dataclass(frozen=True)
+class CellDistributions:
+    """Distributions that cells' true variances may come from: G values of d₀, N targets.
+
+    Attributes:
+        df: d₀, infinite first and then rising, [G].
+        log_likelihood: at the most likely scales, [G].
+        scale: the most likely scale s_t² of each target, [G, N].
+        information: degrees of freedom that it is known by, [G, N].
+    """
+
+    df: Floats
+    log_likelihood: Floats
+    scale: Floats
+    information: Floats
+
+    def most_likely(self) -> tuple[Floats, Floats, float]:
+        """Returns s_t² [N], their degrees of freedom [N], and d₀."""
+        # A finite one must be better by more than rounding.
+        best = int(np.argmax(self.log_likelihood - 1e-9 * np.isfinite(self.df)))
+        return self.scale[best], self.information[best], float(self.df[best])
+
+    def probability(self) -> Floats:
+        """Returns the posterior probability of each d₀, [G].
+
+        The scales are integrated out by Laplace's method: log s_t² has the variance 2/information. The
+        standard deviation of the cells' log σ, √ψ'(d₀/2)/2, has a half-Cauchy prior (Gelman 2006; with
+        a flat one, few cells would be taken for very different ones) with scale `_SPREAD`.
+        """
+        spread_G = np.zeros(len(self.df))
+        finite_G = np.isfinite(self.df)
+        spread_G[finite_G] = np.sqrt(special.polygamma(1, self.df[finite_G] / 2.0)) / 2.0
+        log_G = self.log_likelihood - np.log1p(np.square(spread_G / _SPREAD))
+        # Of the trapezoidal rule over the spread, which falls from the least d₀ to the infinite one.
+        length_G = np.abs(np.gradient(np.roll(spread_G, -1)))
+        length_G[[0, -1]] /= 2.0
+        log_G += np.log(np.roll(length_G, 1))
+        varies_N = (self.information > 0).all(axis=0) & (self.scale > 0).all(axis=0)
+        log_G -= 0.5 * np.log(self.information[:, varies_N]).sum(axis=1)
+        probability_G = np.exp(log_G - log_G.max())
+        found: Floats = probability_G / probability_G.sum()
+        return found
+
+    def likely(self) -> tuple[CellDistributions, Floats]:
+        """Returns those of the d₀ that are not very unlikely, and their probability."""
+        probability_G = self.probability()
+        some = probability_G > _UNLIKELY * probability_G.max()
+        parts = (self.df, self.log_likelihood, self.scale, self.information)
+        chosen = CellDistributions(*(part[some] for part in parts))
+        return chosen, probability_G[some] / probability_G[some].sum()
+
+
+def cell_distributions(variance_NxB: Floats, df_NxB: Floats) -> CellDistributions:
+    """Returns how likely the distributions of cells' true variances are.
 
     A cell is one base model on one target. Its true variance is taken to come from a scaled inverse
-    χ² distribution with its target's scale and d₀ degrees of freedom, the same for all targets, so that
-    s²/s_t² has an F distribution with (d, d₀) degrees of freedom (Smyth 2004, with one scale per
-    target). Both are found by maximum likelihood; the scale solves
-    Σ 1 − (d₀ + d) s_t²/(d₀ s_t² + d s²) = 0, in which a cell far above its target counts little. With d₀
-    infinite, cells of a target do not differ and s_t² is the pooled variance. The degrees of freedom
-    are those of the Fisher information of log s_t², Σ d·d₀/(d + d₀ + 2).
+    χ² distribution with its target's scale s_t² and d₀ degrees of freedom, the same for all targets, so
+    that s²/s_t² has an F distribution with (d, d₀) degrees of freedom (Smyth 2004, with one scale per
+    target). The most likely scale solves Σ 1 − (d₀ + d) s_t²/(d₀ s_t² + d s²) = 0, in which a cell far
+    above its target counts little. With d₀ infinite, cells of a target do not differ and s_t² is the
+    pooled variance. The scales' degrees of freedom are those of the Fisher information of log s_t²,
+    Σ d·d₀/(d + d₀ + 2).
 
     Args:
-        variance_C: s² of cells.
-        df_C: d; cells without any do not count.
-        target_C: number of each cell's target.
-        targets: N. A target without cells, or of which nothing varies, has a scale of zero.
+        variance_NxB: s² of cells.
+        df_NxB: d; cells without any do not count. A target without cells, or of which nothing varies,
+            has a scale of zero.
     """
-    known_C = df_C > 0
-    variance, df, target = variance_C[known_C], df_C[known_C], target_C[known_C]
-    total_N = np.bincount(target, weights=df, minlength=targets)
-    pooled_N = np.bincount(target, weights=df * variance, minlength=targets) / np.maximum(
-        total_N, 1
-    )
-    best: tuple[float, Floats, float] = (-np.inf, pooled_N, np.inf)
-    # From the least that has a mean to where no number of seeds would tell it from infinity.
-    for prior_df in (np.inf, *np.geomspace(0.5, 512.0, 31)):
-        scale_N = _scales(variance, df, target, pooled_N, prior_df)
-        scale = scale_N[target]
-        varies = scale > 0
-        ratio = variance[varies] / scale[varies]
-        d = df[varies]
-        if np.isinf(prior_df):
-            log = -0.5 * d * (np.log(2.0 * scale[varies]) + ratio)
-        else:
-            log = special.gammaln((prior_df + d) / 2.0) - special.gammaln(prior_df / 2.0)
-            log -= 0.5 * d * np.log(prior_df * scale[varies])
-            log -= 0.5 * (prior_df + d) * np.log1p(d * ratio / prior_df)
-        if (likelihood := float(log.sum())) > best[0] + 1e-9:
-            best = (likelihood, scale_N, float(prior_df))
-    _, scale_N, prior_df = best
-    information = df if np.isinf(prior_df) else df * prior_df / (df + prior_df + 2.0)
-    information_N: Floats = np.bincount(target, weights=information, minlength=targets).astype(
-        float
-    )
-    return scale_N, information_N, prior_df
-
-
-def _scales(
-    variance: Floats, df: Floats, target: Ints, pooled_N: Floats, prior_df: float
-) -> Floats:
-    """Returns the scales that are most likely at a d₀, by Newton's method on their logarithms."""
-    if np.isinf(prior_df):
-        return pooled_N
+    n = len(df_NxB)
+    squares_NxB = df_NxB * np.where(df_NxB > 0, variance_NxB, 0.0)
+    total_N = df_NxB.sum(axis=1)
+    pooled_N = squares_NxB.sum(axis=1) / np.maximum(total_N, 1e-300)
     varies_N = pooled_N > 0
-    log_N = np.log(np.where(varies_N, pooled_N, 1.0))
+    # From the least that has a mean to where no number of seeds would tell it from infinity.
+    finite_G = np.geomspace(0.5, 512.0, 31)
+    df_G = np.concatenate([[np.inf], finite_G])
+    log_G, scale_GxN, information_GxN = (
+        np.zeros(len(df_G)), np.zeros((len(df_G), n)), np.zeros((len(df_G), n))
+    )  # fmt: skip
+    cells = squares_NxB[varies_N], df_NxB[varies_N]
+    own_N = pooled_N[varies_N]
+    scale_GxN[0, varies_N], information_GxN[0] = own_N, total_N
+    log_G[0] = -0.5 * float(total_N[varies_N] @ (np.log(2.0 * own_N) + 1.0))
+    # As many at once as a processor's cache may hold.
+    at_once = max(1, _AT_ONCE // max(df_NxB.size, 1))
+    for first in range(1, len(df_G), at_once):
+        some = slice(first, first + at_once)
+        prior = df_G[some, None, None]
+        scale = _scales(*cells, own_N, df_G[some])
+        scale_GxN[some, varies_N] = scale
+        information_GxN[some] = (df_NxB * prior / (df_NxB + prior + 2.0)).sum(axis=2)
+        d, half = cells[1], 0.5 * prior
+        log = special.gammaln(half + d / 2.0) - special.gammaln(half)
+        log -= 0.5 * d * np.log(prior * scale[..., None])
+        log -= (half + d / 2.0) * np.log1p(cells[0] / (prior * scale[..., None]))
+        log_G[some] = log.sum(axis=(1, 2))
+    return CellDistributions(df_G, log_G, scale_GxN, information_GxN)
+
+
+def _scales(squares_NxB: Floats, df_NxB: Floats, pooled_N: Floats, prior_df_G: Floats) -> Floats:
+    """Returns the scales [G, N] that are most likely at each d₀, by Newton's method on logarithms.
+
+    Args:
+        squares_NxB: d s² of cells.
+        df_NxB: d.
+        pooled_N: pooled variances, above zero.
+        prior_df_G: d₀.
+    """
+    prior = prior_df_G[:, None, None]
+    start_N = np.log(pooled_N)
+    log_GxN = np.tile(start_N, (len(prior_df_G), 1))
     for _ in range(30):
-        scale = np.exp(log_N)[target]
-        total = prior_df * scale + df * variance
-        slope = (prior_df + df) * scale * df * variance / total**2
-        value = 1.0 - (prior_df + df) * scale / total
-        value_N = np.bincount(target, weights=value, minlength=len(pooled_N))
-        slope_N = np.bincount(target, weights=slope, minlength=len(pooled_N))
+        scale = np.exp(log_GxN)[..., None]
+        total = prior * scale + squares_NxB
+        share = (prior + df_NxB) * scale / total
+        value_GxN = (1.0 - share).sum(axis=2)
+        slope_GxN = (share * squares_NxB / total).sum(axis=2)
         # Far from the solution a whole step may overshoot; one of e² cannot.
-        step_N = np.clip(value_N / np.maximum(slope_N, 1e-12), -2.0, 2.0) * varies_N
+        step_GxN = np.clip(value_GxN / np.maximum(slope_GxN, 1e-12), -2.0, 2.0)
         # Where most cells never vary there is no solution: not below what rounding leaves.
-        log_N = np.maximum(log_N + step_N, np.log(np.where(varies_N, pooled_N, 1.0)) - 12.0)
-        if np.abs(step_N).max(initial=0.0) < 1e-8:
+        log_GxN = np.maximum(log_GxN + step_GxN, start_N - 12.0)
+        if np.abs(step_GxN).max(initial=0.0) < 1e-8:
             break
-    return np.where(varies_N, np.exp(log_N), 0.0)
+    scales: Floats = np.exp(log_GxN)
+    return scales
 
 
 def cell_variances(
@@ -181,78 +239,16 @@ def cell_variances(
     return CellNoise(shrunk, prior_df + df, share, np.broadcast_to(scale_df, df.shape))
 
 
-def satterthwaite(*parts: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    """Returns sums over the last axis of variances, and their degrees of freedom: (Σ v)²/Σ (v²/d).
+def draw_variances(variance: Floats, df: Floats, rng: np.random.Generator) -> Floats:
+    """Draws true variances from their scaled inverse χ² posteriors, one of each.
 
     Args:
-        parts: independent variances v [M, N] that are added too, with their d, of the same shape or one
-            row; infinite where a variance is known.
-    """
-    total: Floats = np.sum([part.sum(axis=-1) for part, _ in parts], axis=0)
-    spread: Floats = np.sum(
-        [(np.square(part) / np.where(df > 0, df, 1.0)).sum(axis=-1) for part, df in parts], axis=0
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df_M = np.where(spread > 0, np.square(total) / spread, np.inf)
-    return total, df_M
-
-
-def draw_variances(
-    variance_N: Floats, df_N: Floats, draws: int, rng: np.random.Generator
-) -> Floats:
-    """Draws true variances, [S, N], from their scaled inverse χ² posterior.
-
-    Args:
-        variance_N: estimates.
-        df_N: their degrees of freedom; without any, or with infinitely many, the estimate is taken as it
+        variance: estimates, of any shape.
+        df: their degrees of freedom; without any, or with infinitely many, the estimate is taken as it
             is.
-        draws: S.
         rng: of the draws.
     """
-    finite = np.isfinite(df_N) & (df_N > 0)
-    chi2_SxN = rng.chisquare(np.where(finite, df_N, 1.0), size=(draws, len(df_N)))
-    ratio_SxN = np.where(finite, np.where(finite, df_N, 1.0) / chi2_SxN, 1.0)
-    variances: Floats = variance_N * ratio_SxN
+    finite = np.isfinite(df) & (df > 0)
+    df = np.where(finite, df, 1.0)
+    variances: Floats = variance * np.where(finite, df / rng.chisquare(df), 1.0)
     return variances
-
-
-def draw_true_values(
-    estimate_M: Floats, variance_M: Floats, own_SxM: Floats, rng: np.random.Generator
-) -> tuple[Floats, float]:
-    """Draws true values, [S, M], from their posterior; returns them and the mean of τ.
-
-    The model is y_m ~ N(θ_m, σ_m²) and θ_m ~ N(μ, τ²), with flat priors on μ and τ (Gelman 2006). Given
-    τ, μ has the posterior N(Σ w y/Σ w, 1/Σ w) with w = 1/(σ_m² + τ²), and τ the marginal posterior
-    (Σ w)^(−1/2) Π w^(1/2) exp(−w (y − Σ w y/Σ w)²/2), here on a grid. Below three measurements, or where
-    nothing differs, there is no τ to speak of: it is NaN, and draws are around the measured values.
-
-    Args:
-        estimate_M: y.
-        variance_M: σ².
-        own_SxM: σ² of each draw, where it is itself uncertain.
-        rng: of the draws.
-    """
-    draws, m = own_SxM.shape
-    spread = float(np.ptp(estimate_M) + np.sqrt(variance_M.max())) if m > 2 else 0.0
-    if spread == 0:
-        return estimate_M + np.sqrt(own_SxM) * rng.normal(size=(draws, m)), float("nan")
-    # Steps grow with τ, so that small values are told apart; the weight of a step is its length.
-    step_G = (np.arange(_GRID) + 0.5) / _GRID
-    tau_G = 5.0 * spread * np.square(step_G)
-    weight_GxM = 1.0 / (variance_M + np.square(tau_G)[:, None])
-    total_G = weight_GxM.sum(axis=1)
-    mean_G = weight_GxM @ estimate_M / total_G
-    log_G = np.log(step_G) - 0.5 * np.log(total_G)
-    log_G += 0.5 * (np.log(weight_GxM) - weight_GxM * np.square(estimate_M - mean_G[:, None])).sum(
-        axis=1
-    )
-    probability_G = np.exp(log_G - log_G.max())
-    probability_G /= probability_G.sum()
-    chosen_S = rng.choice(_GRID, size=draws, p=probability_G)
-    tau_Sx1 = tau_G[chosen_S, None]
-    mean_S = mean_G[chosen_S] + rng.normal(size=draws) / np.sqrt(total_G[chosen_S])
-    mean_Sx1 = mean_S[:, None]
-    shrink_SxM = own_SxM / (own_SxM + np.square(tau_Sx1))
-    centre_SxM = estimate_M - shrink_SxM * (estimate_M - mean_Sx1)
-    true_SxM: Floats = centre_SxM + tau_Sx1 * np.sqrt(shrink_SxM) * rng.normal(size=(draws, m))
-    return true_SxM, float(probability_G @ tau_G)

@@ -60,6 +60,25 @@ def test_intervals_by_hand() -> None:
     assert found.sampling_error.isna().all().all()
 
 
+def test_unstable_cells_have_the_degrees_of_freedom_of_one_and_not_of_both() -> None:
+    """Cochran's: 1/ν is the mean over the two cells, weighted by what they add to the variance."""
+    rng = np.random.default_rng(3)
+    table = scores(np.full((12, 8), 70.0), 4, rng)
+    factor = pd.Series(np.exp(1.5 * rng.normal(size=12 * 8))).repeat(4).to_numpy()
+    table["score"] = 70.0 + factor * rng.normal(size=len(table))
+    noise = fit_noise(table)
+    assert noise.cell_df < 4
+    gains = pd.DataFrame({"t4": [2.0]}, ["m03"])
+    found = gain_intervals(gains, gains * 0 + 4, pd.Series({"t4": 4}), noise, "PT")
+    cells = [noise.of_cells([base], ["t4"]) for base in ("m03", "PT")]
+    part = np.array([cell.variance.item() / 4 for cell in cells])
+    weight, share = part / part.sum(), np.array([cell.share.item() for cell in cells])
+    one_over = weight @ [1 / cell.own_df.item() for cell in cells]
+    one_over += (weight @ share) ** 2 / cells[0].target_df.item()
+    interval = stats.t.interval(0.95, 1 / one_over, 2.0, np.sqrt(part.sum()))
+    assert (found.low.iloc[0, 0], found.high.iloc[0, 0]) == pytest.approx(interval)
+
+
 def test_test_sets_add_to_the_interval_by_satterthwaite() -> None:
     noise = fit_noise(scores(np.full((2, 8), 70.0), 3, np.random.default_rng(16)))
     target = noise.targets[4]

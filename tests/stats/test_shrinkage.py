@@ -1,4 +1,4 @@
-"""Hierarchical models: the truth behind noise is recovered, and draws cover it."""
+"""Hierarchical models of variances: planted distributions are found, likelihoods are scipy's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from intertrain_jax.stats.shrinkage import (
+    cell_distributions,
     common_distribution,
-    draw_true_values,
     draw_variances,
 )
 
@@ -39,46 +39,75 @@ def test_few_variances() -> None:
 
 
 def test_draws_of_variances_are_scaled_inverse_chi_square() -> None:
-    variance, df = np.array([4.0, 1.0, 9.0]), np.array([8.0, np.inf, 0.0])
-    drawn = draw_variances(variance, df, 20_000, np.random.default_rng(2))
+    variance, df = np.tile([4.0, 1.0, 9.0], (20_000, 1)), np.tile([8.0, np.inf, 0.0], (20_000, 1))
+    drawn = draw_variances(variance, df, np.random.default_rng(2))
     assert stats.kstest(8.0 * 4.0 / drawn[:, 0], "chi2", args=(8,)).pvalue > 0.001
     assert (drawn[:, 1] == 1).all() and (drawn[:, 2] == 9).all()
 
 
-def test_draws_shrink_to_the_mean_by_what_is_noise() -> None:
-    rng = np.random.default_rng(3)
-    m, noise, between = 400, 2.0, 1.0
-    true = 5.0 + between * rng.normal(size=m)
-    measured = true + noise * rng.normal(size=m)
-    own = np.full((4000, m), noise**2)
-    drawn, tau = draw_true_values(measured, own[0], own, rng)
-    assert tau == pytest.approx(between, abs=0.3)
-    share = tau**2 / (tau**2 + noise**2)
-    expected = measured.mean() + share * (measured - measured.mean())
-    assert drawn.mean(axis=0) == pytest.approx(expected, abs=0.25)
-    assert np.mean((drawn.mean(axis=0) - true) ** 2) < 0.5 * np.mean((measured - true) ** 2)
+def planted(prior_df: float, targets: int, cells: int, rng: np.random.Generator) -> np.ndarray:
+    """Variances [N, B] over three seeds of cells whose true ones have d₀ and scales 1, 2, 3, ..."""
+    scale = np.arange(1.0, targets + 1)[:, None] * np.ones(cells)
+    if np.isfinite(prior_df):
+        scale = scale * prior_df / rng.chisquare(prior_df, size=scale.shape)
+    return scale * rng.chisquare(2, size=scale.shape) / 2
 
 
-@pytest.mark.parametrize("between", [0.0, 0.5, 5.0])
-def test_intervals_of_true_values_cover(between: float) -> None:
-    rng = np.random.default_rng(4)
-    noise = np.array([0.5, 1.0, 1.0, 2.0, 0.7, 1.5, 1.0, 0.5])
-    covered = []
-    for _ in range(300):
-        true = 1.0 + between * rng.normal(size=8)
-        measured = true + noise * rng.normal(size=8)
-        own = np.broadcast_to(noise**2, (400, 8))
-        drawn, _ = draw_true_values(measured, noise**2, own, rng)
-        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-        covered += list((low <= true) & (true <= high))
-    # Where true values do not differ at all, a flat prior on how much they do is cautious.
-    assert 0.93 < np.mean(covered) < (1.0 if between == 0 else 0.985)
+def test_likelihoods_of_cells_are_those_of_f_distributions() -> None:
+    rng = np.random.default_rng(6)
+    variance = planted(3.0, 4, 9, rng)
+    df = rng.integers(0, 4, size=variance.shape).astype(float)
+    found = cell_distributions(variance, df)
+    known = df > 0
+
+    def likelihood(prior_df: float, scale: np.ndarray) -> float:
+        ratio = stats.f(df[known], prior_df).logpdf((variance / scale[:, None])[known])
+        return float(ratio.sum() - np.log(scale) @ known.sum(axis=1))
+
+    ours = found.log_likelihood[1:]
+    theirs = np.array(
+        [likelihood(d, s) for d, s in zip(found.df[1:], found.scale[1:], strict=True)]
+    )
+    assert ours - ours[0] == pytest.approx(theirs - theirs[0], abs=1e-6)
+    # The most likely scales are.
+    for factor in (0.99, 1.01):
+        assert likelihood(found.df[9], factor * found.scale[9]) < theirs[8]
+    # What is almost infinite is near what is.
+    assert found.log_likelihood[0] - ours[-1] == pytest.approx(
+        stats.chi2(df[known]).logpdf((variance * df / found.scale[0][:, None])[known]).sum()
+        + np.log(df[known]).sum()
+        - np.log(found.scale[0]) @ known.sum(axis=1)
+        - theirs[-1],
+        abs=1e-6,
+    )
 
 
-def test_two_models_are_not_shrunk() -> None:
-    rng = np.random.default_rng(5)
-    own = np.full((20_000, 2), 1.0)
-    drawn, tau = draw_true_values(np.array([0.0, 10.0]), own[0], own, rng)
-    assert np.isnan(tau)
-    assert drawn.mean(axis=0) == pytest.approx([0, 10], abs=0.05)
-    assert drawn.std(axis=0) == pytest.approx([1, 1], abs=0.05)
+@pytest.mark.parametrize("prior_df", [1.5, 8.0, np.inf])
+def test_planted_cells_are_found_and_probable(prior_df: float) -> None:
+    found = cell_distributions(
+        planted(prior_df, 6, 300, np.random.default_rng(7)), np.full((6, 300), 2.0)
+    )
+    scale, _, best = found.most_likely()
+    assert scale == pytest.approx(np.arange(1.0, 7.0), rel=0.3)
+    assert 1.0 / best == pytest.approx(1.0 / prior_df, rel=0.25, abs=0.02)
+    probability = found.probability()
+    assert probability.sum() == pytest.approx(1.0)
+    assert probability @ (1.0 / found.df) == pytest.approx(1.0 / prior_df, rel=0.25, abs=0.02)
+
+
+def test_few_cells_leave_their_distribution_open() -> None:
+    found = cell_distributions(
+        planted(np.inf, 1, 6, np.random.default_rng(8)), np.full((1, 6), 2.0)
+    )
+    probability = found.probability()
+    assert 0.05 < probability[found.df < 8].sum() < 0.9
+
+
+def test_targets_that_never_vary_have_no_scale_and_change_nothing() -> None:
+    variance = planted(3.0, 3, 9, np.random.default_rng(9))
+    df = np.full((3, 9), 2.0)
+    variance[1] = 0.0
+    found, without = cell_distributions(variance, df), cell_distributions(variance[::2], df[::2])
+    assert (found.scale[:, 1] == 0).all()
+    assert found.probability() == pytest.approx(without.probability())
+    assert found.scale[:, ::2] == pytest.approx(without.scale)

@@ -28,8 +28,8 @@ def _compute(context: Context) -> NoiseModel:
 
 
 def _plain(noise: NoiseModel) -> dict[str, Any]:
-    """Returns all but the matrices of cells."""
-    return {k: v for k, v in vars(noise).items() if k not in ("cell_variance", "cell_n")}
+    """Returns all but what is of single cells."""
+    return {k: v for k, v in vars(noise).items() if k not in ("cell_variance", "cell_n", "cells")}
 
 
 def _tables(result: Result) -> list[Table]:
