@@ -141,10 +141,10 @@ def check_columns(task: Task, raw: RawSplit) -> None:
     missing = [column for column in task.columns if column not in raw.rows[0]]
     if missing:
         have = [str(column) for column in raw.rows[0]]
+        listed = ", ".join(map(repr, have))[:500] or "none"
         raise IntertrainError(
             f"task {task.name!r}: {raw.origin!r} has no column {missing[0]!r}, it has"
-            f" {', '.join(map(repr, have))[:500]}.{nearest(missing[0], have)} Rename the column, or name"
-            " it in the task."
+            f" {listed}.{nearest(missing[0], have)} Rename the column, or name it in the task."
         )
 
 

@@ -119,7 +119,7 @@ class BaseModels:
             try:
                 self._looked[ref] = self._look(ref)
             except Exception as error:  # whatever a stranger's files make the libraries raise
-                self._looked[ref] = reason_of(error, "It cannot be loaded")
+                self._looked[ref] = reason_of(error, f"model {ref.label!r} cannot be loaded")
         found = self._looked[ref]
         if isinstance(found, str):
             raise IntertrainError(found)

@@ -101,6 +101,11 @@ def test_whole_characters_of_two_surrogates_are_text() -> None:
     assert read([{"text": "\U0001f600 \u200b", "label": 1}])[0] == [(("\U0001f600 \u200b",), 1)]
 
 
+def test_rows_without_columns_have_none() -> None:
+    with pytest.raises(IntertrainError, match=r"no column 'text', it has none\. Rename"):
+        read([{}])
+
+
 def test_a_label_can_be_a_text_too() -> None:
     both = replace(TASK, texts=("{label}: {text}",))
     assert read([{"text": "a", "label": "yes"}], both)[0] == [(("yes: a",), 1)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.families.family import LayerSizes
-from intertrain_jax.models.hf.config import NOT_QUANTISED, Fields
+from intertrain_jax.models.hf.config import MOST_LAYERS, NOT_QUANTISED, Fields
 
 # Options with the only value under which an encoder computes what is written in `encoder.py`.
 _REQUIRED: dict[str, tuple[Any, ...]] = {
@@ -155,7 +155,7 @@ def read_encoder_config(
         family=family,
         vocab_size=fields.size("vocab_size"),
         hidden_size=width,
-        num_layers=fields.size(names.num_layers),
+        num_layers=fields.size(names.num_layers, MOST_LAYERS),
         num_heads=num_heads,
         intermediate_size=fields.size(names.intermediate_size),
         max_positions=max_positions,

@@ -9,7 +9,7 @@ from typing import Any
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.families.encoder_config import BASE
 from intertrain_jax.models.families.family import Family, LayerSizes
-from intertrain_jax.models.hf.config import ACTIVATIONS, NOT_QUANTISED, Fields
+from intertrain_jax.models.hf.config import ACTIVATIONS, MOST_LAYERS, NOT_QUANTISED, Fields
 from intertrain_jax.models.hf.keys import DECODER_LAYER, LAYER, Key, KeyTable, matrix
 
 # What transformers assumes where config.json is silent; sizes have no default here.
@@ -103,7 +103,7 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
             "and 'relative_attention_max_distance' more than half of it, got "
             f"{num_buckets} and {max_distance}; correct the file."
         )
-    num_layers, vocab_size = fields.size("num_layers"), fields.size("vocab_size")
+    num_layers, vocab_size = fields.size("num_layers", MOST_LAYERS), fields.size("vocab_size")
     own_decoder = hf_config.get("num_decoder_layers") is not None
     scaled = hf_config.get("scale_decoder_outputs")
     if scaled is None:
@@ -116,7 +116,9 @@ def t5_config(hf_config: Mapping[str, Any], name: str) -> T5Config:
         hidden_size=fields.size("d_model"),
         head_size=fields.size("d_kv"),
         num_layers=num_layers,
-        num_decoder_layers=fields.size("num_decoder_layers") if own_decoder else num_layers,
+        num_decoder_layers=(
+            fields.size("num_decoder_layers", MOST_LAYERS) if own_decoder else num_layers
+        ),
         num_heads=fields.size("num_heads"),
         intermediate_size=fields.size("d_ff"),
         num_buckets=num_buckets,

@@ -13,6 +13,8 @@ from intertrain_jax.models.hf.references import CONFIG_FILE
 
 # The activations that `models/layers.py` computes.
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
+# Beyond these a file is damaged; making so many layers would take hours, before a tensor is looked for.
+MOST_LAYERS, _LARGEST_SIZE = 256, 2**31 - 1
 # Required of every model: an option that must be absent.
 NOT_QUANTISED: Mapping[str, tuple[Any, ...]] = {"quantization_config": ()}
 
@@ -76,11 +78,13 @@ class Fields:
             raise self.error(field, rule, "choose another model")
         return str(value)
 
-    def size(self, field: str) -> int:
+    def size(self, field: str, most: int = _LARGEST_SIZE) -> int:
         """Returns a positive integer."""
         value = self.get(field)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise self.error(field, "must be a positive integer")
+        if value > most:
+            raise self.error(field, f"must be at most {most:,}")
         return value
 
     def number(self, field: str, below: float) -> float:

@@ -95,6 +95,11 @@ def test_the_sizes_of_layers_are_the_encoders() -> None:
         ({"hidden_act": "mish"}, "'hidden_act'.*one of.*gelu.*got 'mish'"),
         ({"vocab_size": None}, "'vocab_size'.*positive integer, got None"),
         ({"num_hidden_layers": 0}, "'num_hidden_layers'.*positive integer, got 0"),
+        (
+            {"num_hidden_layers": 10**9},
+            "'num_hidden_layers'.* must be at most 256, got 1000000000",
+        ),
+        ({"vocab_size": 2**31}, "'vocab_size'.* must be at most 2,147,483,647, got"),
         ({"hidden_size": 7}, "multiple of 'num_attention_heads', got 7 and 3"),
         ({"hidden_size": "6"}, "'hidden_size'.*got '6'"),
         ({"layer_norm_eps": "small"}, "'layer_norm_eps'.*got 'small'"),

@@ -220,6 +220,11 @@ def test_half_a_decoder_is_an_error_whatever_is_asked_for(models: ModelFactory) 
     [
         ({"feed_forward_proj": "gated-mish"}, "'feed_forward_proj' in config.json must be one of"),
         ({"num_layers": 0}, "'num_layers' in config.json must be a positive integer, got 0"),
+        ({"num_layers": 10**9}, "'num_layers' in config.json must be at most 256, got"),
+        (
+            {"num_decoder_layers": 10**9},
+            "'num_decoder_layers' in config.json must be at most 256",
+        ),
         ({"relative_attention_num_buckets": 3}, "must be at least 4"),
         ({"relative_attention_max_distance": 4}, "more than half of it, got 8 and 4"),
         ({"decoder_start_token_id": 13}, r"'decoder_start_token_id'.* in \[0, 13\), got 13"),
