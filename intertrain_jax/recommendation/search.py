@@ -152,7 +152,7 @@ class Search:
         """Returns runs that the decisions will ask for in any case: they may be done side by side."""
         rules = self.rules
         if stage == _BASELINE and seed == 0:
-            spent = max(1, min(decide.MOST_BASE_SEEDS, rules.budget // 3))
+            spent = decide.MOST_BASE_SEEDS
         elif stage == _TOP:
             spent = int(np.isfinite(self.scores).sum())
         else:
@@ -173,14 +173,7 @@ class Search:
     def _reason(self, model: int, stage: int, worth: float) -> str:
         """Returns why a run is done, from what is known before it."""
         if stage == _BASELINE:
-            runs = self.count(PRETRAINED)
-            if not runs:
-                return "gains are over it"
-            error = float(self.found.noise) / np.sqrt(runs)
-            return (
-                f"its mean is known to ±{error:.2f} points, more than half of the worthwhile"
-                f" {self.rules.worthwhile:g}"
-            )
+            return "gains are over it"
         if stage == _TOP:
             return f"number {model + 1} of the ranking"
         mean = float(self.found.mean[model])
