@@ -74,6 +74,12 @@ def _check_names(source: Source, header: Sequence[str], rows: Sequence[Sequence[
             f"file {str(source)!r}: every column must have a name, but column {unnamed[0]} has none."
             " Name its target, or leave the column out."
         )
+    if any(not row[0] for row in rows):
+        where = next(k for k, row in enumerate(rows, 1) if not row[0])
+        raise IntertrainError(
+            f"file {str(source)!r}: every row must name a model, but row {where} names none. Name it, or"
+            " leave the row out."
+        )
     for what, names in (("line", header[1:]), ("column", [row[0] for row in rows])):
         fractions = [name for name in names if _FRACTION.fullmatch(name)]
         if fractions and all(_is_number(name) for name in names):

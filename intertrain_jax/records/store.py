@@ -96,7 +96,12 @@ class RecordType(Generic[K, R]):
         Raises:
             IntertrainError: it is truncated, not JSON, or not a record; the message is the reason.
         """
-        record = self.from_json(read_json(path))
+        content = read_json(path)
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:  # no table could be written with it
+            raise IntertrainError("it has half a character (a lone surrogate) in a text") from error
+        record = self.from_json(content)
         if not path.name.endswith(f"--{record.id}.json"):
             raise IntertrainError(f"its name does not end in its id, --{record.id}.json")
         return record

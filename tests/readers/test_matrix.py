@@ -49,6 +49,7 @@ def test_text_is_no_number() -> None:
             "texts in column 'task', .* base, target, seed and score",
         ),
         ("m,rte,cb\na,1,2\na,1,2\n", "row 'a' must be there once"),
+        ("m,rte,cb\na,1,2\n,1,2\n", "every row must name a model, but row 2 names none"),
         ("m,rte,\na,1,2\nb,1,2\n", "every column must have a name, but column 3 has none"),
     ],
 )

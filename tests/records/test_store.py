@@ -99,6 +99,16 @@ def test_a_crash_while_writing_leaves_the_old_file(
     assert path.read_text("utf-8") == "old"
 
 
+def test_half_a_character_in_a_record_is_a_problem(tmp_path: Path) -> None:
+    store = Store(tmp_path, NOTES)
+    store.write(Note("1", "a", words=("\ud83d",)))
+    found = store.read_all()
+    assert not found.by_key
+    assert [problem.reason for problem in found.problems] == [
+        "it has half a character (a lone surrogate) in a text"
+    ]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     store = Store(tmp_path, NOTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -130,7 +131,11 @@ def _torch_tensors(paths: list[Path]) -> Tensors:
     for path in paths:
         _check_whole(path)
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", UserWarning
+                )  # of how a stranger's pickle was written
+                content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # zip, pickle and torch errors, according to how it is broken
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
             if reason.startswith("Weights only"):
