@@ -146,16 +146,19 @@ def draw_true_values(
     parts = _parts(variance_HxRxM)
     posterior = _between(estimate_M, parts, 5.0 * spread)
     part_S, tau_S, mean_S = posterior.draw(h * r, rng)
-    off_SxM = estimate_M - mean_S[:, None]
-    own_SxM, apart_SxM = np.empty((h * r, m)), np.empty((h * r, m))
+    true_SxM: Floats = np.empty((h * r, m))
+    at_once = max(1, _AT_ONCE // m)
     for p, part in enumerate(parts):
-        of = part_S == p
-        chosen = part.draw(np.square(off_SxM[of]), tau_S[of], rng)
-        own_SxM[of] = np.take_along_axis(part.noise, chosen, axis=0)
-        apart_SxM[of] = np.square(tau_S[of])[:, None] * part.between[chosen]
-    shrink_SxM = own_SxM / (own_SxM + apart_SxM)
-    true_SxM: Floats = estimate_M - shrink_SxM * off_SxM
-    true_SxM += np.sqrt(shrink_SxM * apart_SxM) * rng.normal(size=(h * r, m))
+        of_part = np.flatnonzero(part_S == p)
+        for first in range(0, len(of_part), at_once):
+            some = of_part[first : first + at_once]
+            off, tau = estimate_M - mean_S[some, None], tau_S[some]
+            chosen = part.draw(np.square(off), tau, rng)
+            own = np.take_along_axis(part.noise, chosen, axis=0)
+            apart = np.square(tau)[:, None] * part.between[chosen]
+            shrink = own / (own + apart)
+            errors = np.sqrt(shrink * apart) * rng.normal(size=off.shape)
+            true_SxM[some] = estimate_M - shrink * off + errors
     typical_P = np.array([part.weight @ part.between for part in parts])
     return true_SxM, float((tau_S * np.sqrt(typical_P[part_S])).mean())
 

