@@ -166,7 +166,7 @@ def draws_over_targets(gains: pd.DataFrame, averages: AverageGains, seed: int) -
     residual_MxN = np.where(known_MxN, residual_MxN - estimate_M[:, None], 0.0)
     residual_MxN -= known_MxN * (residual_MxN.sum(axis=0) / np.maximum(known_MxN.sum(axis=0), 1))
     m, n = residual_MxN.shape
-    if not m or np.isnan(averages.residual_std):
+    if not m or not averages.residual_std > 0.0:  # unknown, or gains that no noise moves
         return pd.DataFrame(np.tile(estimate_M, (DRAWS, 1)), columns=names)
     # Residuals of one target have about this many degrees of freedom for each of its cells.
     total = averages.residual_std**2
