@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +124,48 @@ def test_a_search_killed_after_every_run_decides_as_one_that_was_not(tmp_path: P
     assert kills >= expected["runs"] - 1 and total == expected["runs"], "no run is done twice"
     text = json.dumps(decision(folder / "out")).replace(str(folder), str(tmp_path / "whole"))
     assert json.loads(text) == expected
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.searches import Scored
+from tests.workflows.test_recommend import choose
+
+def emit_and_die(emit, left):
+    def emitted(*what):
+        emit(*what)
+        left.pop()
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return emitted
+
+class Mortal(Scored):
+    def run_grid(self, work, emit, watch):
+        return super().run_grid(work, emit_and_die(emit, left), watch)
+
+left = list(range(int(sys.argv[2])))
+choose(Path(sys.argv[1]), Mortal())
+"""
+
+
+def test_processes_that_are_killed_leave_what_the_next_one_goes_on_from(
+    tmp_path: Path, repository: Path
+) -> None:
+    """SIGKILL, which nothing can be done about: as a record was written, in one batch and the next."""
+    (tmp_path / "whole").mkdir()
+    choose(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    write_target(folder)
+    write_models(folder)
+    for records in (2, 4):
+        words = [sys.executable, "-c", _KILLED, str(folder), str(records)]
+        assert subprocess.run(words, cwd=repository, check=False).returncode == -signal.SIGKILL
+    assert len(list((folder / "out" / "records").rglob("*.json"))) == 6
+    choose(folder)
+    text = json.dumps(decision(folder / "out")).replace(str(folder), str(tmp_path / "whole"))
+    assert json.loads(text) == decision(tmp_path / "whole" / "out")
 
 
 def test_a_frame_is_as_good_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
