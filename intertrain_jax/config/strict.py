@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from math import inf, isfinite
@@ -179,7 +179,13 @@ def _describe(options: Sequence[Any]) -> str:
 
 
 def _default(item: Any) -> str:
-    return "none: it must be given" if item.default is item.default_factory else repr(item.default)
+    if item.default is not MISSING:
+        return repr(item.default)
+    return (
+        "none: it must be given"
+        if item.default_factory is MISSING
+        else repr(item.default_factory())
+    )
 
 
 def check_ranges(
@@ -189,10 +195,10 @@ def check_ranges(
     for name, (holds, rule) in rules.items():
         value = getattr(instance, name)
         if value is not None and not holds(value):
-            default = type(instance).__dataclass_fields__[name].default
+            default = _default(type(instance).__dataclass_fields__[name])
             raise IntertrainError(
                 f"config key {_join(path, name)!r} must be {rule}, got {value!r}."
-                f" The default is {default!r}."
+                f" The default is {default}."
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,16 +58,23 @@ def class_names(hf_config: Mapping[str, Any], num_classes: int) -> tuple[str, ..
         num_classes: rows of the head.
 
     Returns:
-        The names; None where the file does not name just so many.
+        The names, words rather than numbers; None where the file does not name just so many.
     """
-    table = hf_config.get("id2label")
-    pairs: list[tuple[Any, Any]] = []
-    if isinstance(table, Mapping):
-        pairs = list(table.items())
-    elif isinstance(table, list):
-        pairs = list(enumerate(table))
-    elif isinstance(hf_config.get("label2id"), Mapping):
-        pairs = [(number, name) for name, number in hf_config["label2id"].items()]
+    table, numbers = hf_config.get("id2label"), hf_config.get("label2id")
+    names = None
+    if isinstance(table, Mapping | list):
+        pairs = enumerate(table) if isinstance(table, list) else table.items()
+        names = _in_order(pairs, num_classes)
+    if isinstance(numbers, Mapping) and (names is None or _numbers(names) is not None):
+        # "LABEL_0" says nothing, and the other way round a file may have words.
+        other = _in_order(((number, name) for name, number in numbers.items()), num_classes)
+        if table is None or (other is not None and _numbers(other) is None):
+            return other
+    return names
+
+
+def _in_order(pairs: Iterable[tuple[Any, Any]], num_classes: int) -> tuple[str, ...] | None:
+    """Returns the names of numbers from 0 on; None where they are others, or not just so many."""
     found = {}
     for key, name in pairs:
         if not re.fullmatch(r"\d{1,6}", str(key)):

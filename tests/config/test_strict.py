@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ class Outer:
     flag: bool = False
     colour: Colour = Colour.RED
     extra: dict[str, str | None] | None = None
+    made: dict[str, str] = field(default_factory=dict)
 
 
 def test_build_makes_nested_dataclasses_tuples_and_enums() -> None:
@@ -67,6 +68,7 @@ def test_build_makes_nested_dataclasses_tuples_and_enums() -> None:
         ({"name": "x", "extra": {"k": 1}}, "'extra' must be a mapping"),
         ({"name": 1}, "'name' must be text, got 1"),
         ([], "must be a mapping of keys, got a list"),
+        ({"name": "x", "made": None}, r"'made' must be a mapping.*The default is \{\}\."),
     ],
 )
 def test_build_names_key_rule_and_value(raw: Any, message: str) -> None:

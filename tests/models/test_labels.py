@@ -75,6 +75,11 @@ def test_what_is_taken_by_position_is_said(names: Any, labels: Any, said: str) -
         ({"id2label": ["a", "b"]}, ("a", "b")),
         ({"id2label": {0: 3, 1: None}}, ("3", "None")),
         ({"label2id": {"b": 1, "a": 0}}, ("a", "b")),
+        # Words rather than numbers, and what is read first where both have words.
+        ({"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"b": 1, "a": 0}}, ("a", "b")),
+        ({"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"b": 2}}, ("LABEL_0", "LABEL_1")),
+        ({"id2label": {0: "x", 1: "y"}, "label2id": {"b": 1, "a": 0}}, ("x", "y")),
+        ({"id2label": {0: "x"}, "label2id": {"b": 1, "a": 0}}, ("a", "b")),
         ({}, None),
         ({"id2label": {"zero": "a", "one": "b"}}, None),
         ({"id2label": {"0": "a"}}, None),

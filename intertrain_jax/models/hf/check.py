@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intertrain_jax.auto import load_auto
-from intertrain_jax.base import reason_of
+from intertrain_jax.base import IntertrainError, reason_of
 from intertrain_jax.models.api import Model, TextModel, load_model
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
@@ -25,6 +25,8 @@ from intertrain_jax.models.hf.tensors import LoadReport, flatten, params_from_te
 TOLERANCE = 1e-4
 _SMALLEST_SCALE = 0.01
 _BATCH, _LENGTH = 4, 24
+# Names that every model has one of.
+_WORDS = ("word_embeddings.weight", "shared.weight")
 # Of a config.json, what decides no hidden state and no logit, and may be what transformers stumbles at.
 _NOT_COMPARED = (
     "architectures",
@@ -180,14 +182,21 @@ def _theirs(auto: str, directory: Path, model: Model | TextModel, **options: Any
     # Which the file may leave open, or write as transformers does not want it.
     content["pad_token_id"] = model.config.pad_token_id
     content["initializer_range"] = float(model.config.initializer_range)
-    return load_auto(
+    theirs, info = load_auto(
         auto,
         directory,
         config={**content, **options},
         dtype=torch.float32,
         attn_implementation="eager",
         ignore_mismatched_sizes=True,
-    ).eval()
+        output_loading_info=True,
+    )
+    if any(name.endswith(_WORDS) for name in info["missing_keys"]):
+        raise IntertrainError(
+            "transformers would draw the weights at random, as it does not find them under the names"
+            " that this file has (such as module. before each), which are read here"
+        )
+    return theirs.eval()
 
 
 def _parity(model: Model, directory: Path) -> dict[str, Difference]:

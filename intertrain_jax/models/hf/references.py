@@ -7,10 +7,12 @@ import importlib.util
 from pathlib import Path, PurePosixPath
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.formats import is_file
 from intertrain_jax.config.refs import ModelRef, is_directory, is_hub_id
 
 PACKAGE_PREFIX = "package:"
 CONFIG_FILE = "config.json"
+_ADAPTER_FILE = "adapter_config.json"
 SAFETENSORS_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -101,6 +103,10 @@ def resolve_reference(
         directory = _packaged(reference)
     elif is_directory(reference):
         directory = Path(reference).expanduser()
+    elif is_file(Path(reference).expanduser()):
+        raise IntertrainError(
+            f"Model '{reference}' must be a directory, but is a file; give the directory that it is in."
+        )
     elif is_hub_id(reference):
         directory = _downloaded(reference, revision, cache_dir, only_config)
         return _with_config(reference, directory)
@@ -118,12 +124,21 @@ def resolve_reference(
 
 
 def _with_config(reference: str, directory: Path) -> Path:
-    if not (directory / CONFIG_FILE).is_file():
+    if (directory / CONFIG_FILE).is_file():
+        return directory
+    if (directory / _ADAPTER_FILE).is_file():
         raise IntertrainError(
-            f"Model '{reference}' must have a config.json, but {directory} has none; give the "
-            "directory that the model was saved to."
+            f"Model '{reference}' must be a whole model, but {directory} holds an adapter alone; merge "
+            "it into its base model (peft: merge_and_unload) and save the whole."
         )
-    return directory
+    # What trainers and sentence-transformers write, and what the hub's client keeps.
+    below = sorted(directory.glob(f"*/{CONFIG_FILE}")) or sorted(
+        directory.glob(f"*/*/{CONFIG_FILE}")
+    )
+    cure = str(below[0].parent) if below else "the directory that the model was saved to"
+    raise IntertrainError(
+        f"Model '{reference}' must have a config.json, but {directory} has none; give {cure}."
+    )
 
 
 def _packaged(reference: str) -> Path:
@@ -170,7 +185,7 @@ def _downloaded(
     try:
         if only_config:
             return fetch((), revision)
-        directory = fetch((*TOKENIZER_FILES, *SAFETENSORS_FILES), revision)
+        directory = fetch((_ADAPTER_FILE, *TOKENIZER_FILES, *SAFETENSORS_FILES), revision)
         if not any((directory / name).exists() for name in SAFETENSORS_FILES[:2]):
             # A branch that moves in between must not mix two commits.
             at = resolved_revision(directory) or revision

@@ -16,10 +16,11 @@ from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.models.hf.files import Tensors
 from intertrain_jax.models.hf.keys import Key, KeyTable, expand
 
+_ADAPTED = ".lora_"
 # The square of a larger weight is no float32.
 _LARGEST_WEIGHT = 1e18
-# What wraps a model while it is trained, on several devices or compiled, names its tensors so.
-_WRAPPERS = ("module.", "_orig_mod.", "model.")
+# What wraps a model while it is trained, on several devices, compiled or for sentences, names it so.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "0.auto_model.", "auto_model.")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,11 @@ def params_from_tensors(
     used = []
     for key in body:
         if key.tensor not in originals:
+            if any(_ADAPTED in original for original in tensors):
+                raise IntertrainError(
+                    f"Model '{name}' must be a whole model, but its file holds an adapter (LoRA) beside"
+                    " or without it; merge it (peft: merge_and_unload) and save the whole."
+                )
             raise IntertrainError(
                 f"Model '{name}' must have the tensor '{table.prefix}{key.tensor}' of shape "
                 f"{_in_file(key, shapes[key.path])}, but its file has none of that name; check "

@@ -64,6 +64,20 @@ def test_what_is_odd_beside_the_weights_hinders_no_comparison(
     assert report.ok and report.parity.keys() == {"hidden states", "logits"}, report.lines()
 
 
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod."])
+def test_names_that_transformers_does_not_read_are_no_difference(
+    models: ModelFactory, wrapper: str
+) -> None:
+    pytest.importorskip("torch", reason="compares with torch")
+    hf_config = models.config("bert")
+    tensors = {wrapper + name: tensor for name, tensor in models.tensors(hf_config).items()}
+    report = check_model(str(models.write(hf_config, tensors)))
+    assert report.ok and not report.parity
+    assert report.parity_note.startswith(
+        "not compared: transformers would draw the weights at random"
+    )
+
+
 def test_what_transformers_cannot_do_is_one_line(
     models: ModelFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,21 @@ def test_what_is_not_there_is_an_error_of_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_what_lies_around_a_model_is_not_taken_for_it(tmp_path: Path) -> None:
+    inner = tmp_path / "run" / "checkpoint-500"
+    inner.mkdir(parents=True)
+    (inner / "config.json").write_text("{}")
+    with pytest.raises(IntertrainError, match=rf"has none; give {inner}\.$"):
+        resolve_reference(str(inner.parent))
+    with pytest.raises(IntertrainError, match=r"has none; give .*checkpoint-500"):
+        resolve_reference(str(tmp_path))
+    with pytest.raises(IntertrainError, match="is a file; give the directory that it is in"):
+        resolve_reference(str(inner / "config.json"))
+    (inner.parent / "adapter_config.json").write_text("{}")
+    with pytest.raises(IntertrainError, match=r"holds an adapter alone; merge it into its base"):
+        resolve_reference(str(inner.parent))
+
+
 def test_a_directory_without_config_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(IntertrainError, match=r"must have a config\.json"):
         resolve_reference(str(tmp_path))

@@ -107,7 +107,7 @@ def test_what_is_no_number_is_left_to_what_computes(models: ModelFactory, bad: f
     assert len(found) == 1 and not np.isfinite(found[0].flat[0])
 
 
-@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+@pytest.mark.parametrize("wrapper", ["module.", "model.", "module._orig_mod.", "0.auto_model."])
 def test_what_wraps_a_model_is_taken_off(models: ModelFactory, wrapper: str) -> None:
     config, tensors = config_of("roberta"), tensors_of(models, "roberta")
     wrapped = {wrapper + name: tensor for name, tensor in tensors.items()}
@@ -116,6 +116,15 @@ def test_what_wraps_a_model_is_taken_off(models: ModelFactory, wrapper: str) -> 
     for (path, array), (other, same) in zip(flatten(expected), flatten(params), strict=True):
         assert path == other
         np.testing.assert_array_equal(array, same)
+
+
+def test_an_adapter_is_called_so(models: ModelFactory) -> None:
+    tensors = tensors_of(models, "bert")
+    query = next(name for name in tensors if name.endswith("query.weight"))
+    tensors[query.replace("query.", "query.base_layer.")] = tensors.pop(query)
+    tensors[query.replace("query.", "query.lora_A.default.")] = np.zeros((1, 6), np.float32)
+    with pytest.raises(IntertrainError, match=r"holds an adapter \(LoRA\) .* merge it"):
+        params_from_tensors(config_of("bert"), tensors, NAME)
 
 
 def test_two_spellings_of_one_tensor_are_not_chosen_from(models: ModelFactory) -> None:
