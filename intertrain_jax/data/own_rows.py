@@ -19,6 +19,8 @@ FEWEST_ROWS = 10
 # As many classes as `data.labels` allows.
 _MOST_CLASSES = 1000
 _MOST_WORDS = 8
+# A class has at least one row for so many of each other class, if -1 is to be one beside 0 and 1.
+_FEW = 5
 
 
 def place_of_row(raw: RawSplit, number: int) -> str:
@@ -194,10 +196,13 @@ def _minus_one(
     """Decides what a label of −1 is: a class where labels lie evenly about zero, else not known."""
     if not column.numbers or column.name in raw.class_names:
         return {}
-    numbers = sorted({number_of(row.get(column.name)) or 0.0 for row in raw.rows})
+    counts = Counter(number_of(row.get(column.name)) or 0.0 for row in raw.rows)
+    numbers = sorted(counts)
     if -1.0 not in numbers:
         return {}
-    if numbers != [-n for n in reversed(numbers)]:
+    # Of 0 and 1 with a few -1 among them these are more likely rows without a label.
+    few = numbers == [-1.0, 0.0, 1.0] and _FEW * counts[-1.0] < min(counts[0.0], counts[1.0])
+    if few or numbers != [-n for n in reversed(numbers)]:
         count, where = _first(raw, lambda row: number_of(row.get(column.name)) == -1.0)
         raise IntertrainError(
             f"{what} is -1 in {_rows(count)}, the first is {where}, which can be a class or say that"

@@ -81,6 +81,7 @@ def test_a_label_is_what_was_written_and_reads_back(text: str) -> None:
         ("hf://org/name", ModelRef("org/name")),
         ("hf://models/org/name", ModelRef("org/name")),
         ("hf://org/name@v1", ModelRef("org/name", "v1")),
+        ("org/name @ v1", ModelRef("org/name", "v1")),
         ("hf://org/name@refs/pr/1", ModelRef("org/name", "refs/pr/1")),
         ("hf://org/name@refs%2Fpr%2F1/config.json", ModelRef("org/name", "refs/pr/1")),
     ],

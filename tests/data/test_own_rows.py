@@ -58,6 +58,12 @@ def test_minus_one_is_a_class_where_labels_lie_evenly_about_zero() -> None:
         about(raw(*[-1, 0, 1, 2] * 4))
 
 
+def test_a_few_minus_ones_among_zeros_and_ones_are_asked_about() -> None:
+    assert about(raw(*[0, 1] * 10, -1, -1))[0]["labels"] == ["-1", "0", "1"]
+    with pytest.raises(IntertrainError, match=r"is -1 in 2 rows, .* which can be a class or say"):
+        about(raw(*[0, 1] * 11, -1, -1))
+
+
 def test_fractions_are_predicted_and_that_is_said() -> None:
     found, said = about(raw(*[0.5, 1, 3.25] * 6))
     assert found == {"metric": "spearman"}
