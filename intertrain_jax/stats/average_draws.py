@@ -18,6 +18,8 @@ from intertrain_jax.stats.variance_posterior import draw_cells, draw_sums, varia
 # How many draws; of what all cells' variances share, and for each of these.
 _COMMON, _EACH = 100, 20
 DRAWS = _COMMON * _EACH
+# Points of residuals that are rounding, as of gains which models and targets add up to.
+_NO_NOISE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def draws_over_targets(gains: pd.DataFrame, averages: AverageGains, seed: int) -
     residual_MxN = np.where(known_MxN, residual_MxN - estimate_M[:, None], 0.0)
     residual_MxN -= known_MxN * (residual_MxN.sum(axis=0) / np.maximum(known_MxN.sum(axis=0), 1))
     m, n = residual_MxN.shape
-    if not m or not averages.residual_std > 0.0:  # unknown, or gains that no noise moves
+    if not m or not averages.residual_std > _NO_NOISE:  # unknown, or none but of rounding
         return pd.DataFrame(np.tile(estimate_M, (DRAWS, 1)), columns=names)
     # Residuals of one target have about this many degrees of freedom for each of its cells.
     total = averages.residual_std**2
