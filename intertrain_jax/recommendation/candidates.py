@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,13 +23,11 @@ class BuiltIn:
         file: CSV beside this module, with the columns model and score.
         pretrained: what its gains are over.
         origin: what the scores are, for people.
-        protocol: keys of the protocol that its models need.
     """
 
     file: str
     pretrained: str
     origin: str
-    protocol: Mapping[str, Any]
 
 
 BUILT_IN = {
@@ -40,18 +37,12 @@ BUILT_IN = {
         "the paper's table 4: gains of a linear probe on MNLI of 63 models off the hub, collected by"
         " hand, whose hyperparameters vary; most of them are no better start than RoBERTa itself"
         " (appendix E)",
-        {},
     ),
     "t5": BuiltIn(
         "t5.csv",
         "google-t5/t5-small",
         "the paper's table 5: average gains of 22 models off the hub over the General targets, most of"
         " which were part of T5's pretraining; no linear probe is reported (appendix E)",
-        {
-            "head": "inherit",
-            "learning_rate": 3e-4,
-            "text": {"decision": "score", "labels": "name"},
-        },
     ),
 }
 
@@ -66,7 +57,6 @@ class Candidates:
         x: [M] standardised ranking scores; all 0 where nothing ranks them.
         origin: what the order rests on, for people.
         notes: what was left out of a ranking, a sentence each.
-        protocol: keys of the protocol that the models need.
     """
 
     pretrained: str
@@ -74,7 +64,6 @@ class Candidates:
     x: Floats
     origin: str
     notes: tuple[str, ...] = ()
-    protocol: Mapping[str, Any] = field(default_factory=dict)
 
 
 def candidates_of(
@@ -92,12 +81,11 @@ def candidates_of(
     """
     scores: dict[str, float] = {}
     origin, notes = "no ranking: in the order in which they were named", list[str]()
-    protocol: Mapping[str, Any] = {}
     if ranking is not None and str(ranking) in BUILT_IN:
         built_in = BUILT_IN[str(ranking)]
         table = pd.read_csv(Path(__file__).parent / built_in.file)
         scores = dict(zip(table["model"], table["score"].astype(float), strict=True))
-        origin, protocol = built_in.origin, built_in.protocol
+        origin = built_in.origin
         pretrained = pretrained or built_in.pretrained
     elif ranking is not None:
         path = _file(str(ranking))
@@ -132,7 +120,6 @@ def candidates_of(
         values[order],
         origin,
         tuple(notes),
-        protocol,
     )
 
 

@@ -12,6 +12,7 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig, load_config
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import TaskData, load_task
+from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.config import read_hf_config
 from intertrain_jax.models.hf.references import resolve_reference
 from intertrain_jax.workflows.inputs import find_tasks
@@ -31,6 +32,12 @@ _VALIDATIONS, _PATIENCE = 10, 4
 # Of an encoder that is 768 wide; Adam's rate goes with one over the width.
 _RATE, _WIDTH = 5e-5, 768
 _MOST_TOKENS = 250
+# T5 answers by its own output, the likeliest of the labels' names.
+_IN_WORDS: dict[str, Any] = {
+    "head": "inherit",
+    "learning_rate": 3e-4,
+    "text": {"decision": "score", "labels": "name"},
+}
 # Positions of RoBERTa begin behind the padding's.
 _OFFSET = 2
 
@@ -52,7 +59,6 @@ class OwnOptions(ColumnOptions, total=False):
 def own_experiment(
     target: Target,
     pretrained: str,
-    protocol: Mapping[str, Any],
     overrides: Mapping[str, Any] | Sequence[str],
     options: OwnOptions,
 ) -> tuple[ExperimentConfig, TaskData, list[str]]:
@@ -61,20 +67,23 @@ def own_experiment(
     Args:
         target: a file, a folder, a dataset of the hub, a task's name, or rows.
         pretrained: reference of the pretrained model.
-        protocol: keys of the protocol that its family needs.
         overrides: of the configuration, which come last.
         options: about the data.
 
     Raises:
         IntertrainError: the data cannot be used, or an override does not fit.
     """
+    ref = ModelRef.parse(pretrained)
+    directory = resolve_reference(ref.reference, ref.at)
+    hf_config = read_hf_config(directory)
+    words = _IN_WORDS if family_of(hf_config, ref.label).text_to_text else {}
     raw: dict[str, Any] = {
         "name": "recommend",
         "model": {"pretrained": pretrained},
         "sources": [],
         "targets": ["target"],
         "seeds": 1,
-        "protocol": dict(protocol),
+        "protocol": dict(words),
     }
     given: Any = {key: options[key] for key in OwnOptions.__annotations__ if key in options}  # type: ignore[literal-required]
     config, guessed = experiment_of(raw, overrides, targets=target, **given)
@@ -88,12 +97,10 @@ def own_experiment(
     if config.out is None and config.name == raw["name"]:  # that of a file has its own already
         config = replace(config, name=f"{config.name}-{name}")
     data = load_task(found.by_name[name], config.data)
-    ref = ModelRef.parse(pretrained)
-    directory = resolve_reference(ref.reference, ref.at)
     rows = len(data.splits["train"])
     if config.protocol.train_size is not None:
         rows = min(rows, config.protocol.train_size)
-    raw["protocol"] = {**_fitting(rows, read_hf_config(directory)), **protocol}
+    raw["protocol"] = {**_fitting(rows, hf_config), **words}
     chosen = load_config(raw, overrides).protocol
     said = [*guessed, *data.origin.get("notes", ()), _sizes(data)]
     said += misleading(data, tokenizer_of(ref, True), chosen.max_length)

@@ -40,6 +40,10 @@ from intertrain_jax.workflows.watch import Watcher, watcher_of
 
 MODEL_FOLDER = "model"
 _UNFINISHED = "model.part"
+_PREDICT = (
+    " Labels and probabilities for a file of texts: `intertrain-jax predict DIRECTORY FILE.csv`, with"
+    " this directory."
+)
 _STORY = "\n## How it was chosen"
 
 
@@ -133,9 +137,7 @@ def recommend(
     candidates = candidates_of(
         options.get("ranking"), options.get("models", ()), options.get("pretrained")
     )
-    config, data, said = own_experiment(
-        target, candidates.pretrained, candidates.protocol, overrides, options
-    )
+    config, data, said = own_experiment(target, candidates.pretrained, overrides, options)
     said = [f"{len(candidates.models)} candidates: {candidates.origin}", *candidates.notes, *said]
     detectable = None
     if not data.task.regression:
@@ -166,7 +168,7 @@ def recommend(
         write_decision(config.out_dir, decision)
     directory = _given(searching, search, found, runner, watcher, final_seed)
     name = searching.label(search.choice)
-    in_words = config.protocol.text is not None
+    in_words = bool(config.protocol.in_words)
     return Recommendation(name, found, decision, tuple(said), config.out_dir, directory, in_words)
 
 
@@ -281,8 +283,7 @@ def _given(
             "",
             *(f"- {line}" for line in found.lines),
             "",
-            f"By `intertrain-jax recommend`. {mark}. Labels and probabilities for a file of texts:"
-            " `intertrain-jax predict DIRECTORY FILE.csv`, with this directory.",
+            f"By `intertrain-jax recommend`. {mark}.{'' if config.protocol.in_words else _PREDICT}",
             "",
         ]
     )

@@ -11,7 +11,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.refs import read_model_list
-from intertrain_jax.recommendation.candidates import BUILT_IN, candidates_of
+from intertrain_jax.recommendation.candidates import candidates_of
 
 _RANKING = """rank,model,status,score,gain,same_weights_as
 1,org/best,done,60.0,5.0,
@@ -32,7 +32,6 @@ def test_built_in_rankings_have_the_models_of_the_papers_lists(name: str, listed
     assert found.x.mean() == pytest.approx(0.0, abs=1e-12)
     assert found.x.std() == pytest.approx(1.0)
     assert "appendix E" in found.origin
-    assert not set(BUILT_IN[name].protocol) - {"head", "learning_rate", "text"}
 
 
 def test_the_best_of_the_papers_tables() -> None:
