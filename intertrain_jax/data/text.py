@@ -37,6 +37,8 @@ _BATCH = 2000
 _FORMAT = 2
 # A tokenizer that was told no length claims one like 1e30.
 _NO_LIMIT = 1 << 20
+# So many examples, and tokens of them, say whether a tokenizer knows their words.
+_ENOUGH_EXAMPLES, _SOME_TOKENS = 20, 100_000
 # A tokenizer takes about ten mebibytes, a fingerprint next to nothing.
 _TOKENIZERS_HELD, _FINGERPRINTS_HELD = 2, 4096
 
@@ -230,11 +232,24 @@ def _tokenise(
     offsets = np.zeros(len(ids) + 1, np.int64)
     np.cumsum([len(example) for example in ids], out=offsets[1:])
     flat = np.fromiter((token for example in ids for token in example), np.int64, offsets[-1])
+    if len(ids) >= _ENOUGH_EXAMPLES:
+        _check_knows_words(flat[:_SOME_TOKENS], tokenizer)
     # There are tokenizers that give ids beyond the number of their words.
     words = max(len(tokenizer), int(flat.max(initial=0)) + 1)
     small = words <= np.iinfo(np.uint16).max + 1
     tokens = flat.astype(np.uint16 if small else np.int32)
     return tokens, offsets, np.asarray(boundaries, np.int32)
+
+
+def _check_knows_words(tokens: NDArray[np.int64], tokenizer: Any) -> None:
+    """Checks that some word is known: a tokenizer may be loaded without its vocabulary."""
+    known = ~np.isin(tokens, tokenizer.all_special_ids)  # of which the unknown word is one
+    if not known.any() and np.any(tokens == tokenizer.unk_token_id):
+        raise IntertrainError(
+            f"the tokenizer in {str(tokenizer.name_or_path)!r} knows no word of the texts: all are its"
+            f" {tokenizer.unk_token!r}. Add the file with its vocabulary, or take a model of the texts'"
+            " language."
+        )
 
 
 def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -70,6 +70,19 @@ def test_types_are_given_only_where_the_tokenizer_declares_them(tokenizer_dir: P
     assert split.boundaries.tolist() == np.diff(split.offsets).tolist()
 
 
+def test_a_tokenizer_that_knows_no_word_is_refused(tokenizer_dir: Path) -> None:
+    """Without the file of its vocabulary a tokenizer may be loaded: all texts would be one."""
+    settings = tokenizer_dir / "tokenizer_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "sep_token": "[SEP]"}))
+    strange = [(f"qx{k} qy{k}",) for k in range(20)]
+    with pytest.raises(IntertrainError, match=r"knows no word of the texts: all are its '\[UNK\]'"):
+        encode_rows(strange, [0] * 20, False, tokenizer_dir, 9, None)
+    # One word is enough, few texts say nothing, and blank ones are of no words.
+    assert len(encode_rows([*strange, ("the",)], [0] * 21, False, tokenizer_dir, 9, None)) == 21
+    assert len(encode_rows(strange[:19], [0] * 19, False, tokenizer_dir, 9, None)) == 19
+    assert len(encode_rows([("",)] * 20, [0] * 20, False, tokenizer_dir, 9, None)) == 20
+
+
 def test_ids_beyond_the_number_of_words_stay_what_they_are(tokenizer_dir: Path) -> None:
     """Words may have any ids: such an id must never become another one in a smaller type."""
     file = tokenizer_dir / "tokenizer.json"
