@@ -134,6 +134,8 @@ def _best(result: Result) -> str:
     if np.isfinite(best["best"]):
         probability, three = (numbers.probability(best[name]) for name in ("best", "top3"))
         text += f"; probability of being the best {probability}, of the top 3 {three}"
+        if len(known) > 2 and ranks is not None:
+            text += "; all three allow for luck in being the highest"
     return text + _rests_on_one(result)
 
 
