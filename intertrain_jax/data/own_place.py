@@ -93,7 +93,8 @@ def place_of(target: str | Path | pd.DataFrame, test: str | Path | None = None) 
 
 def _nowhere(target: str, path: Path) -> IntertrainError:
     try:
-        beside = [file.name for file in path.parent.iterdir()]
+        # What has this very name is no file: a pipe, or a link to nowhere.
+        beside = [file.name for file in path.parent.iterdir() if file.name != path.name]
     except (OSError, ValueError):
         beside = []
     return IntertrainError(

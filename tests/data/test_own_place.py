@@ -73,6 +73,9 @@ def test_what_is_nowhere_is_said_with_what_is_beside_it(tmp_path: Path) -> None:
     touch(tmp_path / "tickets.csv")
     with pytest.raises(IntertrainError, match=r"Did you mean 'tickets\.csv'\? Correct --target"):
         place_of(tmp_path / "ticket.csv")
+    (tmp_path / "nowhere.csv").symlink_to("gone")
+    with pytest.raises(IntertrainError, match=r"neither a file.*from '[^']*'\. Correct --target"):
+        place_of(tmp_path / "nowhere.csv")
     with pytest.raises(IntertrainError, match=r"neither a file, a folder nor a dataset of the hub"):
         place_of("me/gone.csv")
     with pytest.raises(IntertrainError, match="neither a file"):
