@@ -28,6 +28,7 @@ from intertrain_jax.recommendation.decide import (
 )
 from intertrain_jax.recommendation.posterior import Posterior
 from intertrain_jax.recommendation.prior import PRIOR_FILE, Floats, prior_of
+from intertrain_jax.recommendation.verdict import gain_on_test
 
 MODELS = 66  # of a ranking, as in the paper's
 REPETITIONS = 6
@@ -79,6 +80,7 @@ def _judge(
     low, high = found.quantile(chosen, 0.025), found.quantile(chosen, 0.975)
     rest = np.where(tried, -np.inf, case.truth_RxM)
     test = smallest_gain(case.examples, rules.worthwhile)
+    shown = _low_on_test(case, scores, chosen, own)
     expected = np.where(chosen < 0, 0.0, found.mean[np.arange(R), np.maximum(chosen, 0)])
     return pd.DataFrame(
         {
@@ -95,9 +97,23 @@ def _judge(
             "opening": stages < 3,
             "refused": expected < rules.worthwhile,
             "said": float(not test.known),
-            "unseen": (not test.known) & (expected < test.gain),
+            "shown": (not test.known) & (chosen >= 0) & (shown >= rules.worthwhile),
         }
     )
+
+
+def _low_on_test(case: Case, scores: Floats, chosen: np.ndarray, own: Floats) -> Floats:
+    """Returns [R] the lower end of the chosen model's gain on a test set drawn from what is true."""
+    runs = np.isfinite(scores).sum(axis=-1)
+    rows = np.maximum(chosen, 0) + 1
+    half = np.array(
+        [
+            gain_on_test([0.0] * count[row], [0.0] * count[0], case.examples, case.noise).high
+            for row, count in zip(rows, np.maximum(runs, 1), strict=True)
+        ]
+    )
+    rng = np.random.default_rng([case.examples, len(own)])
+    return np.asarray(own + half * (rng.standard_normal(len(own)) / 1.96 - 1.0))
 
 
 def best_seen(case: Case, models: int, seeds: int = 1) -> Floats:
@@ -218,10 +234,12 @@ def _refusals(found: Figures, ended: pd.DataFrame, ample: pd.DataFrame) -> None:
             "wrong",
         )
     tiny = ended["target"].isin(_TINY)
-    ended = ended.assign(unseen=ended["unseen"].astype(float))
+    ended = ended.assign(shown=ended["shown"].astype(float))
     for table, name in ((ended[tiny], "copa and cb"), (ended[~tiny], "others")):
-        found.add(f"{name}: 'cannot be known' before the first run", table, "said")
-        found.add(f"{name}: and the gain found is none that the test set shows", table, "unseen")
+        found.add(f"{name}: a worthwhile gain 'cannot be known' with the test set", table, "said")
+        found.add(
+            f"{name}: said, and yet the test set shows the one that was found", table, "shown"
+        )
 
 
 def main() -> None:

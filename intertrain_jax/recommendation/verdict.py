@@ -89,8 +89,9 @@ class Verdict:
                 f"Probability that one of the {self.untried} not tried is better by more than"
                 f" {self.worthwhile:g}: {self.p_untried:.2f}."
             )
-        if self.is_unseen and self.detectable is not None:
-            said.append(cannot_be_known(self.detectable, self.worthwhile))
+        if self.detectable is not None and not self.detectable.known:
+            shown = " The gain that was found is larger, and is shown." if self.is_shown else ""
+            said.append(cannot_be_known(self.detectable, self.worthwhile) + shown)
         said.append(f"It stopped because {self.why}.")
         each = self.seconds / max(1, self.runs)
         said.append(
@@ -100,10 +101,9 @@ class Verdict:
         return said
 
     @property
-    def is_unseen(self) -> bool:
-        """Whether the test set shows neither the worthwhile gain nor the one that is expected."""
-        test = self.detectable
-        return test is not None and not test.known and self.gain.value < test.gain
+    def is_shown(self) -> bool:
+        """Whether test, which chose nothing, shows a gain that is worthwhile."""
+        return self.test is not None and self.test.low >= self.worthwhile
 
     @property
     def content(self) -> dict[str, Any]:

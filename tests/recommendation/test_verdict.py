@@ -112,8 +112,14 @@ def test_what_is_marked_and_what_cannot_be_known_is_said() -> None:
     assert "It has trained on my/data" in said
     assert "cannot be known with this test set: the smallest that it can show is 8.3 points" in said
     assert "--test" in said
-    large = replace(marked, gain=Interval(9.0, 6.0, 12.0))
-    assert "cannot be known" not in "\n".join(large.lines), "56 examples show a gain of 9"
+    for test, known in (
+        (Interval(9.0, 1.0, 17.0), True),
+        (Interval(9.0, 0.9, 17.1), False),
+        (None, False),
+    ):
+        large = replace(marked, gain=Interval(9.0, 6.0, 12.0), test=test)
+        assert "cannot be known with this test set" in "\n".join(large.lines)
+        assert ("is larger, and is shown." in "\n".join(large.lines)) == known, "only test shows it"
     known = replace(found, detectable=smallest_gain(10_000, 1.0))
     assert "cannot be known" not in "\n".join(known.lines)
     assert str(Interval(1.0, -0.5, 2.5)) == "+1.00 points, 95 % interval -0.50 to +2.50"
