@@ -10,6 +10,7 @@ from typing import Any
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig, load_config
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.models.families.table import family_of
@@ -104,11 +105,17 @@ def own_experiment(
     chosen = load_config(raw, overrides).protocol
     said = [*guessed, *data.origin.get("notes", ()), _sizes(data)]
     said += misleading(data, tokenizer_of(ref, True), chosen.max_length)
-    said.append(
-        f"a run: {rows:,} examples, {_many(chosen.epochs, 'epoch')} at most, batches of"
-        f" {chosen.batch_size}, learning rate {chosen.learning_rate:g} (--set protocol.KEY=VALUE)"
-    )
     return replace(config, protocol=chosen), data, said
+
+
+def run_in_words(protocol: Protocol, data: TaskData) -> str:
+    """Returns what a run on a person's data is, and how to change it."""
+    rows = len(data.splits["train"])
+    rows = rows if protocol.train_size is None else min(rows, protocol.train_size)
+    return (
+        f"a run: {rows:,} examples, {_many(protocol.epochs, 'epoch')} at most, batches of"
+        f" {protocol.batch_size}, learning rate {protocol.learning_rate:g} (--set protocol.KEY=VALUE)"
+    )
 
 
 def _fitting(rows: int, hf_config: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,8 +32,9 @@ from intertrain_jax.report.decision import Decision, write_decision
 from intertrain_jax.workflows.export import export_run, forget_models
 from intertrain_jax.workflows.grid import analysed
 from intertrain_jax.workflows.own import Target, shown_by
-from intertrain_jax.workflows.own_grid import OwnOptions, own_experiment
+from intertrain_jax.workflows.own_grid import OwnOptions, own_experiment, run_in_words
 from intertrain_jax.workflows.repeat import repeat_run
+from intertrain_jax.workflows.run_length import fitted
 from intertrain_jax.workflows.runner import Devices, Runner
 from intertrain_jax.workflows.searching import SPENT_FILE, Hours, Searching
 from intertrain_jax.workflows.watch import Watcher, watcher_of
@@ -138,7 +139,12 @@ def recommend(
         options.get("ranking"), options.get("models", ()), options.get("pretrained")
     )
     config, data, said = own_experiment(target, candidates.pretrained, overrides, options)
+    runner = runner or Devices()
+    most = options.get("max_hours")
+    device = runner.environment(config.engine).get("device", "")
+    config, shortened = fitted(config, data, overrides, most, device)
     said = [f"{len(candidates.models)} candidates: {candidates.origin}", *candidates.notes, *said]
+    said += [*([shortened] if shortened else []), run_in_words(config.protocol, data)]
     detectable = None
     if not data.task.regression:
         detectable = smallest_gain(len(data.splits["test"]), rules.worthwhile)
@@ -149,11 +155,9 @@ def recommend(
         )
     for line in said:
         watcher.say(line)
-    runner = runner or Devices()
     search = Search(
         candidates.x, rules, read_past(), len(data.splits["validation"]), data.task.regression
     )
-    most = options.get("max_hours")
     hours = Hours(config.out_dir / SPENT_FILE, None if most is None else 3600.0 * most)
     searching = Searching(config, data, candidates, search, hours, runner, watcher, final_seed)
     with ResultsDir(config.out_dir).exclusive() as held:

@@ -8,7 +8,7 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol, TextProtocol
-from intertrain_jax.workflows.own_grid import _fitting, own_experiment
+from intertrain_jax.workflows.own_grid import _fitting, own_experiment, run_in_words
 from tests.searches import write_models, write_target
 
 
@@ -65,7 +65,8 @@ def test_a_file_is_a_grid_of_the_pretrained_model_on_it(tmp_path: Path) -> None:
     assert own_experiment(file, str(tmp_path / "model"), (), named)[0].name == config.name  # type: ignore[arg-type]
     text = "\n".join(said)
     assert "1,620 train, 180 validation, 200 test examples; 2 classes" in text
-    assert "a run: 1,620 examples, 2 epochs at most, batches of 32" in text
+    run = run_in_words(config.protocol, data)
+    assert run.startswith("a run: 1,620 examples, 2 epochs at most, batches of 32, learning")
     assert "test made of train" in text
     assert "do not know" in text or "does not know" in text, "the tokenizer has nine words"
 
