@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from intertrain_jax.base import printable
@@ -15,3 +17,15 @@ def say(text: object = "", err: bool = False) -> None:
         err: whether to print to the standard error.
     """
     click.echo(printable(str(text)), err=err)
+
+
+def pass_on(document: str) -> None:
+    """Writes a document of whole lines to the standard output: as it is to a pipe or a file.
+
+    A terminal is shown what it would act on, line by line.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.write(document)  # click would take colours out
+        return
+    for line in document.splitlines():
+        say(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.cli.lines import say
+from intertrain_jax.cli.lines import pass_on, say
 
 
 @click.command()
@@ -54,7 +54,7 @@ def command(
     for note in found.notes:
         say(note, err=True)
     if out is None:
-        click.echo(found.csv, nl=False)
+        pass_on(found.csv)
     else:
         found.write(out)
         say(f"{len(found.table):,} rows with {found.answer!r} are in {out}", err=True)

@@ -169,7 +169,7 @@ def test_the_readme_s_own_file_is_read(
     (tmp_path / models).write_text("org/one\norg/two\n", "utf-8")
     planned = CliRunner().invoke(main, [*grid.replace("'", "").split(), "--dry-run"])
     assert planned.exit_code == 0, planned.output
-    assert "9 runs (2 base models beside PT, 1 targets, 3 seeds)" in planned.output
+    assert "9 runs (2 base models beside PT, 1 target, 3 seeds)" in planned.output
 
 
 def test_a_file_that_cannot_be_used_is_one_line(
