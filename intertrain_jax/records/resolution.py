@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from intertrain_jax.base import printable
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.refs import ModelRef, is_directory
 
@@ -50,9 +51,10 @@ class Resolution:
         for noun, old, new in both:
             for name in sorted(old.keys() & new.keys()):
                 if None not in (old[name], new[name]) and old[name] != new[name]:
+                    had = printable(str(old[name]))  # by a file that others may have written
                     return (
-                        f"{noun} {name!r} has fingerprint {new[name]}, there it had {old[name]}."
-                        " Choose another --out, or restore what it was."
+                        f"{noun} {name!r} has fingerprint {new[name]}, there it had {had}. Choose"
+                        " another --out, or restore what it was."
                     )
         if None not in (self.precision, now.precision) and self.precision != now.precision:
             return (

@@ -54,3 +54,9 @@ def test_other_content_under_one_name(now: Resolution, words: str | None) -> Non
     found = KNOWN.difference(now)
     assert (found is None) == (words is None)
     assert words is None or (found or "").startswith(words)
+
+
+def test_what_a_damaged_file_says_is_one_line() -> None:
+    had = Resolution({"m": "a\r\nb"}, {}, None)
+    said = had.difference(Resolution({"m": "c"}, {}, None))
+    assert said is not None and r"there it had a\r\nb. Choose another" in said
