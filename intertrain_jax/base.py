@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 # How a pointer of Git LFS begins.
-_LFS = b"version https://git-lfs.github.com/spec/"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _SCALARS = (str, float, int, bool, type(None))
 
 
@@ -103,7 +103,7 @@ def lfs_pointer(path: Path) -> bool:
     """Whether a file is a pointer of Git LFS, which stands where the file itself was not fetched."""
     try:
         with path.open("rb") as file:
-            return file.read(len(_LFS)) == _LFS
+            return file.read(len(LFS_POINTER)) == LFS_POINTER
     except OSError:
         return False
 

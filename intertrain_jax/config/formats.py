@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import LFS_POINTER, IntertrainError
 
 # What parsers raise besides their own errors: depth, numbers too long or large, odd tags.
 _STRANGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
@@ -26,7 +26,7 @@ _MOST_UNFOLDED, _SMALL = 200, 64 << 20
 # How files begin that are something else than rows, keys or lines of text, and what to do about each.
 _PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
 _OTHERS = {
-    b"version https://git-lfs.github.com/spec/": (
+    LFS_POINTER: (
         "a pointer of Git LFS and not the file itself",
         "Run git lfs pull in the repository that it is of",
     ),

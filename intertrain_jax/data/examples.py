@@ -56,18 +56,16 @@ class Found:
         """Returns the counts as sentences."""
         said = []
         if self.unlabelled:
-            said.append(f"{_rows(self.unlabelled)} without a label (-1) left out")
+            said.append(f"{counted(self.unlabelled, 'row')} without a label (-1) left out")
         for counts, what in (
             (self.numbers, "numbers, which are read as text"),
             (self.blank, "empty texts"),
             (self.none, "texts that are only the word None or null, which are read as text"),
         ):
-            said += [f"{_rows(n)} with {what}, in column {name!r}" for name, n in counts.items()]
+            said += [
+                f"{counted(n, 'row')} with {what}, in column {name!r}" for name, n in counts.items()
+            ]
         return said
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def read_examples(task: Task, raw: RawSplit, found: Found) -> list[Example]:

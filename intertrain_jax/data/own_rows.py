@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.base import IntertrainError, counted, nearest
 from intertrain_jax.data.columns import Column, named_as_label, named_as_text, value_of
 from intertrain_jax.data.labels import is_missing, number_of
 from intertrain_jax.data.row_files import RawSplit, Row, read_rows
@@ -39,7 +39,7 @@ def _first(raw: RawSplit, wrong: Callable[[Row], bool]) -> tuple[int, str]:
 
 
 def _rows(count: int) -> str:
-    return {0: "no rows", 1: "1 row"}.get(count, f"{count:,} rows")
+    return counted(count, "row") if count else "no rows"
 
 
 def check_header(raw: RawSplit) -> None:

@@ -62,7 +62,6 @@ def read_rows(path: Path) -> RawSplit:
         raise IntertrainError(
             f"{str(path)!r} has an unknown format; known are {', '.join(SUFFIXES)}. Convert it."
         )
-    check_is_itself(path, parquet=suffix_of(path.name) == ".parquet")
     return reader(path)
 
 
@@ -190,6 +189,7 @@ def _as_rows(content: Any) -> list[Row] | None:
 def _read_parquet(path: Path) -> RawSplit:
     import pyarrow.parquet
 
+    check_is_itself(path, parquet=True)
     with _arrow_errors(path):
         return _of_table(pyarrow.parquet.read_table(path), path)
 

@@ -53,8 +53,13 @@ def check_steps(protocol: Protocol, data: TaskData) -> None:
     Raises:
         IntertrainError: it has.
     """
+    schedule_of(protocol, rows_trained_on(protocol, data))
+
+
+def rows_trained_on(protocol: Protocol, data: TaskData) -> int:
+    """Counts the examples that a run on a task sees."""
     count = len(data.splits["train"])
-    schedule_of(protocol, min(count, protocol.train_size or count))
+    return count if protocol.train_size is None else min(count, protocol.train_size)
 
 
 def plan_offline(config: ExperimentConfig) -> Plan:

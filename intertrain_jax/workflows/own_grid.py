@@ -16,7 +16,7 @@ from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.models.families.table import family_of
 from intertrain_jax.models.hf.config import read_hf_config
 from intertrain_jax.models.hf.references import resolve_reference
-from intertrain_jax.workflows.inputs import find_tasks
+from intertrain_jax.workflows.inputs import find_tasks, rows_trained_on
 from intertrain_jax.workflows.own import (
     ColumnOptions,
     Target,
@@ -98,9 +98,7 @@ def own_experiment(
     if config.out is None and config.name == raw["name"]:  # that of a file has its own already
         config = replace(config, name=f"{config.name}-{name}")
     data = load_task(found.by_name[name], config.data)
-    rows = len(data.splits["train"])
-    if config.protocol.train_size is not None:
-        rows = min(rows, config.protocol.train_size)
+    rows = rows_trained_on(config.protocol, data)
     raw["protocol"] = {**_fitting(rows, hf_config), **words}
     chosen = load_config(raw, overrides).protocol
     said = [*guessed, *data.origin.get("notes", ()), _sizes(data)]
@@ -110,8 +108,7 @@ def own_experiment(
 
 def run_in_words(protocol: Protocol, data: TaskData) -> str:
     """Returns what a run on a person's data is, and how to change it."""
-    rows = len(data.splits["train"])
-    rows = rows if protocol.train_size is None else min(rows, protocol.train_size)
+    rows = rows_trained_on(protocol, data)
     return (
         f"a run: {rows:,} examples, {_many(protocol.epochs, 'epoch')} at most, batches of"
         f" {protocol.batch_size}, learning rate {protocol.learning_rate:g} (--set protocol.KEY=VALUE)"
