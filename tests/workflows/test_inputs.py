@@ -10,11 +10,18 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import load_config
+from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.load import load_task
 from intertrain_jax.data.tasks import expand
 from intertrain_jax.planning.estimates import TASK_SIZES, TaskSize
 from intertrain_jax.workflows.grid import grid
-from intertrain_jax.workflows.inputs import find_tasks, offline_sizes, plan_offline
+from intertrain_jax.workflows.inputs import (
+    check_steps,
+    find_tasks,
+    offline_sizes,
+    plan_offline,
+    rows_trained_on,
+)
 from tests.experiments import FakeEngine, raw_config, write_experiment
 
 OWN = {"name": "mine", "texts": ["{a}", "{b}"], "labels": ["n", "y"]}
@@ -96,3 +103,15 @@ def test_names_of_a_configuration_are_checked_before_its_data(tmp_path: Path) ->
     raw = raw_config(tmp_path, targets=["gama"])  # of which no data are written
     with pytest.raises(IntertrainError, match="'gama' does not exist"):
         plan_offline(load_config(raw))
+
+
+def test_a_run_sees_no_more_rows_than_its_train_size() -> None:
+    data = load_task(expand(["dishes"])[0], load_config("quickstart").data)
+    whole = len(data.splits["train"])
+    for size, rows in ((None, whole), (whole + 9, whole), (16, 16)):
+        assert rows_trained_on(Protocol(train_size=size), data) == rows
+    # Few rows in batches of one: as many steps as can be counted, or more.
+    longest = Protocol(train_size=2, batch_size=1, epochs=2.0**30 - 1)
+    check_steps(longest, data)
+    with pytest.raises(IntertrainError, match="at most 2,147,483,647 optimiser steps"):
+        check_steps(Protocol(train_size=3, batch_size=1, epochs=2.0**30 - 1), data)
