@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import quantiles
 
 from intertrain_jax.site.board import NAN
+
+# Values further than so many quartile ranges outside the quartiles are far out.
+_FAR_OUT = 3.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,17 @@ class Axis:
         low, high = min(finite), max(finite)
         room = 0.04 * (high - low) or 1.0
         return cls(low - room, high + room, width)
+
+    @classmethod
+    def over_most(cls, values: Iterable[float], width: float = 100.0) -> Axis:
+        """Returns an axis that holds zero and all values but those far out, which end at its ends."""
+        finite = [value for value in values if math.isfinite(value)]
+        if len(finite) < 2:
+            return cls.over(finite, width)
+        first, _, third = quantiles(finite, n=4)
+        room = _FAR_OUT * (third - first)
+        inside = [value for value in finite if first - room <= value <= third + room]
+        return cls.over(inside, width)
 
     def at(self, value: float) -> str:
         """Returns the place of a value, as text with one decimal; ends where it lies outside."""

@@ -69,6 +69,11 @@ class Model:
         return math.isfinite(self.rank)
 
     @property
+    def measured(self) -> bool:
+        """Whether there is any number of it."""
+        return bool(self.cells) or any(map(math.isfinite, (self.average, self.rank, self.probe)))
+
+    @property
     def paged(self) -> bool:
         """Whether there is anything to say of it in a row of the ranking and on a page of its own."""
         return self.status != "not tested" or math.isfinite(self.probe)
@@ -102,6 +107,21 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far the runs of a ranking are.
+
+    Attributes:
+        done, failed, total: runs.
+        said: what is running, failing and left, in a sentence.
+    """
+
+    done: int
+    failed: int
+    total: int
+    said: str
+
+
+@dataclass(frozen=True)
 class Board:
     """One ranking.
 
@@ -119,6 +139,7 @@ class Board:
         conflicts: runs that two result sets have with different scores.
         records: of its runs.
         command: that adds a model.
+        progress: of its runs; None where all are done, or there are none.
     """
 
     title: str
@@ -134,6 +155,7 @@ class Board:
     conflicts: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
     command: str = ""
+    progress: Progress | None = None
 
     @property
     def tested(self) -> int:

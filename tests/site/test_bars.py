@@ -24,3 +24,11 @@ def test_what_is_not_known_is_not_drawn() -> None:
 
 def test_a_curve_runs_from_the_left_and_upwards() -> None:
     assert curve([(0, 0), (50, 50), (100, 100)], 200, 10) == "0.0,10.0 100.0,5.0 200.0,0.0"
+
+
+def test_one_model_far_out_leaves_the_others_their_room() -> None:
+    values = [*range(100), -900.0, NAN]
+    assert float(Axis.over(values).at(0.0)) > 80
+    axis = Axis.over_most(values)
+    assert float(axis.at(0.0)) < 10 and axis.at(-900.0) == "0.0"
+    assert Axis.over_most([5.0]).low < 0 and Axis.over_most([NAN]) == Axis.over([])

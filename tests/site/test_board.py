@@ -19,6 +19,8 @@ def test_what_a_board_counts() -> None:
     tiny = board()
     assert tiny.tested == 3 and tiny.seeds and tiny.suspicious == {"broken"}
     assert not Model("x", status="not tested").paged
+    assert [model.measured for model in tiny.models] == [True, True, True, False]
+    assert Model("x", probe=1.0).measured
     assert Model("x", status="not tested", probe=1.0).paged
 
 

@@ -106,8 +106,9 @@ def test_the_published_leaderboard_is_pages_of_bearable_size(
     assert max(pages.values()) < 1_500_000
     assert sum(path.parent.name == "models" for path in pages) == len(known)
     text = (tmp_path / "site" / board.slug / "index.html").read_text("utf-8")
-    table = text[text.index('id="ranking"') : text.index('id="lacking"')]
-    assert table.count('<th scope="row"') == len(known)
+    table = text[text.index('id="ranking"') : text.index("</table>")]
+    assert table.count('<th scope="row"') == rows
+    assert table.count("not tested: It has no score on any target.") == rows - len(known)
     assert all(text.count("<bdi>" + escape(m.name) + "</bdi>") for m in board.models)
 
 

@@ -3,13 +3,14 @@
   "use strict";
   var said = document.getElementById("said");
   function rows(table) {
-    return Array.prototype.filter.call(table.rows, function (row) { return row.cells.length > 1; });
+    return Array.prototype.filter.call(table.rows, function (row) { return row.cells.length > 1 && !row.hidden; });
   }
   function tell(table, cell) {
     if (!said) return;
     var row = cell.parentNode, head = table.tHead.rows[0].cells[cell.cellIndex];
     var name = row.querySelector("th[scope=row]");
     var parts = [name ? name.textContent : "", head ? head.textContent : ""];
+    if (cell.dataset.status) parts = [parts[0]];
     if (cell.tagName === "TH" && !cell.dataset.said) parts = [cell.textContent];
     else parts.push(cell.textContent || "no gain");
     if (cell.dataset.said) parts.push(cell.dataset.said);
@@ -54,7 +55,7 @@
         return;
       }
       event.preventDefault();
-      if (all[y]) go(table, all[y].cells[x]);
+      if (all[y]) go(table, all[y].cells[Math.min(x, all[y].cells.length - 1)]);
     });
   };
   document.querySelectorAll("table.matrix").forEach(window.intertrainGrid);

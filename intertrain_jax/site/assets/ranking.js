@@ -6,15 +6,20 @@
   var get = function (id) { return document.getElementById(id); };
   var tools = get("tools"), q = get("q"), col = get("col"), min = get("min");
   var heads = Array.prototype.map.call(table.tHead.rows[0].cells, function (th) { return th.textContent.trim(); });
-  var name = heads.indexOf("model");
+  var name = heads.indexOf("model"), status = heads.indexOf("status"), up = [];
   heads.forEach(function (head, i) {
-    if (table.tHead.rows[0].cells[i].classList.contains("num")) col.add(new Option(head, String(i)));
+    var kinds = table.tHead.rows[0].cells[i].classList;
+    if (kinds.contains("num")) col.add(new Option(head, String(i)));
+    if (kinds.contains("up")) up.push(i);
   });
   var grid = new window.DataTable(table, {
     paging: false, info: false, autoWidth: false, order: [], orderClasses: false, orderMulti: false,
+    language: { emptyTable: "No model has a number.", zeroRecords: "No model with a number fits." },
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
-    columnDefs: [{ targets: "_all", orderSequence: ["desc", "asc", ""] }, { targets: [0, 1, 2, name], orderSequence: ["asc", "desc", ""] }]
+    columnDefs: [{ targets: "_all", orderSequence: ["desc", "asc", ""] }, { targets: up, orderSequence: ["asc", "desc", ""] }]
   });
+  // Models without any number are rows of their own body: no order moves them.
+  var without = get("without"), others = without ? Array.prototype.slice.call(without.rows) : [];
   // A real table lays out every cell again when rows move. Columns keep the widths that it had, so that
   // rows are laid out on their own, and those out of sight not at all; print has the real table.
   function fix() {
@@ -51,7 +56,7 @@
     event.preventDefault();
     event.stopPropagation();
     var index = event.target.closest("th").cellIndex, now = grid.order()[0];
-    var turn = index < 4 ? ["asc", "desc"] : ["desc", "asc"];
+    var turn = up.indexOf(index) < 0 ? ["desc", "asc"] : ["asc", "desc"];
     grid.order([[index, now && now[0] === index && now[1] === turn[0] ? turn[1] : turn[0]]]).draw();
   }, true);
   grid.search.fixed("model", function (text, data, index) {
@@ -61,20 +66,19 @@
     var cell = row.cells[Number(col.value)], text2 = cell.textContent.trim();
     return text2 !== "" && Number(cell.dataset.order || text2) >= Number(min.value);
   });
-  var reading = false, lacking = get("lacking"), others = lacking ? Array.prototype.slice.call(lacking.tBodies[0].rows) : [];
-  // The list of models that lack something follows the filter of names; returns how many it shows.
+  var reading = false;
+  // Returns the rows without numbers that the filter shows.
   function thin() {
-    var wanted = q.value.trim().toLowerCase();
+    var wanted = q.value.trim().toLowerCase(), numbers = min.value !== "" && col.value !== "";
     return others.filter(function (row) {
-      row.hidden = Boolean(wanted) && row.cells[0].textContent.toLowerCase().indexOf(wanted) < 0;
+      row.hidden = numbers || Boolean(wanted) && row.cells[1].textContent.toLowerCase().indexOf(wanted) < 0;
       return !row.hidden;
-    }).length;
+    });
   }
   function keep() {
     tame();
-    var text = grid.rows({ search: "applied" }).count() + " of " + grid.rows().count() + " models", listed = thin();
-    if (others.length) text += ", " + listed + " of " + others.length + " in the list below";
-    get("count").textContent = text;
+    var shown = grid.rows({ search: "applied" }).count() + thin().length, all = grid.rows().count() + others.length;
+    get("count").textContent = shown.toLocaleString("en") + " of " + all.toLocaleString("en") + " models";
     if (reading) return;
     var state = new URLSearchParams(), now = grid.order()[0];
     if (q.value) state.set("q", q.value);
@@ -107,11 +111,14 @@
     if (/^[=+\-@\t\r]/.test(text) && !isFinite(text)) text = "'" + text;
     return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
+  // A row's texts, one per heading.
+  function texts(row) {
+    if (row.parentNode !== without) return Array.prototype.map.call(row.cells, shown);
+    return heads.map(function (_, i) { return i === name ? shown(row.cells[1]) : i === status ? shown(row.cells[2]) : ""; });
+  }
   get("csv").addEventListener("click", function () {
-    var lines = [heads.map(safe).join(",")];
-    grid.rows({ search: "applied", order: "applied" }).nodes().toArray().forEach(function (row) {
-      lines.push(Array.prototype.map.call(row.cells, function (cell) { return safe(shown(cell)); }).join(","));
-    });
+    var rows = grid.rows({ search: "applied", order: "applied" }).nodes().toArray().concat(thin());
+    var lines = [heads].concat(rows.map(texts)).map(function (line) { return line.map(safe).join(","); });
     var link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
     link.download = "ranking-shown.csv";
@@ -119,16 +126,17 @@
     setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
   });
   get("copy").addEventListener("click", function () {
-    var cell = table.tBodies[0].querySelector("[tabindex='0']");
-    var row = cell ? cell.parentNode : table.tBodies[0].rows[0];
-    var text = Array.prototype.map.call(row.cells, function (one) { return shown(one); }).join("\t");
+    var cell = table.querySelector("tbody [tabindex='0']");
+    var row = cell ? cell.parentNode : table.tBodies[0].rows[0] || others[0];
+    if (!row) return;
+    var text = texts(row).join("\t");
     var area = document.createElement("textarea");
     area.value = text;
     document.body.appendChild(area);
     area.select();
     document.execCommand("copy");
     area.remove();
-    get("count").textContent = "Copied: " + row.cells[name].textContent;
+    get("count").textContent = "Copied: " + row.querySelector("th").textContent;
   });
   tools.hidden = false;
   restore();

@@ -19,7 +19,7 @@ def page(board: Board) -> dict[str, Any]:
     """Returns what the ranking shows: a row per model, a coloured cell per target."""
     models = board.sorted_models()
     scale = scale_of(board)
-    axis = Axis.over(x for model in models for x in (model.average, model.low, model.high))
+    axis = Axis.over_most(x for model in models for x in (model.average, model.low, model.high))
     rows = [
         {
             "model": model,
