@@ -31,12 +31,13 @@ _BELOW_SIZE = 7.5
 def drawing() -> Iterator[None]:
     """Sets what all figures share; figures are made and saved inside."""
     import matplotlib as mpl
+    from cycler import cycler
 
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rc("font", family="sans-serif", size=8.0)
         mpl.rc("axes", titlesize=9.0, titlelocation="left", edgecolor=PALE, linewidth=0.6)
-        mpl.rc("axes", labelcolor=INK)
+        mpl.rc("axes", labelcolor=INK, prop_cycle=cycler(color=COLOURS))
         mpl.rc("xtick", color=INK)
         mpl.rc("ytick", color=INK)
         # A model's name may have a dollar sign.
