@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from intertrain_jax.workflows.recommend import recommend
     from intertrain_jax.workflows.report import report
     from intertrain_jax.workflows.results import results
+    from intertrain_jax.workflows.study import study
 
 __version__ = "0.1.0"
 # Name → the module that it comes from, imported on first use: importing the package imports no JAX.
@@ -34,6 +35,7 @@ _LAZY = {
     "recommend": "workflows.recommend",
     "report": "workflows.report",
     "results": "workflows.results",
+    "study": "workflows.study",
 }
 __all__ = [
     "IntertrainError",
@@ -49,6 +51,7 @@ __all__ = [
     "recommend",
     "report",
     "results",
+    "study",
 ]
 
 

@@ -23,12 +23,13 @@ _KEPT = {
     ("recommend",): "runs",
     ("grid",): "runs",
     ("rank",): "models",
+    ("study",): "runs",
     ("models", "train"): "runs",
 }
 # Exit codes of processes that a signal ended, as shells give them.
 _SIGNALLED = 128
 _COMMANDS = tuple(
-    "recommend grid rank predict analyze report doctor plan status tasks models".split()
+    "recommend grid rank study predict analyze report doctor plan status tasks models".split()
 )
 
 

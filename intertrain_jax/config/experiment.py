@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.files import Given, keys_of, load
-from intertrain_jax.config.protocol import Auto, Protocol
+from intertrain_jax.config.protocol import Auto, Protocol, changed
 from intertrain_jax.config.refs import ModelRef, check_models
 from intertrain_jax.config.strict import check_most, check_no_repeats, check_ranges, check_types
 
@@ -146,6 +146,8 @@ class ExperimentConfig:
         sources, targets: task or group names.
         seeds: their number; they are 0 … seeds − 1.
         protocol: what a run is.
+        source_protocol: keys of the protocol that are others where a source model is made; a task that
+            is source and target is then trained on from PT by either.
         data: where data comes from.
         engine: how runs are executed.
         out: results directory.
@@ -158,6 +160,7 @@ class ExperimentConfig:
     targets: tuple[str, ...]
     seeds: int = 5
     protocol: Protocol = field(default_factory=Protocol)
+    source_protocol: dict[str, Any] = field(default_factory=dict)
     data: DataConfig = field(default_factory=DataConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     out: str | None = None
@@ -179,6 +182,12 @@ class ExperimentConfig:
             )
         check_no_repeats("sources", self.sources)
         check_no_repeats("targets", self.targets)
+        changed(self.protocol, self.source_protocol, "source_protocol")
+
+    @property
+    def protocol_of_sources(self) -> Protocol:
+        """What a run is that makes a source model."""
+        return changed(self.protocol, self.source_protocol, "source_protocol")
 
     @property
     def out_dir(self) -> Path:

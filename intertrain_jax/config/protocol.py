@@ -8,11 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.strict import (
-    check_most,
-    check_ranges,
-    check_types,
-)
+from intertrain_jax.config.strict import build, check_most, check_ranges, check_types
 
 Auto = Literal["auto"]
 Method = Literal["finetune", "probe", "lp_then_ft"]
@@ -169,3 +165,33 @@ class Protocol:
                 "config key 'protocol.probe_epochs' must be less than protocol.epochs"
                 f" ({self.epochs:g}) with method lp_then_ft, got {self.probe_epochs:g}. Lower it."
             )
+
+
+# What all runs of one grid have in common: its tasks are read once, in one precision.
+_SHARED = ("text", "max_length", "precision")
+
+
+def changed(protocol: Protocol, keys: Mapping[str, Any], path: str) -> Protocol:
+    """Returns a protocol with some of its keys set to other values.
+
+    Args:
+        protocol: the others are its own.
+        keys: key → value.
+        path: what the configuration calls them.
+
+    Raises:
+        IntertrainError: there is no such key, all runs of a grid share it, or its value is wrong.
+    """
+    if not keys:
+        return protocol
+    for key in _SHARED:
+        if key in keys:
+            raise IntertrainError(
+                f"config key '{path}.{key}' cannot be set, as all runs of a grid share"
+                f" protocol.{key}. Set that."
+            )
+    try:
+        found: Protocol = build(Protocol, {**asdict(protocol), **keys}, "protocol")
+    except IntertrainError as error:
+        raise IntertrainError(str(error).replace("'protocol", f"'{path}")) from error
+    return found

@@ -78,7 +78,7 @@ class GridTasks:
             backend_of(mesh),
             shares_blocks(work.options, self.objective, mesh),
         )
-        self._efforts: dict[TaskKey, Effort] = {}
+        self._efforts: dict[tuple[Any, ...], Effort] = {}
         self._chunks: dict[tuple[TaskKey, str], list[Chunk]] = {}
 
     @property
@@ -111,12 +111,13 @@ class GridTasks:
         return schedule_of(run.protocol, len(self.train_of(run)))
 
     def effort_of(self, run: Run) -> Effort:
-        """Returns what a run will take, computed once for all runs of a task: they share a protocol."""
-        key = self.key_of(run)
+        """Returns what a run will take, computed once for all runs of a task and a length."""
+        task, rules = self.key_of(run), run.protocol
+        key = (task, rules.train_size, rules.epochs, rules.max_examples, rules.batch_size)
         if key not in self._efforts:
             examples = self.schedule_of(run).total_steps * run.protocol.batch_size
             tokens = int(examples * self.train_of(run).lengths.mean())
-            self._efforts[key] = Effort(self.shapes[key].train[0], tokens)
+            self._efforts[key] = Effort(self.shapes[task].train[0], tokens)
         return self._efforts[key]
 
     def chunks_of(self, key: TaskKey, split: str) -> list[Chunk]:

@@ -59,6 +59,8 @@ class Plan:
         bases: labels of the matrix's rows, PT first.
         targets: the matrix's columns.
         seeds: how many were asked for.
+        makers: ids of the runs that only make a source model: they are not of the matrix, and not
+            tested.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Plan:
     bases: tuple[str, ...]
     targets: tuple[str, ...]
     seeds: int
+    makers: frozenset[str] = frozenset()
 
     @cached_property
     def by_id(self) -> dict[str, Run]:
@@ -106,16 +109,12 @@ class Plan:
 
     @cached_property
     def matrix_runs(self) -> tuple[Run, ...]:
-        """The runs whose target is a column: all but those of PT on tasks that are sources only."""
+        """The runs that have a score in a cell: all but those that only make a source model."""
         return tuple(run for run in self.runs if self.in_matrix(run))
 
     def in_matrix(self, run: Run) -> bool:
         """Whether a run is of the matrix: others only make a source model, and are not tested."""
-        return run.target in self._columns
-
-    @cached_property
-    def _columns(self) -> frozenset[str]:
-        return frozenset(self.targets)
+        return run.id not in self.makers
 
 
 def build_plan(
@@ -126,8 +125,9 @@ def build_plan(
 ) -> Plan:
     """Returns the in-house experiment's plan.
 
-    PT is trained once on every task and seed: as baseline of targets, as source model of sources.
-    Then every source model of the same seed, and every further base model, goes to every target.
+    PT is trained once on every task and seed: as baseline of targets, as source model of sources; where
+    sources have a protocol of their own, twice on a task that is both. Then every source model of the
+    same seed, and every further base model, goes to every target.
 
     Args:
         config: the experiment.
@@ -140,42 +140,48 @@ def build_plan(
             template is for no task of the experiment.
     """
     resolution = resolution or Resolution()
-    protocol = config.protocol
-    if protocol.precision == "auto" and resolution.precision is not None:
-        protocol = replace(protocol, precision=resolution.precision)
+    protocol, of_sources = (
+        _precise(found, resolution) for found in (config.protocol, config.protocol_of_sources)
+    )
     pretrained = _base(PRETRAINED, config.model.ref, resolution)
     bases = [_base(ref.label, ref, resolution) for ref in config.model.base_refs]
     _check_rows(pretrained, sources, bases)
     _check_templates(protocol, (*sources, *targets))
 
-    tasks = dict.fromkeys([*sources, *targets])
     # Made once for every task: a grid has up to 100,000 runs.
-    text = protocol.text
-    protocols = {
-        task: protocol if text is None else replace(protocol, text=text.of(task)) for task in tasks
-    }
+    as_target = {task: _own(protocol, task) for task in targets}
+    as_source = {task: _own(of_sources, task) for task in sources}
 
-    def make(kind: RunKind, base: BaseRef, target: str, seed: int) -> Run:
-        data, own = resolution.data_fingerprints.get(target), protocols[target]
+    def make(kind: RunKind, base: BaseRef, target: str, seed: int, own: Protocol) -> Run:
+        data = resolution.data_fingerprints.get(target)
         identity = run_id(base, target, data, own, seed)
         return Run(identity, kind, base, target, seed, own, base.source_run, data)
 
     runs: list[Run] = []
+    makers: set[str] = set()
     for seed in range(config.seeds):
-        from_pretrained = {task: make("pretrained", pretrained, task, seed) for task in tasks}
-        runs += from_pretrained.values()
+        making = {
+            task: make("pretrained", pretrained, task, seed, own) for task, own in as_source.items()
+        }
+        baselines = [
+            make("pretrained", pretrained, task, seed, own) for task, own in as_target.items()
+        ]
+        both = {run.id: run for run in (*making.values(), *baselines)}
+        runs += both.values()
+        makers |= both.keys() - {run.id for run in baselines}
         for base in bases:
-            runs += [make("base", base, target, seed) for target in targets]
+            runs += [make("base", base, task, seed, own) for task, own in as_target.items()]
         for source in sources:
             model = replace(
                 pretrained,
                 label=source,
-                source_run=from_pretrained[source].id,
+                source_run=making[source].id,
                 source_task=source,
             )
-            runs += [make("source", model, target, seed) for target in targets]
+            runs += [make("source", model, task, seed, own) for task, own in as_target.items()]
     rows = (PRETRAINED, *sources, *(base.label for base in bases))
-    return Plan(config.name, sort_runs(runs), rows, tuple(targets), config.seeds)
+    ordered = sort_runs(runs)
+    return Plan(config.name, ordered, rows, tuple(targets), config.seeds, frozenset(makers))
 
 
 def sort_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -234,6 +240,18 @@ def record_of(
         result=result,
         environment=dict(environment),
     )
+
+
+def _precise(protocol: Protocol, resolution: Resolution) -> Protocol:
+    """Returns a protocol with the precision that "auto" means."""
+    if protocol.precision != "auto" or resolution.precision is None:
+        return protocol
+    return replace(protocol, precision=resolution.precision)
+
+
+def _own(protocol: Protocol, task: str) -> Protocol:
+    """Returns a protocol without the templates of other tasks."""
+    return protocol if protocol.text is None else replace(protocol, text=protocol.text.of(task))
 
 
 def _base(label: str, ref: ModelRef, resolution: Resolution) -> BaseRef:

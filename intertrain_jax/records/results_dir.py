@@ -55,6 +55,7 @@ def _of_experiment(config: ExperimentConfig) -> dict[str, Any]:
         "model.pretrained": ref.reference,
         "model.revision": ref.revision,
         **{f"protocol.{key}": value for key, value in asdict(config.protocol).items()},
+        "source_protocol": asdict(config.protocol_of_sources),
         "data.limit": config.data.limit,
         **{f"tasks.{task.get('name')}": _of_task(task) for task in config.tasks},
     }

@@ -22,12 +22,28 @@ def plan_lines(plan: Plan, cost: Estimate, done: int, failed: int) -> list[str]:
     return [*lines, *describe_cost(cost)]
 
 
+def plan_line(plan: Plan, cost: Estimate) -> str:
+    """Returns the runs of a grid that is one of many, and what they would cost alone, in one line."""
+    hours = "unknown" if cost.gpu_hours is None else _hours(cost.gpu_hours)
+    return (
+        f"{plan.name}: {_runs(plan)};"
+        f" {_short(cost.train_tokens + cost.evaluation_tokens)} tokens, GPU hours {hours}"
+    )
+
+
+def _runs(plan: Plan) -> str:
+    return (
+        f"{counted(len(plan.runs), 'run')} ({counted(len(plan.bases) - 1, 'base model')} beside PT,"
+        f" {counted(len(plan.targets), 'target')}, {counted(plan.seeds, 'seed')})"
+    )
+
+
 def describe_runs(plan: Plan) -> list[str]:
     """Returns how many runs there are of which kind."""
     kinds = [run.kind for run in plan.runs]
     roles = []
-    targets = [run for run in plan.runs if run.kind == "pretrained" and run.target in plan.targets]
-    both = sum(run.target in plan.bases for run in targets)
+    targets = [run for run in plan.runs if run.kind == "pretrained" and plan.in_matrix(run)]
+    both = sum(bool(plan.dependants(run.id)) for run in targets)
     baselines, sources = len(targets) - both, kinds.count("pretrained") - len(targets)
     if both == kinds.count("pretrained"):
         roles.append("each at once a baseline and a source")
@@ -36,9 +52,7 @@ def describe_runs(plan: Plan) -> list[str]:
         roles += [f"{baselines:,} baselines only"] * bool(baselines)
         roles += [f"{sources:,} sources only"] * bool(sources)
     lines = [
-        f"{plan.name}: {counted(len(plan.runs), 'run')}"
-        f" ({counted(len(plan.bases) - 1, 'base model')} beside PT,"
-        f" {counted(len(plan.targets), 'target')}, {counted(plan.seeds, 'seed')})",
+        f"{plan.name}: {_runs(plan)}",
         f"  {kinds.count('pretrained'):,} from PT, {', '.join(roles)}",
         f"  {kinds.count('source'):,} from sources",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,13 @@ def export_sources(out: str | Path, directory: str | Path, seed: int = 0) -> Ite
     yield from _export(grid, {Path(directory) / run.target: run for run in runs})
 
 
-def export_run(out: str | Path, run: str, directory: str | Path, more: str = "") -> Path:
+def export_run(
+    out: str | Path,
+    run: str,
+    directory: str | Path,
+    more: str = "",
+    kept_in: Path | None = None,
+) -> Path:
     """Writes the model of one run that was kept to a new directory; returns it.
 
     Args:
@@ -88,9 +95,11 @@ def export_run(out: str | Path, run: str, directory: str | Path, more: str = "")
         run: its id, or BASE:TARGET:SEED.
         directory: where it goes.
         more: what its card says beside the run's facts.
+        kept_in: the directory whose grid kept it, if it is another one that did the run.
     """
     grid = read_grid(Path(out))
-    return next(_export(grid, {Path(directory): one_run(grid.plan, run)}, more))
+    found = {Path(directory): one_run(grid.plan, run)}
+    return next(_export(replace(grid, out=kept_in or grid.out), found, more))
 
 
 def forget_models(out: str | Path, but: Container[str]) -> None:

@@ -23,7 +23,7 @@ from intertrain_jax.records.runs import Record, Runs, is_better
 from intertrain_jax.records.store import Store
 from intertrain_jax.report.analysis import write_result
 from intertrain_jax.study.files import write_analysis
-from intertrain_jax.workflows.inputs import check_steps, find_tasks, measure
+from intertrain_jax.workflows.inputs import ExperimentTasks, check_steps, find_tasks, measure
 from intertrain_jax.workflows.own import GridOptions, experiment_of, is_own, look_over, tokenizer_of
 from intertrain_jax.workflows.results import GridResult
 from intertrain_jax.workflows.runner import Devices, Runner
@@ -218,6 +218,7 @@ def prepare(
     runner: Runner,
     watcher: Watcher,
     data: Mapping[str, TaskData] | None = None,
+    bases: Bases | None = None,
 ) -> Prepared:
     """Reads and checks everything that a grid needs, and changes nothing in its directory.
 
@@ -229,6 +230,7 @@ def prepare(
         runner: loads models.
         watcher: takes what is being done.
         data: of its tasks, where they were read before.
+        bases: base models of these data, where they were looked at before.
 
     Raises:
         IntertrainError: something does not fit.
@@ -239,16 +241,12 @@ def prepare(
     kept = directory.resolution()
     if data is None:
         watcher.say(f"reading {len(named.by_name)} tasks")
-        data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
-        for name, loaded in data.items():
-            check_steps(config.protocol, loaded)
-            for note in loaded.origin.get("notes", ()):
-                watcher.say(f"{name}: {note}")
+        data = read_tasks(config, named, watcher)
     ref = config.model.ref
-    watcher.say(f"loading {ref.label}")
-    bases = runner.bases(kept.pinned(ref), data, config.protocol, config.data.cache_dir)
-    pretrained = bases.pretrained
-    runner.check_pretrained(ref, pretrained, config.engine, config.protocol)
+    if bases is None:
+        watcher.say(f"loading {ref.label}")
+        bases = runner.bases(kept.pinned(ref), data, config.protocol, config.data.cache_dir)
+        runner.check_pretrained(ref, bases.pretrained, config.engine, config.protocol)
     fingerprints: dict[str, str | None] = {}
     revisions: dict[str, str] = {}
     unusable: dict[str, str] = {}
@@ -281,6 +279,23 @@ def prepare(
     # A base model that is gone since keeps the ids of its runs, of which some may be done.
     plan = build_plan(config, named.sources, named.targets, kept.with_(resolution))
     return Prepared(config, plan, resolution, data, bases, unusable)
+
+
+def read_tasks(
+    config: ExperimentConfig, named: ExperimentTasks, watcher: Watcher
+) -> dict[str, TaskData]:
+    """Reads the tasks of an experiment, and says what there is to say of them.
+
+    Raises:
+        IntertrainError: data are not there, cannot be read, or are too many for the protocol.
+    """
+    data = {name: load_task(task, config.data) for name, task in named.by_name.items()}
+    for name, loaded in data.items():
+        check_steps(config.protocol, loaded)
+        check_steps(config.protocol_of_sources, loaded)
+        for note in loaded.origin.get("notes", ()):
+            watcher.say(f"{name}: {note}")
+    return data
 
 
 def _look_over(prepared: Prepared, watcher: Watcher) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from intertrain_jax.config.experiment import ExperimentConfig
@@ -72,10 +73,17 @@ def plan_offline(config: ExperimentConfig) -> Plan:
     return build_plan(config, tasks.sources, tasks.targets, ResultsDir(config.out_dir).resolution())
 
 
-def offline_sizes(config: ExperimentConfig) -> dict[str, TaskSize]:
-    """Returns sizes of local data as they are, of other tasks as published, of the rest none."""
+def offline_sizes(config: ExperimentConfig, known: Container[str] = ()) -> dict[str, TaskSize]:
+    """Returns sizes of local data as they are, of other tasks as published, of the rest none.
+
+    Args:
+        config: the experiment.
+        known: tasks that are left out.
+    """
     sizes = {}
     for name, task in find_tasks(config).by_name.items():
+        if name in known:
+            continue
         if is_local(task, config.data):
             sizes[name] = measure(load_task(task, config.data))
         elif name in TASK_SIZES:

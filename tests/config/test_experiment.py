@@ -19,11 +19,13 @@ from intertrain_jax.config.experiment import (
 from intertrain_jax.config.files import bundled_configs, to_yaml
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef, read_model_list
+from intertrain_jax.config.study import is_study
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+GRIDS = sorted(name for name in bundled_configs() if not is_study(name))
 
 
-@pytest.mark.parametrize("name", sorted(bundled_configs()))
+@pytest.mark.parametrize("name", GRIDS)
 def test_every_file_in_configs_parses(name: str) -> None:
     config = load_config(name, [])
     assert config.name == name.rpartition("/")[2]
@@ -32,7 +34,7 @@ def test_every_file_in_configs_parses(name: str) -> None:
     assert "intertrain-jax grid" in text
 
 
-@pytest.mark.parametrize("name", sorted(bundled_configs()))
+@pytest.mark.parametrize("name", GRIDS)
 def test_resolved_yaml_reads_back_equal(name: str, tmp_path: Path) -> None:
     config = load_config(
         name, ["protocol.learning_rate=3e-5", "tasks=[{name: own, labels: [a, b]}]"]
@@ -164,3 +166,28 @@ def test_bad_values_are_named(override: str, message: str) -> None:
 def test_values_are_checked_in_python_too(make: Any, message: str) -> None:
     with pytest.raises(IntertrainError, match=message):
         make()
+
+
+def test_sources_may_have_a_protocol_of_their_own() -> None:
+    raw = {"name": "n", "model": {"pretrained": "m"}, "sources": ["a"], "targets": ["b"]}
+    config = load_config({**raw, "protocol": {"epochs": 3}, "source_protocol": {"train_size": 5}})
+    assert config.protocol_of_sources == replace(config.protocol, train_size=5)
+    assert load_config(config, ["source_protocol.weight_decay=1"]).protocol_of_sources == replace(
+        config.protocol, train_size=5, weight_decay=1.0
+    )
+    assert load_config(raw).protocol_of_sources == Protocol()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"train_siz": 5}, "unknown config key 'source_protocol.train_siz'. Did you mean"),
+        ({"train_size": 0}, "config key 'source_protocol.train_size' must be >= 1, got 0"),
+        ({"max_length": 9}, "'source_protocol.max_length' cannot be set, as all runs .* Set that"),
+        ({"precision": "float32"}, "'source_protocol.precision' cannot be set"),
+    ],
+)
+def test_what_is_wrong_with_the_protocol_of_sources(keys: dict[str, object], message: str) -> None:
+    raw = {"name": "n", "model": {"pretrained": "m"}, "sources": ["a"], "targets": ["b"]}
+    with pytest.raises(IntertrainError, match=message):
+        load_config({**raw, "source_protocol": keys})

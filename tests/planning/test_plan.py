@@ -287,3 +287,34 @@ def test_what_a_plan_is_asked_takes_time_in_proportion_to_its_runs(
 
     (few, small), (many, large) = cost(5), cost(20)
     assert many / few < 1.5 * large / small
+
+
+def test_sources_of_another_protocol_are_runs_of_their_own() -> None:
+    both = make_config(sources=("alpha", "beta"), targets=("beta", "gamma"), seeds=1)
+    small = replace(both, source_protocol={"train_size": 50})
+    plan, same = make_plan(small), make_plan(both)
+    # PT on beta is a baseline on all examples, and a source model on few.
+    assert (len(same.runs), len(plan.runs)) == (3 + 4, 4 + 4)
+    makers = [run for run in plan.runs if not plan.in_matrix(run)]
+    assert sorted((run.name, run.protocol.train_size) for run in makers) == [
+        ("PT:alpha:0", 50),
+        ("PT:beta:0", 50),
+    ]
+    for run in plan.matrix_runs:
+        assert run.protocol.train_size is None
+        assert plan.dependants(run.id) == ()
+    for run in makers:
+        assert {r.name for r in plan.dependants(run.id)} == {
+            f"{run.target}:beta:0",
+            f"{run.target}:gamma:0",
+        }
+    # Baselines are those of the plain grid; what starts from other sources is not.
+    baselines = {run.id for run in same.runs if run.kind == "pretrained" and run.target != "alpha"}
+    assert baselines < plan.by_id.keys()
+    assert not {run.id for run in same.runs if run.kind == "source"} & plan.by_id.keys()
+
+
+def test_a_protocol_of_sources_that_says_nothing_new_changes_no_id() -> None:
+    config = make_config()
+    said = replace(config, source_protocol={"epochs": 10, "weight_decay": 0.01})
+    assert make_plan(said) == make_plan(config)

@@ -105,3 +105,11 @@ def test_what_is_not_known_is_said() -> None:
     lines = describe_cost(Estimate(1.0, 1.0, None, ("mine", "yours")))
     assert lines[1] == ("GPU hours: unknown, as the model's size is not known without loading it")
     assert lines[2:] == ["not counted, as their size is not known: mine, yours"]
+
+
+def test_sources_of_another_protocol_are_no_baselines() -> None:
+    config = make_config(source_protocol={"train_size": 5}, seeds=1)
+    lines = describe_runs(make_plan(config))
+    assert (
+        lines[1] == "  6 from PT, 0 at once baselines and sources, 3 baselines only, 3 sources only"
+    )

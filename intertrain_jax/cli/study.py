@@ -1,0 +1,65 @@
+"""`study`: does the grids and rankings of a study, each run once, and judges what they show."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from intertrain_jax.cli.lines import say
+from intertrain_jax.config.study import StudyOptions
+
+
+@click.command()
+@click.argument("name", metavar="FILE|NAME")
+@click.option(
+    "--set",
+    "overrides",
+    metavar="KEY.SUB=VALUE",
+    multiple=True,
+    help="For all parts, or PART.KEY.SUB=VALUE for one; repeatable.",
+)
+@click.option("--out", metavar="DIR", help="Results directory. [default: results/NAME]")
+@click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
+@click.option("--limit", type=int, metavar="N", help="Rows per split; marks a mere test.")
+@click.option("--lanes", metavar="auto|N", help="Runs trained at once.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its cost; no network, no files.")
+@click.option("--retry-failed", is_flag=True, help="Do runs again that are recorded as failed.")
+@click.option("--quiet", is_flag=True, help="Print one line at the end only.")
+def command(
+    name: str,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+    retry_failed: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Run several grids and rankings that belong together, and judge what they show.
+
+    Runs that several parts have in common are done once. Finished ones are kept in the results
+    directory: the same command goes on where it was stopped.
+    """
+    lanes: str | None = given["lanes"]
+    number = lanes is not None and re.fullmatch(r"-?[0-9]{1,9}", lanes)
+    options = StudyOptions(
+        out=given["out"],
+        data_dir=given["data_dir"],
+        limit=given["limit"],
+        lanes=int(lanes) if lanes is not None and number else lanes,
+    )
+    if dry_run:
+        from intertrain_jax.workflows.study_plan import plan_study
+
+        for line in plan_study(name, overrides=overrides, **options).lines:
+            say(line)
+        return
+    from intertrain_jax.workflows.study import study
+    from intertrain_jax.workflows.watch import Terminal
+
+    result = study(
+        name, overrides=overrides, retry_failed=retry_failed, progress=Terminal(quiet), **options
+    )
+    say(repr(result))
+    runs, done, _ = result.counts
+    click.get_current_context().exit(1 if done < runs else 0)
