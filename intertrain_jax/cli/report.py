@@ -24,6 +24,7 @@ _WATCH_SECONDS = 20
 @click.option("--no-figures", is_flag=True, help="Leave the paper's figures out.")
 @click.option("--serve", is_flag=True, help="Show it at an address of this machine, until Ctrl-C.")
 @click.option("--port", default=0, show_default="a free one", help="Port of --serve.")
+@click.option("--date", metavar="TEXT", help="To show on the home page. [default: none]")
 @click.option("--watch", is_flag=True, help="Renew it while a grid runs, until Ctrl-C.")
 def command(
     sources: tuple[str, ...],
@@ -32,11 +33,13 @@ def command(
     serve: bool,
     port: int,
     watch: bool,
+    date: str | None,
 ) -> None:
     """Make a static site of rankings: pages that open from a folder and ask nothing of a network.
 
-    RESULTS are results directories of `grid` and `rank`, or published tables (CSV); each makes a
-    ranking. Pages that did not change are not written again.
+    RESULTS are results directories of `grid`, `rank` and `recommend`, or published tables (CSV). Each
+    makes a ranking; results of one experiment make one together, and probes of its models join it.
+    Pages that did not change are not written again.
     """
     from intertrain_jax.workflows.report import default_folder, report, watched
     from intertrain_jax.workflows.serving import serving
@@ -45,12 +48,12 @@ def command(
     if port and not serve:
         raise IntertrainError("--port is for --serve only. Remove it.")
     refresh = _WATCH_SECONDS if watch else None
-    site = report(*sources, out=folder, figures=not no_figures, refresh=refresh)
+    site = report(*sources, out=folder, figures=not no_figures, refresh=refresh, date=date)
     say(repr(site))
     if not (serve or watch):
         return
     with serving(site.folder, port if serve else None) as address:
         if address:
             say(f"Shown at {address}; Ctrl-C ends it.")
-        for line in watched(sources, folder, not no_figures, _WATCH_SECONDS if watch else None):
+        for line in watched(sources, folder, not no_figures, refresh, date):
             say(line)

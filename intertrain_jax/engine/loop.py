@@ -182,7 +182,7 @@ class GridLoop:
             self._write_results()
         busy = [lane for group in self.groups for lane in group.busy.values()]
         self._counts.set(
-            active=len(busy),
+            running=tuple(lane.run for lane in busy),
             compilations=self.compilations,
             damaged=self._starts.damaged,
             tokens_left=self._counts.tokens_left(self._waiting.tokens, busy),

@@ -32,7 +32,6 @@ class GridProgress:
         done: runs with a score.
         failed: runs recorded as failed.
         total: runs that this call set out to do.
-        active: runs in lanes.
         lanes: K.
         examples: training examples done.
         tokens: non-padding tokens trained on.
@@ -44,12 +43,12 @@ class GridProgress:
         damaged: saved weights that could not be used, so that runs were done again.
         compile_seconds: time in which training programs were compiled.
         seconds: since the engine started.
+        running: the runs in lanes.
     """
 
     done: int = 0
     failed: int = 0
     total: int = 0
-    active: int = 0
     lanes: int = 0
     examples: int = 0
     tokens: int = 0
@@ -61,6 +60,12 @@ class GridProgress:
     damaged: int = 0
     compile_seconds: float = 0.0
     seconds: float = 0.0
+    running: tuple[Run, ...] = ()
+
+    @property
+    def active(self) -> int:
+        """Runs in lanes."""
+        return len(self.running)
 
     @property
     def occupancy(self) -> float:
@@ -91,7 +96,7 @@ class Counts:
         self._stopped_at = self._stopped_of = 0
         self._started = time.monotonic()
 
-    def set(self, **changes: float) -> None:
+    def set(self, **changes: float | tuple[Run, ...]) -> None:
         """Enters what has changed."""
         seconds = time.monotonic() - self._started
         self.progress = replace(self.progress, seconds=seconds, **changes)  # type: ignore[arg-type]

@@ -84,6 +84,7 @@ class Heartbeat:
         active: runs in lanes.
         examples_per_second: of training, since the call began.
         seconds_left: estimate; None while there is none.
+        running: names of the runs in lanes.
     """
 
     process: Process
@@ -94,6 +95,7 @@ class Heartbeat:
     active: int
     examples_per_second: float
     seconds_left: float | None
+    running: tuple[str, ...] = ()
 
     @property
     def current(self) -> bool:

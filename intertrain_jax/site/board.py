@@ -11,6 +11,8 @@ from intertrain_jax.records.runs import Record
 from intertrain_jax.study.result import Result
 
 NAN = float("nan")
+# Scores that differ by less are one.
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -184,11 +186,26 @@ def order(model: Model) -> tuple[float, float, str]:
     return rank, average, model.name
 
 
+def conflict(known: Record, first: str, record: Record, second: str) -> str | None:
+    """Returns what two records of one run say where their scores differ, without a full stop.
+
+    Args:
+        known, record: of one run.
+        first, second: what the result sets are called that have them.
+    """
+    if known.score is None or record.score is None or abs(known.score - record.score) <= _SAME:
+        return None
+    return (
+        f"Run {record.id} ({record.base.label} on {record.target}, seed {record.seed}) scores"
+        f" {known.score:.4g} in {first} and {record.score:.4g} in {second}"
+    )
+
+
 def conflicts(sets: Sequence[tuple[str, Mapping[str, Record]]]) -> list[str]:
     """Returns a sentence per run that two result sets have with different scores.
 
     Args:
-        sets: (name, run id → record) of each results directory.
+        sets: (name, run id → record) of each ranking.
     """
     seen: dict[str, tuple[str, Record]] = {}
     found = []
@@ -197,11 +214,7 @@ def conflicts(sets: Sequence[tuple[str, Mapping[str, Record]]]) -> list[str]:
             if record.score is None:
                 continue
             first, known = seen.setdefault(key, (name, record))
-            assert known.score is not None
-            if abs(known.score - record.score) > 1e-9:
-                found.append(
-                    f"Run {key} ({record.base.label} on {record.target}, seed {record.seed}) scores"
-                    f" {known.score:.4g} in {first} and {record.score:.4g} in {name}:"
-                    " each ranking shows its own; nothing is averaged."
-                )
+            said = conflict(known, first, record, name)
+            if said is not None:
+                found.append(f"{said}: each ranking shows its own; nothing is averaged.")
     return found

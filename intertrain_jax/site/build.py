@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from intertrain_jax.diagnosis.inputs import Subject
+from intertrain_jax.report import numbers
 from intertrain_jax.site.board import NAN, Cell, Model, Target
 from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.model_ranking import Ranking
@@ -96,27 +98,52 @@ _STATUS = {"done": "complete", "missing": "failed"}
 _FACTS = ("revision", "fingerprint", "tokenizer", "same_weights_as", "notes")
 
 
-def with_probed(models: Iterable[Model], ranking: Ranking) -> tuple[Model, ...]:
-    """Returns models with those that were probed only, which are not tested on targets."""
-    models = tuple(models)
-    known = {model.name for model in models}
-    more = []
-    for row in ranking.table.to_dict("records"):
-        if str(row["model"]) in known or row["model"] == ranking.pretrained:
+def with_probed(models: Iterable[Model], ranking: Ranking, task: str) -> tuple[Model, ...]:
+    """Returns models with what their probes say, and with those that were probed only.
+
+    Args:
+        models: of a grid.
+        ranking: by probe, with the names of the grid.
+        task: that was probed.
+    """
+    rows = {str(row["model"]): row for row in ranking.table.to_dict("records")}
+    probed = [
+        replace(model, facts={**model.facts, "probe": _probe_text(rows[model.name], task)})
+        if model.name in rows
+        else model
+        for model in models
+    ]
+    known = {model.name for model in probed}
+    for name, row in rows.items():
+        if name in known or name == ranking.pretrained:
             continue
         done = row["status"] == "done"
-        reason = "It was probed, but not finetuned on the targets." if done else str(row["reason"])
-        more.append(
+        status = "not tested" if done else str(row["status"])
+        probed.append(
             Model(
-                str(row["model"]),
+                name,
                 probe=_number(row["score"]),
-                status="not tested"
+                status=_STATUS.get(status, status),
+                reason="It was probed, but not finetuned on the targets."
                 if done
-                else _STATUS.get(str(row["status"]), str(row["status"])),
-                reason=reason,
+                else str(row["reason"]),
+                facts={"probe": _probe_text(row, task)},
             )
         )
-    return models + tuple(more)
+    return tuple(probed)
+
+
+def _probe_text(row: Mapping[Any, Any], task: str) -> str:
+    """Returns a row of a ranking in words."""
+    if row["status"] != "done":
+        return f"{row['status']}: {row['reason']}"
+    text = f"{numbers.number(row['score'], numbers.SCORE)} % on {task}"
+    if math.isfinite(_number(row["gain"])):
+        ends = numbers.interval(_number(row["gain_low"]), _number(row["gain_high"]), numbers.GAIN)
+        text += f", gain {numbers.number(_number(row['gain']), numbers.GAIN)} {ends}"
+    if math.isfinite(_number(row["rank"])):
+        text += f", rank {_number(row['rank']):g} of the probes"
+    return text
 
 
 def with_untested(models: Iterable[Model], subject: Subject, pretrained: str) -> tuple[Model, ...]:

@@ -32,6 +32,7 @@ def render(
     notes: Sequence[str] = (),
     figures: Mapping[str, Mapping[str, bytes]] | None = None,
     refresh: int | None = None,
+    date: str | None = None,
 ) -> dict[str, bytes]:
     """Returns the files of a site.
 
@@ -40,13 +41,15 @@ def render(
         notes: what is to be known of all of them, such as conflicts.
         figures: slug of a board → name of a figure → SVG.
         refresh: seconds after which the home page and rankings load themselves anew; None never.
+        date: to show on the home page, if there is any.
     """
     writer = _Writer(_environment(), refresh)
     for asset in sorted((_HERE / "assets").iterdir()):
         writer.files[f"assets/{asset.name}"] = asset.read_bytes()
-    writer.add("home.html", "index.html", root="", **home.page(boards, notes))
+    writer.add("home.html", "index.html", root="", **home.page(boards, notes, date))
+    places = _by_name(boards)
     for board in boards:
-        _render_board(writer, board, (figures or {}).get(board.slug, {}))
+        _render_board(writer, board, (figures or {}).get(board.slug, {}), places)
     return writer.files
 
 
@@ -63,7 +66,25 @@ class _Writer:
         self.files[path] = (text.strip() + "\n").encode()
 
 
-def _render_board(writer: _Writer, board: Board, figures: Mapping[str, bytes]) -> None:
+_Elsewhere = Mapping[tuple[str, str], Sequence[dict[str, Any]]]
+
+
+def _by_name(boards: Sequence[Board]) -> _Elsewhere:
+    """Returns (pretrained model, name) → boards with a page of a model of that name, and its path."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for board in boards:
+        paths = slugs(one.name for one in board.models)
+        for one in board.models:
+            if one.paged:
+                path = f"{board.slug}/models/{paths[one.name]}.html"
+                place = {"board": board, "model": one, "path": path}
+                found.setdefault((board.pretrained, one.name), []).append(place)
+    return found
+
+
+def _render_board(
+    writer: _Writer, board: Board, figures: Mapping[str, bytes], places: _Elsewhere
+) -> None:
     paths = {
         "models": slugs(one.name for one in board.models),
         "targets": slugs(target.name for target in board.targets),
@@ -94,6 +115,8 @@ def _render_board(writer: _Writer, board: Board, figures: Mapping[str, bytes]) -
     for one in (row for row in board.models if row.paged):
         file = f"models/{paths['models'][one.name]}.html"
         found = model.page(board, one, records.get(one.name, ()), shown["scale"])
+        same = places[board.pretrained, one.name]
+        found["elsewhere"] = [place for place in same if place["board"] is not board]
         add("model.html", file, found, "../../")
     for column in board.targets:
         file = f"targets/{paths['targets'][column.name]}.html"

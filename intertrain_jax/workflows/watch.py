@@ -222,4 +222,5 @@ def _heartbeat(progress: GridProgress) -> Heartbeat:
         active=progress.active,
         examples_per_second=examples_per_second(progress),
         seconds_left=seconds_left(progress),
+        running=tuple(run.name for run in progress.running),
     )

@@ -76,8 +76,12 @@ def test_a_ranking_by_probe_shows_gains_and_failures() -> None:
 
 
 def test_models_that_were_only_probed_join_once() -> None:
-    models = with_probed([Model("up")], ranking())
-    assert [(m.name, m.status) for m in models] == [("up", "complete"), ("bad", "failed")]
+    models = with_probed([Model("up"), Model("alone")], ranking(), "mnli")
+    assert [m.name for m in models] == ["up", "alone", "bad"]
+    assert [m.status for m in models] == ["complete", "complete", "failed"]
+    up, alone, bad = (model.facts.get("probe") for model in models)
+    assert up == "55.00 % on mnli, gain +2.00 [+1.00, +3.00], rank 1 of the probes"
+    assert alone is None and bad == "failed: Torn."
 
 
 def test_rows_without_scores_are_not_tested() -> None:

@@ -71,7 +71,8 @@ def test_conflicts_are_shown_and_equal_titles_told_apart(repository: Path, tmp_p
     raw["result"]["test"] = 100 * 100 / raw["result"]["n_test"]
     file.write_text(json.dumps(raw))
     site = report(first, second, out=tmp_path / "site", figures=False)
-    (note,) = site.notes
+    apart, note = site.notes
+    assert apart.startswith("real-small and real-small (2) are rankings of their own: PT scores")
     assert raw["id"] in note and "real-small (2)" in note
     assert note in (tmp_path / "site" / "index.html").read_text()
     assert [len(board.conflicts) for board in site.boards] == [1, 1]

@@ -18,10 +18,12 @@ from intertrain_jax.workflows.watch import (
     grid_display,
     seconds_left,
 )
+from tests.runs import make_plan
 
 HALF = GridProgress(
-    **{"done": 4, "failed": 1, "total": 10, "active": 3, "lanes": 4, "examples": 5000},
+    **{"done": 4, "failed": 1, "total": 10, "lanes": 4, "examples": 5000},
     **{"tokens": 8000, "tokens_left": 10000.0, "compile_seconds": 10.0, "seconds": 50.0},
+    running=make_plan().runs[:3],
 )
 
 
@@ -66,6 +68,7 @@ def test_quiet_says_nothing_but_leaves_the_heartbeat(
         heartbeat = read_heartbeat(tmp_path)
         assert heartbeat is not None
         assert (heartbeat.done, heartbeat.active, heartbeat.seconds_left) == (4, 3, 50.0)
+        assert heartbeat.running == tuple(run.name for run in HALF.running)
     assert read_heartbeat(tmp_path) is None
     assert capsys.readouterr() == ("", "")
 

@@ -1,4 +1,4 @@
-"""The home page: a card per ranking."""
+"""The home page: a section per pretrained model, and in it a card per ranking."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from intertrain_jax.site.board import Board
 _BEST = 5
 
 
-def page(boards: Sequence[Board], notes: Sequence[str]) -> dict[str, Any]:
+def page(boards: Sequence[Board], notes: Sequence[str], date: str | None = None) -> dict[str, Any]:
     """Returns what the home page shows: rankings with their best models, and what is to be known."""
-    return {"cards": [_card(board) for board in boards], "notes": list(notes)}
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for board in boards:
+        sections.setdefault(board.pretrained, []).append(_card(board))
+    return {"sections": sections, "notes": list(notes), "date": date}
 
 
 def _card(board: Board) -> dict[str, Any]:
