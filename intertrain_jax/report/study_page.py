@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from intertrain_jax.base import counted
+from intertrain_jax.claims import Verdict
+from intertrain_jax.config.study import ANALYSIS_FOLDER
+from intertrain_jax.records.store import write_atomic
+from intertrain_jax.report.canvas import drawing, headline, plain_axes, room_for, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FIGURES_FOLDER = "figures"
+# Font size of names beside axes, and inches for their distance and a label.
+_NAME_SIZE, _ROOM = 8.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -26,8 +41,76 @@ class Part:
     failed: int
 
 
+def write_study(
+    out: Path,
+    name: str,
+    counts: tuple[int, int, int],
+    parts: Sequence[Part],
+    verdicts: Sequence[Verdict],
+) -> None:
+    """Writes the page of a study, its verdicts as JSON, and their figures.
+
+    Args:
+        out: directory of the study.
+        name: of the study.
+        counts: as of `study_page`.
+        parts: its grids.
+        verdicts: what was found of each claim.
+    """
+    folder = out / ANALYSIS_FOLDER
+    drawn = write_verdict_figures(folder / FIGURES_FOLDER, verdicts)
+    plain = [
+        {**{f.name: getattr(v, f.name) for f in fields(v) if f.name != "figure"}} for v in verdicts
+    ]
+    text = json.dumps([_finite(x) for x in plain], indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(folder / "verdicts.json", text + "\n")
+    write_atomic(out / "README.md", study_page(name, counts, parts, verdicts, drawn))
+
+
+def write_verdict_figures(folder: Path, verdicts: Sequence[Verdict]) -> frozenset[str]:
+    """Writes CLAIM.png and CLAIM.svg of every verdict that has a figure; returns these claims."""
+    drawn = set()
+    with drawing():
+        for verdict in verdicts:
+            if verdict.figure is None:
+                for suffix in ("png", "svg"):
+                    (folder / f"{verdict.claim}.{suffix}").unlink(missing_ok=True)
+                continue
+            figure, axes = plain_axes()
+            verdict.figure(axes)
+            _make_room(figure, axes)
+            headline(figure, verdict.title)
+            save(figure, folder, verdict.claim)
+            drawn.add(verdict.claim)
+    return frozenset(drawn)
+
+
+def _make_room(figure: Figure, axes: Axes) -> None:
+    """Moves the left side of axes to the right of the names that stand there."""
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    here, width = axes.get_position(), figure.get_size_inches()[0]
+    left = max(here.x0, (room_for(names, _NAME_SIZE) + _ROOM) / width)
+    axes.set_position((left, here.y0, here.x1 - left, here.height))
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns plain values as JSON has them, null for what is no number."""
+    return {
+        key: _finite(value)
+        if isinstance(value, Mapping)
+        else None
+        if isinstance(value, float) and not isfinite(value)
+        else value
+        for key, value in values.items()
+    }
+
+
 def study_page(
-    name: str, counts: tuple[int, int, int], parts: Sequence[Part], verdicts: Sequence[Any]
+    name: str,
+    counts: tuple[int, int, int],
+    parts: Sequence[Part],
+    verdicts: Sequence[Verdict],
+    drawn: Container[str] = (),
 ) -> str:
     """Returns the README of a study.
 
@@ -36,6 +119,7 @@ def study_page(
         counts: runs of all grids, each counted once, those done, and those failed.
         parts: its grids.
         verdicts: what was found of each claim.
+        drawn: the claims that have a figure.
     """
     runs, done, failed = counts
     lines = [
@@ -46,12 +130,36 @@ def study_page(
         " writes it again.",
         "",
     ]
-    lines += ["| part | runs | done | failed |", "|---|---:|---:|---:|"]
+    if verdicts:
+        lines += ["## Claims of the paper", "", "| claim | these records |", "|---|---|"]
+        lines += [
+            f"| [{verdict.title}](#{verdict.claim}) | {_short(verdict.verdict)} |"
+            for verdict in verdicts
+        ]
+        lines.append("")
+    for verdict in verdicts:
+        lines += [f'### <a id="{verdict.claim}"></a>{verdict.title}', ""]
+        lines += [f"The paper: {verdict.paper}", ""]
+        lines += [f"**{_short(verdict.verdict).capitalize()}.** {_found(verdict)}".rstrip(), ""]
+        if verdict.claim in drawn:
+            place = f"{ANALYSIS_FOLDER}/{FIGURES_FOLDER}/{verdict.claim}.png"
+            lines += [f"![{verdict.title}]({place})", ""]
+    lines += ["## Parts", "", "| part | runs | done | failed |", "|---|---:|---:|---:|"]
     lines += [
         f"| [{part.label}]({part.label}) | {part.runs:,} | {part.done:,} | {part.failed:,} |"
         for part in parts
     ]
     return "\n".join(lines) + "\n"
+
+
+def _short(verdict: str) -> str:
+    """Returns a verdict without its reason."""
+    return verdict.partition(":")[0]
+
+
+def _found(verdict: Verdict) -> str:
+    """Returns what was found, or why nothing was."""
+    return verdict.found or verdict.verdict.partition(": ")[2]
 
 
 def study_text(plain: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 import pandas as pd
 
+from intertrain_jax.claims import Verdict, judge
 from intertrain_jax.config.experiment import DataConfig, ExperimentConfig
 from intertrain_jax.config.refs import is_directory
 from intertrain_jax.config.study import (
@@ -29,7 +30,7 @@ from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Record, is_better
 from intertrain_jax.records.store import write_atomic
-from intertrain_jax.report.study_page import Part, study_page, study_text
+from intertrain_jax.report.study_page import Part, study_text, write_study
 from intertrain_jax.study.files import write_analysis
 from intertrain_jax.study.model_ranking import Ranking
 from intertrain_jax.workflows.export import export_run
@@ -61,6 +62,7 @@ class StudyResult:
         rankings: label → ranking.
         runs: one row per tested run of every part; see `study_table.runs_table`.
         estimates: one row per ranked model and estimator.
+        verdicts: the paper's claims, and what these records show of each.
         out: the results directory.
     """
 
@@ -69,6 +71,7 @@ class StudyResult:
     rankings: Mapping[str, Ranking]
     runs: pd.DataFrame
     estimates: pd.DataFrame
+    verdicts: tuple[Verdict, ...]
     out: Path
 
     @property
@@ -331,9 +334,10 @@ def _written(
         ranked.append((setting, config.task, config.pretrained, ranking))
     estimates = rankings_table(ranked, names)
     out = study.out_dir
-    result = StudyResult(study, grids, rankings, runs, estimates, out)
+    verdicts = judge(runs, estimates if len(estimates) else None)
+    result = StudyResult(study, grids, rankings, runs, estimates, verdicts, out)
     write_atomic(out / ANALYSIS_FOLDER / "runs.csv", csv_text(runs))
     write_atomic(out / ANALYSIS_FOLDER / "rankings.csv", csv_text(estimates))
     parts = [Part(label, len(g.plan.runs), *g.counts) for label, g in grids.items()]
-    write_atomic(out / "README.md", study_page(study.name, result.counts, parts, ()))
+    write_study(out, study.name, result.counts, parts, verdicts)
     return result

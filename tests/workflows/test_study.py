@@ -54,6 +54,7 @@ def test_every_run_is_done_once_and_every_part_is_a_results_directory(tmp_path: 
     best = result.grids["a"].gains.mean(axis=1).idxmax()
     assert result.grids["b-8"].plan.bases == ("PT", best)
     page = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert result.verdicts and all(verdict.title in page for verdict in result.verdicts)
     assert f"{RUNS} of {RUNS} runs done" in page and "| [c-bad](c-bad) | 6 | 6 | 0 |" in page
 
 
