@@ -31,6 +31,24 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Returns name → what is shown of it where there is little room.
+
+    Folders that all names with folders begin with are a mark, if they are two or more: the end tells
+    such models apart.
+    """
+    names = list(names)
+    folders = [name.split("/")[:-1] for name in names if name.count("/") > 1]
+    common = 0
+    if len(folders) > 1:
+        for parts in zip(*folders, strict=False):
+            if len(set(parts)) > 1:
+                break
+            common += 1
+    cut = "/".join(folders[0][:common]) + "/" if common > 1 else ""
+    return {n: f"…/{n[len(cut) :]}" if cut and n.startswith(cut) else n for n in names}
+
+
 def visible(text: object) -> str:
     """Returns text in which every character that would not be seen is a replacement mark."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text).encode("utf-8", "replace").decode())

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from intertrain_jax.report import numbers
 from intertrain_jax.site.board import Board
-from intertrain_jax.site.names import slugs, visible
+from intertrain_jax.site.names import short_names, slugs, visible
 from intertrain_jax.site.pages import analysis, compare, home, model, ranking, target
 
 _HERE = Path(__file__).parent
@@ -88,6 +88,7 @@ def _render_board(
     paths = {
         "models": slugs(one.name for one in board.models),
         "targets": slugs(target.name for target in board.targets),
+        "short": short_names(one.name for one in board.models),
     }
 
     def add(template: str, file: str, context: Mapping[str, Any], root: str = "../") -> None:

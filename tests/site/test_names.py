@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from intertrain_jax.site.names import script_json, slugs, visible
+from intertrain_jax.site.names import script_json, short_names, slugs, visible
 from tests.boards import HOSTILE
 
 
@@ -34,3 +34,10 @@ def test_json_ends_no_script() -> None:
 def test_no_ranking_lies_among_the_sites_own_files() -> None:
     found = slugs(["assets", "assets-ranking", "Assets"])
     assert "assets" not in found.values() and len(set(found.values())) == 3
+
+
+def test_folders_that_all_names_share_are_left_out_where_there_is_little_room() -> None:
+    names = ["runs/a/models/x", "runs/a/models/y/z", "PT"]
+    assert short_names(names) == {names[0]: "…/x", names[1]: "…/y/z", "PT": "PT"}
+    for other in (["org/x", "org/y"], ["a/b/c"], ["a/b/c", "d/b/c"], ["a/b/c", "a/d/e"], []):
+        assert list(short_names(other).values()) == other

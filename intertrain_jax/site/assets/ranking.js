@@ -18,6 +18,11 @@
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     columnDefs: [{ targets: "_all", orderSequence: ["desc", "asc", ""] }, { targets: up, orderSequence: ["asc", "desc", ""] }]
   });
+  // What a row's model is called, also where its cell shows the end of that only.
+  function full(row) {
+    var cell = row.querySelector("th"), short = cell.querySelector("bdi[title]");
+    return short ? short.title : cell.textContent.trim();
+  }
   // Models without any number are rows of their own body: no order moves them.
   var without = get("without"), others = without ? Array.prototype.slice.call(without.rows) : [];
   // A real table lays out every cell again when rows move. Columns keep the widths that it had, so that
@@ -61,7 +66,7 @@
   }, true);
   grid.search.fixed("model", function (text, data, index) {
     var row = grid.row(index).node(), wanted = q.value.trim().toLowerCase();
-    if (wanted && row.cells[name].textContent.toLowerCase().indexOf(wanted) < 0) return false;
+    if (wanted && full(row).toLowerCase().indexOf(wanted) < 0) return false;
     if (min.value === "" || col.value === "") return true;
     var cell = row.cells[Number(col.value)], text2 = cell.textContent.trim();
     return text2 !== "" && Number(cell.dataset.order || text2) >= Number(min.value);
@@ -71,7 +76,7 @@
   function thin() {
     var wanted = q.value.trim().toLowerCase(), numbers = min.value !== "" && col.value !== "";
     return others.filter(function (row) {
-      row.hidden = numbers || Boolean(wanted) && row.cells[1].textContent.toLowerCase().indexOf(wanted) < 0;
+      row.hidden = numbers || Boolean(wanted) && full(row).toLowerCase().indexOf(wanted) < 0;
       return !row.hidden;
     });
   }
@@ -104,6 +109,7 @@
   tools.addEventListener("submit", function (event) { event.preventDefault(); });
   window.addEventListener("hashchange", restore);
   function shown(cell) {
+    if (cell.tagName === "TH" && cell.scope === "row") return full(cell.parentNode);
     var order = cell.dataset.order, text = cell.textContent.trim();
     return text && order !== undefined && isFinite(order) && /^[+-]?[\d.]+$/.test(text) ? order : text;
   }
@@ -136,7 +142,7 @@
     area.select();
     document.execCommand("copy");
     area.remove();
-    get("count").textContent = "Copied: " + row.querySelector("th").textContent;
+    get("count").textContent = "Copied: " + full(row);
   });
   tools.hidden = false;
   restore();

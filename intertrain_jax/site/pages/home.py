@@ -7,6 +7,7 @@ from typing import Any
 
 from intertrain_jax.site.bars import Axis, bar
 from intertrain_jax.site.board import Board
+from intertrain_jax.site.names import short_names
 
 _BEST = 5
 
@@ -24,6 +25,7 @@ def _card(board: Board) -> dict[str, Any]:
     axis = Axis.over(x for model in best for x in (model.average, model.low, model.high))
     return {
         "board": board,
+        "short": short_names(model.name for model in board.models),
         "best": [(m, bar(axis, m.average, m.low, m.high)) for m in best],
         "failed": sum(model.status == "failed" for model in board.models),
         "partial": sum(model.status == "partial" for model in board.models),

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from intertrain_jax.report.numbers import coefficient
 from intertrain_jax.site.bars import Axis, bar
-from intertrain_jax.site.board import NAN, Board, Target
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.site.board import NAN, Board, Cell, Model, Target
+from intertrain_jax.stats.correlation import CONFIDENCE, Correlation, correlation
+from intertrain_jax.study.statistics.sensitivity import SENSITIVITY
+from intertrain_jax.study.statistics.size_effects import SIZE_EFFECTS
 
 _BEST = 20
 
@@ -32,6 +35,9 @@ def page(board: Board, target: Target) -> dict[str, Any]:
         "seeds": max((cell.n for _, cell in known), default=0),
         "detectable": detectable(target, max((cell.n for _, cell in known), default=0)),
         "correlation": _with_average(board, target),
+        "place": _place(board, target),
+        "representative": _representative(board, target),
+        "sizes": _sizes(board),
     }
 
 
@@ -43,13 +49,46 @@ def detectable(target: Target, seeds: int) -> float:
     return float(quantile * target.std * math.sqrt(2 / seeds))
 
 
-def _with_average(board: Board, target: Target) -> tuple[float, int] | None:
+def _with_average(board: Board, target: Target) -> Correlation | None:
     """Returns Spearman's correlation of its gains with average gains over the other targets."""
     pairs = []
     for model in board.models:
         others = [cell.gain for name, cell in model.cells.items() if name != target.name]
         if target.name in model.cells and others and model.status == "complete":
             pairs.append((model.cells[target.name].gain, float(np.mean(others))))
-    if len(pairs) < 4 or len({x for x, _ in pairs}) == 1 or len({y for _, y in pairs}) == 1:
+    if len(pairs) < 4:
         return None
-    return float(stats.spearmanr(pairs).statistic), len(pairs)
+    here, elsewhere = np.array(pairs).T
+    found = correlation(here, elsewhere, "spearman")
+    return found if math.isfinite(found.value) else None
+
+
+def _place(board: Board, target: Target) -> tuple[int, int] | None:
+    """Returns which of the targets it is by its largest gain, and of how many: its sensitivity."""
+    largest: dict[str, float] = {}
+    for model in board.models:
+        for name, cell in model.cells.items():
+            largest[name] = max(cell.gain, largest.get(name, -math.inf))
+    if target.name not in largest:
+        return None
+    return 1 + sum(gain > largest[target.name] for gain in largest.values()), len(largest)
+
+
+def _representative(board: Board, target: Target) -> tuple[Model, Cell] | None:
+    """Returns the model whose gains stand for a target's sensitivity, and its gain here."""
+    found = None if board.result is None else SENSITIVITY.of(board.result)
+    if found is None:
+        return None
+    model = next((model for model in board.models if model.name == found.representative), None)
+    cell = None if model is None else model.cells.get(target.name)
+    return None if model is None or cell is None else (model, cell)
+
+
+def _sizes(board: Board) -> list[str]:
+    """Returns in words how train sizes of targets go with their gains, where sizes are known."""
+    found = None if board.result is None else SIZE_EFFECTS.of(board.result)
+    return [
+        f"{effect.measure} gain {coefficient(effect.spearman)}"
+        for effect in found or ()
+        if effect.of == "target" and math.isfinite(effect.spearman.value)
+    ]

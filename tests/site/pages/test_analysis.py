@@ -18,9 +18,16 @@ def test_every_statistic_is_shown_with_its_definition_or_its_reason() -> None:
     shown = {one["name"] for one in found["statistics"]}
     assert shown == set(result.statistics) and found["reasons"] == result.not_computed
     assert all(one["definition"] for one in found["statistics"])
-    table = next(t for t in found["tables"] if t["title"] == "Max-gain of every target")
+    of = {one["name"]: one for one in found["statistics"]}
+    (table,) = of["max_gain"]["tables"]
+    assert table["title"] == "Max-gain of every target"
     assert len(table["rows"]) == 4 and table["more"] == 0
-    assert found["figures"] == ("ranks",)
+    assert of["ranks"]["figures"] == ["ranks"] and of["loss"]["figures"] == []
+    words = dict(of["sensitivity"]["values"])
+    sensitivity = result.statistics["sensitivity"]
+    assert words["representative"] == sensitivity.representative
+    assert words["pearson"].startswith(f"{sensitivity.pearson.value:.2f} [")
+    assert words["pearson"].endswith(", n = 4")
 
 
 def test_without_statistics_there_is_nothing_to_show() -> None:

@@ -36,4 +36,11 @@ def test_the_correlation_is_with_the_other_targets() -> None:
     models = tuple(
         Model(str(x), average=0.0, cells={"t1": Cell(x), "t2": Cell(y)}) for x, y in gains
     )
-    assert page(board(models=models), board().targets[0])["correlation"] == (-1.0, 4)
+    found = page(board(models=models), board().targets[0])["correlation"]
+    assert (found.value, found.n) == (-1.0, 4) and found.high < 0
+
+
+def test_targets_are_sensitive_in_the_order_of_their_largest_gains() -> None:
+    tiny = board()
+    assert [page(tiny, target)["place"] for target in tiny.targets] == [(1, 2), (2, 2)]
+    assert page(board(models=()), tiny.targets[0])["place"] is None
