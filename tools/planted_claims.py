@@ -42,20 +42,20 @@ class World:
 PLAIN = World()
 WORLDS = {
     "plain": PLAIN,
-    "two seeds": World(seeds=2),
-    "noise by target, heavy tails": World(spread=1.0, tails=3.0),
-    "strong target effects": World(target_effect=4.0, interaction=1.5),
-    "models alike, lucky sources": World(alike=3, interaction=1.0, source_luck=0.7),
-    "20 % missing, all of it": World(
+    "two seeds, noise by target, heavy tails, strong targets": World(
+        seeds=2, spread=1.0, tails=3.0, target_effect=4.0, interaction=1.5
+    ),
+    "models alike, lucky sources, 20 % missing": World(
         spread=0.7,
         tails=4.0,
         target_effect=2.0,
         interaction=1.0,
-        source_luck=0.4,
-        alike=2,
+        source_luck=0.5,
+        alike=3,
         missing=0.2,
     ),
 }
+NASTY = list(WORLDS)[-1]
 
 
 def student(rng: np.random.Generator, tails: float, shape: tuple[int, ...]) -> np.ndarray:
@@ -83,7 +83,11 @@ def designs(bases: Sequence[str], **columns: object) -> pd.DataFrame:
 
 
 def planted(
-    rng: np.random.Generator, world: World, table: pd.DataFrame, gains_DxT: np.ndarray
+    rng: np.random.Generator,
+    world: World,
+    table: pd.DataFrame,
+    gains_DxT: np.ndarray,
+    noise_D: np.ndarray | float = 1.0,
 ) -> pd.DataFrame:
     """Returns runs of base models and of the pretrained one, in the form that claims are judged on.
 
@@ -92,6 +96,8 @@ def planted(
         world: what is random.
         table: of `designs`, D rows.
         gains_DxT: planted gains in points, which may be broadcast, [D, T].
+        noise_D: how large the noise of each row is beside the target's; the pretrained model's is that
+            of the first row of its size and settings.
     """
     d, t, s = len(table), world.targets, world.seeds
     names = list(dict.fromkeys(table["base"]))
@@ -106,24 +112,43 @@ def planted(
     luck_DxS = world.source_luck * rng.normal(size=(d, s))
     level_T = rng.uniform(60.0, 80.0, size=t)
 
-    def noise(rows: int) -> np.ndarray:
-        return scale_T[:, None] * student(rng, world.tails, (rows, t, s))
+    def noise(of: np.ndarray) -> np.ndarray:
+        return of[:, None, None] * scale_T[:, None] * student(rng, world.tails, (len(of), t, s))
 
-    plain = table.drop_duplicates(SETTINGS).assign(
-        base="PT", kind="pretrained", group=None, source_size=pd.NA
-    )
+    own_D = np.broadcast_to(np.asarray(noise_D, dtype=float), (d,))
+    runs, first = skeleton(table, t, s)
     scores = np.concatenate(
         [
-            level_T[:, None] + gains_DxT[:, :, None] + luck_DxS[:, None, :] + noise(d),
-            level_T[:, None] + noise(len(plain)),
+            level_T[:, None] + gains_DxT[:, :, None] + luck_DxS[:, None, :] + noise(own_D),
+            level_T[:, None] + noise(own_D[first]),
         ]
     )
+    # A grid whose baseline failed would be done again: runs of base models are missing.
+    gone = (rng.random(len(runs)) < world.missing) & (runs["kind"] != "pretrained").to_numpy()
+    return runs.assign(score=scores.ravel())[~gone].reset_index(drop=True)
+
+
+_SKELETONS: dict[tuple[int, int, int], tuple[pd.DataFrame, pd.DataFrame, np.ndarray]] = {}
+
+
+def skeleton(table: pd.DataFrame, t: int, s: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Returns runs without scores, and which rows of the table a pretrained model's row stands for.
+
+    They are made once for a table, which is kept.
+
+    Args:
+        table: of `designs`.
+        t, s: how many targets and seeds.
+    """
+    key = (id(table), t, s)
+    if key in _SKELETONS:
+        return _SKELETONS[key][1:]
+    first = ~table.duplicated(SETTINGS).to_numpy()
+    plain = table[first].assign(base="PT", kind="pretrained", group=None, source_size=pd.NA)
     every = pd.concat([table.astype({"source_size": object}), plain], ignore_index=True)
     runs = every.loc[np.repeat(np.arange(len(every)), t * s)].reset_index(drop=True)
     runs["target"] = np.tile(np.repeat([f"t{i:02}" for i in range(t)], s), len(every))
     runs["seed"] = np.tile(np.arange(s), len(every) * t)
     runs["source_seed"] = runs["seed"].where(runs["source_size"].notna(), pd.NA)
-    runs["score"] = scores.ravel()
-    # A grid whose baseline failed would be done again: runs of base models are missing.
-    gone = (rng.random(len(runs)) < world.missing) & (runs["kind"] != "pretrained")
-    return runs[~gone].reset_index(drop=True)
+    _SKELETONS[key] = (table, runs, first)
+    return runs, first

@@ -7,7 +7,14 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.claims import drawing
 from intertrain_jax.claims.claim import Claim, Finding, beyond, plain, said
-from intertrain_jax.claims.evidence import BASE, Evidence, matrix_of
+from intertrain_jax.claims.evidence import (
+    BASE,
+    Evidence,
+    largest_part,
+    matrix_of,
+    several,
+    usual,
+)
 from intertrain_jax.stats.crossed import crossed_difference
 
 GOOD, BAD = "good", "bad"
@@ -15,11 +22,13 @@ GOOD, BAD = "good", "bad"
 
 def _basins(records: Evidence) -> Finding:
     rows = records.finetuned
-    rows = rows[(rows["kind"] == BASE) & rows["group"].isin([GOOD, BAD])]
-    groups = rows.groupby("base")["group"].first()
-    if set(groups) != {GOOD, BAD}:
-        raise IntertrainError(f"no base models of the groups {GOOD!r} and {BAD!r}")
-    matrix = matrix_of(rows)
+    rows = several(rows[rows["kind"].eq(BASE) & rows["group"].isin([GOOD, BAD])], [], "group")
+    # Groups of sources of several sizes are about these.
+    rows = rows.drop(several(rows, ["base"], "source_size").index)
+    if not len(rows):
+        raise IntertrainError(f"no part has base models of the groups {GOOD!r} and {BAD!r}")
+    matrix = matrix_of(usual(largest_part(rows, ["base", "target"])))
+    groups = matrix.runs.groupby("base")["group"].first()
     of = groups.reindex(matrix.mean.index)
     good, bad = matrix.mean[of == GOOD], matrix.mean[of == BAD]
     apart = crossed_difference(good, bad)

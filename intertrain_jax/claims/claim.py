@@ -21,6 +21,8 @@ Number = float | int | str
 Draw = Callable[["Axes"], None]
 # An effect of less than this many points is little: the yardstick of the paper's Tables 1 and 6.
 LITTLE = 1.0
+# A correlation of less is weak: neither measure says more than a quarter of the other.
+WEAK = 0.5
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,19 @@ def little(low: float, high: float, margin: float = LITTLE) -> str:
     if -margin < low and high < margin:
         return SHOWS
     return CONTRARY if low > margin or high < -margin else CANNOT_TELL
+
+
+def unrelated(low: float, high: float) -> str:
+    """Returns the verdict on two measures that the paper says are not correlated.
+
+    Shown is that a correlation is weak, where its whole interval is within `WEAK` of zero; the contrary
+    is an interval that excludes zero and is not within.
+
+    Args:
+        low, high: 95 % interval of the coefficient; NaN where it is not known.
+    """
+    weak = little(low, high, WEAK)
+    return weak if weak == SHOWS or low <= 0.0 <= high or np.isnan(low) else CONTRARY
 
 
 def said(mean: Mean, unit: str = "points") -> str:

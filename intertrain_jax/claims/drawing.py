@@ -5,7 +5,7 @@ Colours are those of the axes' cycle (C0, C1, …), which whoever makes the axes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,25 @@ if TYPE_CHECKING:
 _PALE = "0.55"
 _MOST_ROWS, _LONGEST = 30, 26
 _MARKERS = "osD^vPX"
-_COLOURS = 7
+# Of curves that can be told apart in one figure, as many as there are colours.
+MOST_CURVES = 7
+LEGEND_COLUMNS = 4
 _SMALL = 7.0
+
+
+@dataclass(frozen=True)
+class Later:
+    """A figure whose numbers are computed when it is drawn, as most verdicts are only read.
+
+    Attributes:
+        make: returns it.
+    """
+
+    make: Callable[[], Callable[[Axes], None]]
+
+    def __call__(self, axes: Axes) -> None:
+        """Draws it."""
+        self.make()(axes)
 
 
 @dataclass(frozen=True)
@@ -64,8 +81,7 @@ class Rows:
         axes.set_xlabel(self.unit)
         for k, group in enumerate(groups):
             axes.plot([], [], "o-", color=f"C{k}", markersize=4.5, label=_short(str(group)))
-        if len(groups) > 1:
-            axes.legend(fontsize=_SMALL, frameon=False, loc="best")
+        _legend(axes, len(groups))
 
 
 @dataclass(frozen=True)
@@ -84,7 +100,8 @@ class Points:
     def __call__(self, axes: Axes) -> None:
         """Draws them."""
         x, y = (self.points[c].to_numpy(dtype=float) for c in ("x", "y"))
-        axes.axhline(0.0, color=_PALE, linewidth=0.6)
+        if y.min(initial=0.0) < 0.0 < y.max(initial=0.0):
+            axes.axhline(0.0, color=_PALE, linewidth=0.6)
         axes.scatter(x, y, s=18, color="C0", alpha=0.8, linewidths=0, zorder=3)
         line = fit_line(x, y)
         if np.isfinite(line.slope_error):
@@ -93,7 +110,7 @@ class Points:
             axes.plot(across, [p.value for p in said], color="C1", linewidth=1.2, zorder=2)
             low, high = [p.mean_low for p in said], [p.mean_high for p in said]
             axes.fill_between(across, low, high, color="C1", alpha=0.15, linewidth=0)
-        axes.margins(x=0.1, y=0.1)
+        axes.margins(x=0.13, y=0.1)
         axes.set_xlabel(self.x_label)
         axes.set_ylabel(self.y_label)
         if "name" in self.points and len(self.points):
@@ -123,9 +140,9 @@ class Curves:
                 size,
                 curve["mean"],
                 yerr=np.stack([low, high]),
-                color=f"C{k % _COLOURS}",
-                marker=_MARKERS[(k // _COLOURS + k) % len(_MARKERS)],
-                linestyle=("-", "--", ":")[(k // _COLOURS) % 3],
+                color=f"C{k % MOST_CURVES}",
+                marker=_MARKERS[(k // MOST_CURVES + k) % len(_MARKERS)],
+                linestyle=("-", "--", ":")[(k // MOST_CURVES) % 3],
                 markersize=4,
                 linewidth=1.2,
                 elinewidth=0.7,
@@ -138,8 +155,20 @@ class Curves:
         axes.minorticks_off()
         axes.set_xlabel(self.x_label)
         axes.set_ylabel("gain in points")
-        if count > 1:
-            axes.legend(fontsize=6.2, frameon=False, ncols=1 + count // 9, loc="best")
+        _legend(axes, count)
+
+
+def _legend(axes: Axes, count: int) -> None:
+    """Says what colours are, above the axes, where nothing is drawn."""
+    if count > 1:
+        axes.legend(
+            fontsize=_SMALL,
+            frameon=False,
+            ncols=LEGEND_COLUMNS,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            borderaxespad=0.1,
+        )
 
 
 def _label(axes: Axes, names: list[str], x: np.ndarray, y: np.ndarray) -> None:

@@ -11,7 +11,19 @@ from types import MappingProxyType
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.claims import basins, helps, probe
+from intertrain_jax.claims import (
+    additive,
+    architectures,
+    basins,
+    estimators,
+    forgetting,
+    helps,
+    probe,
+    seeds,
+    source_size,
+    target_size,
+    u_shape,
+)
 from intertrain_jax.claims.claim import NOT_COMPUTED, Claim, Verdict
 from intertrain_jax.claims.evidence import Evidence, evidence
 
@@ -20,7 +32,20 @@ _ALL: tuple[Claim, ...] = (
     helps.MOST_HURT,
     probe.PROBE_RANKS,
     probe.TOP_THREE,
+    additive.ADDITIVE,
+    source_size.SOURCE_SIZE_GOOD,
+    source_size.SOURCE_SIZE_BAD,
+    target_size.TARGET_SIZE,
+    u_shape.U_SHAPE,
+    seeds.SEEDS_DIFFER,
+    seeds.SOURCE_SCORE,
     basins.BASINS,
+    architectures.RANKINGS_DIFFER,
+    architectures.SENSITIVITY_AGREES,
+    forgetting.WEIGHT_DECAY,
+    forgetting.PENALTY,
+    forgetting.PROBE_FIRST,
+    estimators.ESTIMATORS,
 )
 CLAIMS: Mapping[str, Claim] = MappingProxyType({claim.name: claim for claim in _ALL})
 
@@ -49,9 +74,14 @@ def judge(runs: pd.DataFrame, rankings: pd.DataFrame | None) -> tuple[Verdict, .
             verdicts.append(verdict(claim, every, claim.name, None))
             continue
         for name in names:
-            label = f"{claim.name}-{name}" if len(names) > 1 else claim.name
+            label = f"{claim.name}-{_plain(name)}" if len(names) > 1 else claim.name
             verdicts.append(verdict(claim, every.of(name), label, name))
     return tuple(verdicts)
+
+
+def _plain(architecture: str) -> str:
+    """Returns a name as a part of one for files."""
+    return "".join(c if c.isalnum() or c in "-._" else "-" for c in architecture)
 
 
 def verdict(claim: Claim, records: Evidence, label: str, architecture: str | None) -> Verdict:

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -15,15 +15,10 @@ from intertrain_jax.base import counted
 from intertrain_jax.claims import Verdict
 from intertrain_jax.config.study import ANALYSIS_FOLDER
 from intertrain_jax.records.store import write_atomic
-from intertrain_jax.report.canvas import drawing, headline, plain_axes, room_for, save
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from intertrain_jax.report.canvas import drawing, save
+from intertrain_jax.report.figure_claim import draw_claim
 
 FIGURES_FOLDER = "figures"
-# Font size of names beside axes, and inches for their distance and a label.
-_NAME_SIZE, _ROOM = 8.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -72,25 +67,14 @@ def write_verdict_figures(folder: Path, verdicts: Sequence[Verdict]) -> frozense
     drawn = set()
     with drawing():
         for verdict in verdicts:
-            if verdict.figure is None:
+            figure = draw_claim(verdict)
+            if figure is None:
                 for suffix in ("png", "svg"):
                     (folder / f"{verdict.claim}.{suffix}").unlink(missing_ok=True)
                 continue
-            figure, axes = plain_axes()
-            verdict.figure(axes)
-            _make_room(figure, axes)
-            headline(figure, verdict.title)
             save(figure, folder, verdict.claim)
             drawn.add(verdict.claim)
     return frozenset(drawn)
-
-
-def _make_room(figure: Figure, axes: Axes) -> None:
-    """Moves the left side of axes to the right of the names that stand there."""
-    names = [label.get_text() for label in axes.get_yticklabels()]
-    here, width = axes.get_position(), figure.get_size_inches()[0]
-    left = max(here.x0, (room_for(names, _NAME_SIZE) + _ROOM) / width)
-    axes.set_position((left, here.y0, here.x1 - left, here.height))
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def crossed_mean(values: pd.DataFrame) -> Mean:
     Args:
         values: [A units, B units], NaN where missing.
     """
-    rows, columns = _averages(values)
+    rows, columns = averages_of(values)
     parts = [(float(v.var(ddof=1)) / len(v), len(v) - 1) for v in (rows, columns) if len(v) > 1]
     n = int(values.loc[rows.index, columns.index].notna().to_numpy().sum())
     mean = float(rows.mean()) if len(rows) else float("nan")
@@ -69,9 +69,9 @@ def crossed_difference(first: pd.DataFrame, second: pd.DataFrame) -> Mean:
     Args:
         first, second: [A and B units, N columns of the same names], NaN where missing.
     """
-    rows, _ = _averages(pd.concat([first, second]))
+    rows, _ = averages_of(pd.concat([first, second]))
     own, other = rows[rows.index.isin(first.index)], rows[rows.index.isin(second.index)]
-    apart = (_averages(first)[1] - _averages(second)[1]).dropna()
+    apart = (averages_of(first)[1] - averages_of(second)[1]).dropna()
     parts = [(float(v.var(ddof=1)) / len(v), len(v) - 1) for v in (own, other, apart) if len(v) > 1]
     units = (len(own), len(other), len(apart))
     n = int(first.notna().to_numpy().sum() + second.notna().to_numpy().sum())
@@ -109,8 +109,12 @@ def simple_mean(values: pd.Series) -> Mean:
     return mean_of(mean, variances, len(known), (len(known),))
 
 
-def _averages(values: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Returns the averages of rows and columns by the additive fit, those that are comparable."""
+def averages_of(values: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Returns the averages of rows and columns by the additive fit, those that are comparable.
+
+    Args:
+        values: [A units, B units], NaN where missing.
+    """
     if not values.isna().to_numpy().any():
         return values.mean(axis=1), values.mean()
     rows = average_gains(values, "additive").series().dropna()

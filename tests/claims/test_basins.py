@@ -44,7 +44,9 @@ def test_what_targets_have_in_common_cancels() -> None:
 
 def test_without_two_groups_of_base_models_nothing_is_computed() -> None:
     one = runs_of(0.0).query("group != 'bad'")
-    assert judged(BASINS, one).verdict.startswith("not computed: no base models of the groups")
+    assert judged(BASINS, one).verdict.startswith(
+        "not computed: no part has base models of the groups"
+    )
     sources = runs_of(1.5).assign(kind=lambda t: t["kind"].replace("base", "source"))
     assert judged(BASINS, sources).verdict.startswith("not computed")
     single = runs_of(1.5).query("base in ('PT', 'm0', 'm11')")

@@ -48,7 +48,7 @@ def test_the_baseline_is_trained_alike_or_as_most_are() -> None:
     without = pd.concat([usual, decayed[decayed["base"] != "PT"]])
     strong = evidence(without, None).gains.query("weight_decay == 1.0")
     assert strong.groupby("base")["gain"].mean()["m1"] == pytest.approx(1.0)
-    assert set(both.finetuned["weight_decay"]) == {0.01}
+    assert set(both.matrix.runs["weight_decay"]) == {0.01}
 
 
 def test_the_matrix_is_that_of_the_largest_part_at_full_sizes() -> None:
@@ -60,12 +60,20 @@ def test_the_matrix_is_that_of_the_largest_part_at_full_sizes() -> None:
     assert set(found.matrix.runs["source_size"]) == {2000}
 
 
-def test_a_run_that_several_parts_have_is_one_run() -> None:
-    twice = pd.concat([runs_of(part="a"), runs_of(part="b").query("base == 'm1' or base == 'PT'")])
-    found = evidence(twice, None)
-    assert len(found.runs) == 32
-    assert found.matrix.mean.shape == (3, 4)
-    assert found.parts[found.runs["base"] == "m1"].iloc[0] == ("a", "b")
+def test_parts_are_never_mixed_but_lend_each_other_baselines() -> None:
+    """The same columns may be of other epochs: each part has its own pretrained model, if it has one."""
+    longer = runs_of(part="longer").assign(score=lambda t: t["score"] + 20.0)
+    both = evidence(pd.concat([runs_of(part="grid"), longer]), None)
+    assert both.finetuned.groupby("base")["gain"].agg(["min", "max"]).loc["m2"].tolist() == [
+        2.0,
+        2.0,
+    ]
+    assert set(both.matrix.runs["part"]) == {"grid"} and len(both.matrix.runs) == 24
+    alone = runs_of(part="more").query("base == 'm1'")
+    found = evidence(pd.concat([runs_of(part="grid"), alone]), None)
+    assert len(found.finetuned) == 32 and set(found.finetuned.query("part == 'more'")["gain"]) == {
+        1.0
+    }
 
 
 def test_runs_without_a_score_are_left_out() -> None:
