@@ -42,8 +42,8 @@ class World:
 PLAIN = World()
 WORLDS = {
     "plain": PLAIN,
-    "two seeds, noise by target, heavy tails, strong targets": World(
-        seeds=2, spread=1.0, tails=3.0, target_effect=4.0, interaction=1.5
+    "six targets, two seeds, noise by target, heavy tails, strong targets": World(
+        targets=6, seeds=2, spread=1.0, tails=3.0, target_effect=4.0, interaction=1.5
     ),
     "models alike, lucky sources, 20 % missing": World(
         spread=0.7,

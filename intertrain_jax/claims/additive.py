@@ -96,14 +96,16 @@ def p_of_columns(first: pd.DataFrame, second: pd.DataFrame) -> float:
     Columns always differ: the pretrained model's noise is in all gains of a target, and the luck of a
     seed in all gains of a source model. They truly do where they differ alike in two halves that have
     neither seeds nor rows in common: the product of both halves' deviations has a random sign otherwise.
-    Seeds and rows are halved in two ways, whose products are added.
+    Rows are halved in the order of their names, as what is named alike may be alike; the products of
+    either half of the rows under either half of the seeds are added.
 
     Args:
         first, second: of `halves`, or both transposed for base models.
     """
     products = pd.Series(0.0, first.columns)
     for one, other in ((first, second), (second, first)):
-        a, b = averages_of(one.iloc[::2])[1], averages_of(other.iloc[1::2])[1]
+        middle = len(one) // 2
+        a, b = averages_of(one.iloc[:middle])[1], averages_of(other.iloc[middle:])[1]
         products = (products + (a - a.mean()) * (b - b.mean())).dropna()
     values, n = products.to_numpy(), len(products)
     if n <= _MOST_EXACT:

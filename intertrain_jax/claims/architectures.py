@@ -13,10 +13,10 @@ from scipy import stats
 
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.claims import drawing
-from intertrain_jax.claims.claim import Claim, Finding, Number, beyond, bracketed, unrelated
+from intertrain_jax.claims.claim import Claim, Finding, Number, beyond, coefficient, unrelated
 from intertrain_jax.claims.evidence import Evidence
+from intertrain_jax.stats.averages import AverageGains, average_gains
 from intertrain_jax.stats.correlation import CONFIDENCE, correlation
-from intertrain_jax.stats.crossed import averages_of
 from intertrain_jax.stats.resampling import resample
 
 _FEWEST = 5
@@ -66,7 +66,7 @@ def agreement(values: Mapping[str, pd.Series]) -> Agreement:
     """Returns Spearman's correlations of each pair of architectures, and of all pairs together.
 
     Pairs have their sources in common: the interval of their mean is the jackknife's, which leaves each
-    source out of all of them, by Student's t.
+    source out of all of them, by Student's t, and not narrower than that of as many separate pairs.
 
     Args:
         values: architecture → measure of each source, or of each target.
@@ -90,6 +90,8 @@ def agreement(values: Mapping[str, pd.Series]) -> Agreement:
         return Agreement(table, nan, nan, nan, n)
     middle = float(np.mean([atanh(np.clip(v, -_NEARLY_ONE, _NEARLY_ONE)) for v in table["value"]]))
     error = float(((len(ranks) - 1) * np.mean(left_out, axis=0).var()) ** 0.5)
+    # It is not believed to be smaller than that of pairs that have nothing in common.
+    error = max(error, ((1.0 + tanh(middle) ** 2 / 2.0) / ((n - 3) * len(table))) ** 0.5)
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(ranks) - 1)) * error
     return Agreement(table, tanh(middle), tanh(middle - half), tanh(middle + half), n)
 
@@ -108,19 +110,29 @@ def _finding(found: Agreement, what: str, verdict: str, more: str) -> Finding:
         rows = pd.concat([pd.DataFrame([all_pairs]), rows], ignore_index=True)
     return Finding(
         f"{what} correlate across {counted(len(found.pairs), 'pair')} of architectures by Spearman"
-        f" {found.value:.2f} {bracketed(found.low, found.high, '.2f')} (95 %, n = {found.n}).{more}",
+        f" {coefficient(found.value, found.low, found.high)} (95 %, n = {found.n}).{more}",
         verdict,
         numbers,
         drawing.Rows(rows, f"Spearman's correlation of {what[0].lower()}{what[1:]}, 95 %"),
     )
 
 
+def _reliability(fit: AverageGains) -> float:
+    """Returns the share of sources' variance in averages that is not of errors over targets."""
+    gains = np.array([model.gain for model in fit.models])
+    errors = np.array([model.error for model in fit.models])
+    variance = float(np.nanvar(gains, ddof=1))
+    return max(1.0 - float(np.nanmean(np.square(errors))) / variance, 0.0) if variance > 0 else 0.0
+
+
 def _rankings_differ(records: Evidence) -> Finding:
     gains = gains_by_architecture(records)
-    averages = {name: averages_of(of)[0] for name, of in gains.items()}
+    fits = {name: average_gains(of, "additive") for name, of in gains.items()}
+    averages = {name: fit.series().dropna() for name, fit in fits.items()}
     found = agreement(averages)
+    reliability = float(np.prod([_reliability(fit) for fit in fits.values()])) ** (1 / len(fits))
     best = ", ".join(f"{of.idxmax()} ({name})" for name, of in averages.items() if len(of))
-    verdict = unrelated(found.low, found.high)
+    verdict = unrelated(found.low, found.high, reliability)
     return _finding(found, "Average gains of sources", verdict, f" The best source is {best}.")
 
 

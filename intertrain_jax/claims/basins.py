@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.claims import drawing
 from intertrain_jax.claims.claim import Claim, Finding, beyond, plain, said
 from intertrain_jax.claims.evidence import (
@@ -40,9 +40,9 @@ def _basins(records: Evidence) -> Finding:
     order = models.sort_values(["group", "value"], ascending=False, ignore_index=True)
     averages = matrix.averages.groupby(of).mean()
     return Finding(
-        f"{len(good)} {GOOD} models gain {averages[GOOD]:+.2f} points on average, {len(bad)} {BAD} ones"
-        f" {averages[BAD]:+.2f}: a difference of {said(apart)} (95 %, over models and"
-        f" {matrix.mean.shape[1]} targets). n: {matrix.size}.",
+        f"{counted(len(good), f'{GOOD} model')} gained {averages[GOOD]:+.2f} points on average,"
+        f" {counted(len(bad), f'{BAD} model')} {averages[BAD]:+.2f}: a difference of {said(apart)}"
+        f" (95 %, over models and {matrix.mean.shape[1]} targets). n: {matrix.size}.",
         beyond(apart.low, apart.high, "above"),
         {
             "good": len(good),

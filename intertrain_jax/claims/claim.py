@@ -124,22 +124,30 @@ def little(low: float, high: float, margin: float = LITTLE) -> str:
     return CONTRARY if low > margin or high < -margin else CANNOT_TELL
 
 
-def unrelated(low: float, high: float) -> str:
+def unrelated(low: float, high: float, reliability: float) -> str:
     """Returns the verdict on two measures that the paper says are not correlated.
 
     Shown is that a correlation is weak, where its whole interval is within `WEAK` of zero; the contrary
-    is an interval that excludes zero and is not within.
+    is an interval that excludes zero and is not within. Noise makes any correlation weak: what is weak
+    is asked of the interval divided by the reliability of the measures (Spearman 1904).
 
     Args:
         low, high: 95 % interval of the coefficient; NaN where it is not known.
+        reliability: share of what is measured that is no noise, of both measures (geometric mean); zero
+            where all of one may be noise.
     """
-    weak = little(low, high, WEAK)
+    weak = little(low / reliability, high / reliability, WEAK) if reliability > 0 else CANNOT_TELL
     return weak if weak == SHOWS or low <= 0.0 <= high or np.isnan(low) else CONTRARY
 
 
 def said(mean: Mean, unit: str = "points") -> str:
     """Returns a mean with its unit and interval."""
     return f"{mean.mean:+.2f} {unit} {bracketed(mean.low, mean.high, '+.2f')}"
+
+
+def coefficient(value: float, low: float, high: float) -> str:
+    """Returns a correlation with its interval, or that there is none as one side is constant."""
+    return f"{value:.2f} {bracketed(low, high, '.2f')}" if np.isfinite(value) else "undefined"
 
 
 def bracketed(low: float, high: float, form: str) -> str:

@@ -19,6 +19,7 @@ from intertrain_jax.claims.claim import (
     Finding,
     Number,
     bracketed,
+    coefficient,
 )
 from intertrain_jax.claims.evidence import Evidence, wide
 from intertrain_jax.claims.probe import FEWEST_MODELS, LINEAR_PROBE, TASK
@@ -111,7 +112,7 @@ def side_by_side(records: Evidence) -> tuple[pd.DataFrame, pd.Series, str]:
         )
     if len(scores) < FEWEST_MODELS:
         raise IntertrainError(
-            f"only {len(scores)} base models have both gains and all estimators' scores;"
+            f"gains and all estimators' scores are known of {counted(len(scores), 'base model')};"
             f" {FEWEST_MODELS} are needed"
         )
     return scores, averages.reindex(scores.index), str(task)
@@ -149,11 +150,12 @@ def _estimators(records: Evidence) -> Finding:
     elif any(found.below <= _TAIL / len(leads) for found in leads.values()):
         verdict = CONTRARY
     listed = ", ".join(
-        f"{name} {of[name].value:.2f} {bracketed(of[name].low, of[name].high, '.2f')}"
-        for name in order
+        f"{name} {coefficient(of[name].value, of[name].low, of[name].high)}" for name in order
     )
     apart = ", ".join(
         f"{name} {found.value:+.2f} {bracketed(found.low, found.high, '+.2f')}"
+        if np.isfinite(found.value)
+        else f"{name} undefined"
         for name, found in leads.items()
     )
     rows = pd.DataFrame(

@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.claims import drawing
 from intertrain_jax.claims.claim import (
     CANNOT_TELL,
@@ -19,6 +19,7 @@ from intertrain_jax.claims.claim import (
     Number,
     beyond,
     bracketed,
+    coefficient,
 )
 from intertrain_jax.claims.evidence import PROBE, Evidence
 from intertrain_jax.stats.clusters import clusters_of
@@ -64,7 +65,7 @@ def ranked_gains(records: Evidence) -> tuple[pd.DataFrame, pd.Series, str]:
     gains = gains[gains.index.isin(scores.index)]
     if len(gains) < FEWEST_MODELS:
         raise IntertrainError(
-            f"only {len(gains)} base models have both gains and a probe on {task};"
+            f"gains and a probe on {task} are known of {counted(len(gains), 'base model')};"
             f" {FEWEST_MODELS} are needed"
         )
     return gains, scores.reindex(gains.index), task
@@ -80,9 +81,9 @@ def _probe_ranks(records: Evidence) -> Finding:
     points = pd.DataFrame({"name": gains.index, "x": scores.to_numpy(), "y": averages.to_numpy()})
     return Finding(
         f"Over {spearman.n} base models{alike}, the probe on {task} and the average gain over"
-        f" {gains.shape[1]} targets correlate by Spearman {spearman.value:.2f}"
-        f" {bracketed(spearman.low, spearman.high, '.2f')}, Pearson {pearson.value:.2f}"
-        f" {bracketed(pearson.low, pearson.high, '.2f')} (95 %).",
+        f" {gains.shape[1]} targets correlate by Spearman"
+        f" {coefficient(spearman.value, spearman.low, spearman.high)}, Pearson"
+        f" {coefficient(pearson.value, pearson.low, pearson.high)} (95 %).",
         beyond(spearman.low, spearman.high, "above"),
         {
             "task": task,

@@ -10,7 +10,15 @@ from scipy import stats
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.claims import drawing
-from intertrain_jax.claims.claim import CANNOT_TELL, SHOWS, Claim, Finding, bracketed, unrelated
+from intertrain_jax.claims.claim import (
+    CANNOT_TELL,
+    SHOWS,
+    Claim,
+    Finding,
+    bracketed,
+    coefficient,
+    unrelated,
+)
 from intertrain_jax.claims.evidence import (
     FINETUNE,
     PRETRAINED,
@@ -117,6 +125,8 @@ def spread_of(scores: pd.DataFrame) -> Spread:
 def _seeds_differ(records: Evidence) -> Finding:
     found = seed_scores(records)
     spread = spread_of(found.scores)
+    if spread.noise <= 0:
+        raise IntertrainError(f"scores of {found.source} models do not vary but with their target")
     rows, _ = averages_of(found.scores)
     of_model = max(spread.std**2 - spread.noise**2, 0.0) ** 0.5
     order = rows.sort_values(ascending=False)
@@ -161,6 +171,8 @@ def _source_score(records: Evidence) -> Finding:
     score = own.groupby("seed")["score"].mean().reindex(found.scores.index)
     rows, _ = averages_of(found.scores)
     rows = rows.reindex(score.index)
+    # Of averages; the score on the source is taken as it is.
+    ratio = spread_of(found.scores).ratio
     if (score.notna() & rows.notna()).sum() < _FEWEST_SEEDS:
         raise IntertrainError(
             f"the scores of {found.source} models on {found.source} itself are not there: make it a"
@@ -173,9 +185,9 @@ def _source_score(records: Evidence) -> Finding:
         f"Over {spearman.n} seeds, {found.source} models score {points['x'].min():.2f} to"
         f" {points['x'].max():.2f} on {found.source} and {points['y'].min():.2f} to"
         f" {points['y'].max():.2f} on average over {found.scores.shape[1]} targets: Spearman"
-        f" {spearman.value:.2f} {bracketed(spearman.low, spearman.high, '.2f')}, Pearson"
-        f" {pearson.value:.2f} {bracketed(pearson.low, pearson.high, '.2f')} (95 %).",
-        unrelated(spearman.low, spearman.high),
+        f" {coefficient(spearman.value, spearman.low, spearman.high)}, Pearson"
+        f" {coefficient(pearson.value, pearson.low, pearson.high)} (95 %).",
+        unrelated(spearman.low, spearman.high, max(1.0 - 1.0 / ratio, 0.0) ** 0.5),
         {
             "source": found.source,
             "seeds": spearman.n,

@@ -68,6 +68,8 @@ def _judge(records: Evidence, group: str, direction: Direction) -> Finding:
     seeds = rows["source_seed"].where(rows["source_seed"] >= 0, rows["seed"])
     rows = rows.assign(model=rows["base"] + " " + seeds.astype(str))
     found = slopes(rows, ("model", "target"), "source_size")
+    if found.empty:
+        raise IntertrainError("no base model has gains on a target at half of the source's sizes")
     mean = crossed_mean(found)
     sizes = sorted(rows["source_size"].unique())
     numbers: dict[str, Number] = {

@@ -20,6 +20,7 @@ from intertrain_jax.claims import (
     helps,
     probe,
     seeds,
+    sensitivity,
     source_size,
     target_size,
     u_shape,
@@ -30,6 +31,7 @@ from intertrain_jax.claims.evidence import Evidence, evidence
 _ALL: tuple[Claim, ...] = (
     helps.GOOD_MODELS,
     helps.MOST_HURT,
+    sensitivity.SENSITIVITY,
     probe.PROBE_RANKS,
     probe.TOP_THREE,
     additive.ADDITIVE,

@@ -29,6 +29,8 @@ def sized_targets(records: Evidence, fewest: int = 2) -> pd.DataFrame:
 def _target_size(records: Evidence) -> Finding:
     rows = sized_targets(records)
     found = slopes(rows, ("base", "target"), "target_size")
+    if found.empty:
+        raise IntertrainError("no base model has gains on a target at half of the target's sizes")
     mean = crossed_mean(found)
     sizes = sorted(rows["target_size"].unique())
     curves = {"mean over targets": curve(rows, "target_size", "target")}

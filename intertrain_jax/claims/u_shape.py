@@ -10,7 +10,15 @@ from scipy import stats
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.claims import drawing
-from intertrain_jax.claims.claim import CANNOT_TELL, CONTRARY, SHOWS, Claim, Finding, Number
+from intertrain_jax.claims.claim import (
+    CANNOT_TELL,
+    CONTRARY,
+    SHOWS,
+    Claim,
+    Finding,
+    Number,
+    bracketed,
+)
 from intertrain_jax.claims.evidence import Evidence
 from intertrain_jax.claims.slopes import curve
 from intertrain_jax.claims.target_size import sized_targets
@@ -76,15 +84,13 @@ def bends(rows: pd.DataFrame) -> tuple[Bend, ...]:
     for target, table in tables.items():
         x = np.log2(table.columns.to_numpy(dtype=float))
         square = _contrast(x)
-        residuals, df = parts[target]
         weight = profile.reindex(table.columns).to_numpy()
         # The noise at each size, scaled so that residuals are as large as they are.
-        free = _free(table.columns)
-        unit = float(np.square(residuals).sum() / ((len(table) - 1) * (free @ weight)))
+        unit, df = _scale(table.columns, parts[target], weight)
         means = table.mean().to_numpy()
         bend = float(square @ means)
         error = float(np.sqrt(unit * (np.square(square) @ weight) / len(table)))
-        half = float(stats.t.ppf(1.0 - _TAIL, df)) * error
+        half = float(stats.t.ppf(1.0 - _TAIL, df)) * error if error > 0 else float("nan")
         p = float(stats.t.sf(bend / error, df)) if error > 0 else 1.0
         lowest = _lowest(x, means)
         found.append(Bend(target, bend, bend - half, bend + half, p, p, lowest))
@@ -96,6 +102,27 @@ def bends(rows: pd.DataFrame) -> tuple[Bend, ...]:
         Bend(b.target, b.bend, b.low, b.high, b.p, float(a), b.lowest)
         for b, a in zip(found, adjusted, strict=True)
     )
+
+
+def _scale(sizes: pd.Index, residuals: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Returns by what weights are variances, and its degrees of freedom (Satterthwaite).
+
+    Args:
+        sizes: [K].
+        residuals: [S seeds, K], about their lines.
+        weight: [K] variances beside each other.
+    """
+    weighted_KxK = _without_line(sizes) * weight
+    expected, freedom = float(np.trace(weighted_KxK)), len(residuals) - 1
+    df = freedom * expected**2 / float(np.trace(weighted_KxK @ weighted_KxK))
+    return float(np.square(residuals).sum()) / (freedom * expected), df
+
+
+def _without_line(sizes: pd.Index) -> np.ndarray:
+    """Returns the matrix [K, K] that takes from values at sizes their line."""
+    x = np.log2(sizes.to_numpy(dtype=float))
+    design = np.stack([np.ones_like(x), x - x.mean()])
+    return np.asarray(np.eye(len(x)) - np.linalg.pinv(design) @ design)
 
 
 def _by_size(own: pd.DataFrame) -> pd.DataFrame:
@@ -110,34 +137,22 @@ def _by_size(own: pd.DataFrame) -> pd.DataFrame:
     return table.dropna(axis=1).sort_index(axis=1)
 
 
-def _residuals(table: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Returns what seeds are off by about lines of their own, beside all seeds' means, and its df."""
-    x = np.log2(table.columns.to_numpy(dtype=float))
-    design = np.stack([np.ones_like(x), x - x.mean()])
-    apart = (table - table.mean()).to_numpy()
-    lines = apart @ np.linalg.pinv(design)
-    return apart - lines @ design, (len(table) - 1) * (len(x) - 2)
+def _residuals(table: pd.DataFrame) -> np.ndarray:
+    """Returns what seeds are off by about lines of their own, beside the mean of all seeds, [S, K]."""
+    return np.asarray((table - table.mean()).to_numpy() @ _without_line(table.columns))
 
 
-def _free(sizes: pd.Index) -> np.ndarray:
-    """Returns the share of each size's noise that a line through all of them leaves."""
-    x = np.log2(sizes.to_numpy(dtype=float))
-    design = np.stack([np.ones_like(x), x - x.mean()])
-    return np.asarray(1.0 - np.einsum("ik,ki->k", design, np.linalg.pinv(design)))
-
-
-def _profile(
-    tables: dict[str, pd.DataFrame], parts: dict[str, tuple[np.ndarray, int]]
-) -> pd.Series:
+def _profile(tables: dict[str, pd.DataFrame], parts: dict[str, np.ndarray]) -> pd.Series:
     """Returns size → how large the variance of noise is there, beside other sizes."""
     squares: dict[int, float] = {}
     counts: dict[int, float] = {}
     for target, table in tables.items():
-        residuals, df = parts[target]
-        scale = float(np.square(residuals).sum()) / df
+        residuals = parts[target]
+        scale = float(np.square(residuals).sum()) / ((len(table) - 1) * (table.shape[1] - 2))
         if scale <= 0:
             continue
-        relative = np.square(residuals).sum(axis=0) / scale / _free(table.columns)
+        free = np.diag(_without_line(table.columns))
+        relative = np.square(residuals).sum(axis=0) / scale / free
         for size, value in zip(map(int, table.columns), relative, strict=True):
             squares[size] = squares.get(size, 0.0) + float(value)
             counts[size] = counts.get(size, 0.0) + len(table) - 1.0
@@ -189,8 +204,9 @@ def _u_shape(records: Evidence) -> Finding:
         f"On {len(curved)} of {len(found)} targets a quadratic in the logarithm of the size beats a line"
         f" by a bend upwards with its lowest point inside (Holm over targets, 2.5 %)"
         f"{': ' + named if named else ''}. The clearest bend is {best.target}'s: {best.bend:+.3f} points"
-        f" per doubling squared [{best.low:+.3f}, {best.high:+.3f}] (95 %), p = {best.p_adjusted:.2g}"
-        f" after Holm. n = {len(rows)} runs of {rows['base'].nunique()} base models, {seeds} seeds.",
+        f" per doubling squared {bracketed(best.low, best.high, '+.3f')} (95 %), p ="
+        f" {best.p_adjusted:.2g} after Holm. n = {len(rows)} runs of"
+        f" {rows['base'].nunique()} base models, {seeds} seeds.",
         verdict,
         numbers,
         drawing.Later(

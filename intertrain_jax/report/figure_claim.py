@@ -25,7 +25,7 @@ def draw_claim(found: Verdict) -> Figure | None:
     """
     if found.figure is None:
         return None
-    below = f"{found.verdict.capitalize()}."
+    below = f"These records: {found.verdict}."
     top = 0.4 + _LINE * len(lines_of(below, _WIDTH))
     figure = new_figure(_WIDTH, _MOST)
     axes = place(figure, 0.0, 0.0, 1.0, 1.0)

@@ -35,10 +35,10 @@ def test_sources_that_rank_alike_are_the_contrary() -> None:
     assert found.numbers["n"] == 10 and "3 pairs of architectures" in found.found
 
 
-def test_sources_in_unlike_orders_are_shown_not_to_rank_alike() -> None:
+def test_ten_sources_in_unlike_orders_are_too_few_to_show_it() -> None:
     orders = [ORDER, ORDER[[5, 0, 8, 3, 6, 1, 9, 4, 7, 2]], ORDER[[2, 9, 4, 0, 7, 5, 1, 8, 3, 6]]]
     found = judged(RANKINGS_DIFFER, runs_of(orders, [np.ones(10)] * 3))
-    assert found.verdict == "shows" and abs(float(found.numbers["spearman"])) < 0.3
+    assert found.verdict == "cannot tell" and abs(float(found.numbers["spearman"])) < 0.3
 
 
 def test_targets_that_are_alike_sensitive_are_shown() -> None:
@@ -60,8 +60,9 @@ def test_all_pairs_together_leave_each_source_out_of_all() -> None:
         return float(np.mean(np.arctanh(of)))
 
     without = np.array([mean(np.arange(12) != i) for i in range(12)])
-    error = (11 * without.var()) ** 0.5
     whole = mean(np.ones(12, bool))
+    error = (11 * without.var()) ** 0.5
+    error = max(error, ((1 + np.tanh(whole) ** 2 / 2) / 27) ** 0.5)
     half = stats.t.ppf(0.975, 11) * error
     assert found.value == pytest.approx(np.tanh(whole))
     assert (found.low, found.high) == pytest.approx(np.tanh([whole - half, whole + half]))

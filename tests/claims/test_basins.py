@@ -24,7 +24,7 @@ def test_a_planted_difference_is_shown_with_its_interval() -> None:
     assert found.verdict == "shows"
     assert found.numbers["difference_low"] < 1.5 < found.numbers["difference_high"]
     assert (found.numbers["good"], found.numbers["bad"]) == (7, 5)
-    assert "7 good models gain" in found.found and "5 bad ones" in found.found
+    assert "7 good models gained" in found.found and "5 bad models" in found.found
     assert judged(BASINS, runs_of(-1.5)).verdict == "shows the contrary"
 
 

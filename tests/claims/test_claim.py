@@ -15,6 +15,7 @@ from intertrain_jax.claims.claim import (
     little,
     plain,
     said,
+    unrelated,
 )
 from intertrain_jax.stats.crossed import simple_mean
 
@@ -54,6 +55,24 @@ def test_an_effect_is_little_where_its_interval_is_within_a_margin(
     low: float, high: float, expected: str
 ) -> None:
     assert little(low, high) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reliability", "expected"),
+    [
+        (-0.3, 0.4, 1.0, SHOWS),
+        (0.1, 0.4, 1.0, SHOWS),
+        (0.1, 0.4, 0.7, CONTRARY),
+        (-0.3, 0.4, 0.7, CANNOT_TELL),
+        (-0.1, 0.1, 0.0, CANNOT_TELL),
+        (-0.9, -0.1, 1.0, CONTRARY),
+        (np.nan, np.nan, 1.0, CANNOT_TELL),
+    ],
+)
+def test_a_correlation_is_weak_beyond_what_noise_makes_of_it(
+    low: float, high: float, reliability: float, expected: str
+) -> None:
+    assert unrelated(low, high, reliability) == expected
 
 
 def test_means_are_said_with_their_intervals() -> None:

@@ -38,6 +38,8 @@ def test_the_top_three_lose_little_or_more_than_any_three() -> None:
     assert found.verdict == "shows" and found.numbers["enough"] <= 2
     assert found.numbers["loss3"] < 0.3 < found.numbers["by_chance"]
     assert judged(TOP_THREE, runs, ranked(-GAINS)).verdict == "shows the contrary"
+    third = judged(TOP_THREE, runs, ranked(np.array([9, 8, 0, 1, 3, 4, 2, 7, 5, 10])))
+    assert third.verdict == "cannot tell" and 0.025 < third.numbers["p"] < 0.5
 
 
 def test_losses_are_those_of_the_definition() -> None:
@@ -56,7 +58,9 @@ def test_a_constant_probe_cannot_tell_and_none_is_not_computed() -> None:
     without = judged(PROBE_RANKS, runs)
     assert without.verdict.startswith("not computed: there is no linear probe")
     few = judged(TOP_THREE, runs, ranked(GAINS[:4]))
-    assert few.verdict.startswith("not computed: only 4 base models have both gains and a probe")
+    assert few.verdict.startswith(
+        "not computed: gains and a probe on mnli are known of 4 base models"
+    )
 
 
 def test_probes_among_the_runs_count_where_nothing_was_ranked() -> None:

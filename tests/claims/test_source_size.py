@@ -65,6 +65,9 @@ def test_without_labels_another_parts_gains_or_the_probe_say_what_is_good() -> N
 def test_gains_at_the_sizes_themselves_never_say_what_is_good() -> None:
     found = judged(SOURCE_SIZE_GOOD, runs_of(0.5))
     assert found.verdict.startswith("not computed: nothing says which sources are good or bad")
+    more = planted(np.random.default_rng(1), WORLD, designs(TEN, part="sizes"), np.zeros((10, 1)))
+    found = judged(SOURCE_SIZE_GOOD, pd.concat([runs_of(0.5), more]))
+    assert found.verdict.startswith("not computed: nothing says which sources are good or bad")
     grid = planted(np.random.default_rng(1), WORLD, designs(TEN, part="grid"), np.zeros((10, 1)))
     none = judged(SOURCE_SIZE_GOOD, grid)
     assert none.verdict == "not computed: no source was trained at several sizes"

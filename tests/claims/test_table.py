@@ -45,6 +45,7 @@ def test_every_claim_has_a_verdict_on_whatever_there_is(runs: pd.DataFrame) -> N
         assert verdict.verdict.startswith(VERDICTS), verdict
         computed = not verdict.verdict.startswith("not computed")
         assert bool(verdict.found) == computed, verdict
+        assert "nan" not in verdict.found, verdict
         assert all(isinstance(value, int | float | str) for value in verdict.numbers.values())
 
 

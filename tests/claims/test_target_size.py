@@ -44,8 +44,9 @@ def test_one_base_model_cannot_tell_and_one_size_is_not_computed() -> None:
 
 
 def test_the_part_of_sizes_is_judged_alone() -> None:
-    """Another part, trained in another way, has one size that would bend the curve."""
-    other = runs_of(-0.6).query("target_size == 400").assign(part="grid", target_size=1600)
+    """Another part, trained in another way, has sizes that would bend the curve."""
+    other = runs_of(-0.6).query("target_size >= 200").assign(part="grid")
+    other["target_size"] = other["target_size"] * 4
     other["score"] += np.where(other["base"] == "PT", 0.0, 40.0)
     both = judged(TARGET_SIZE, pd.concat([other, runs_of(-0.6)]))
     assert both.found == judged(TARGET_SIZE, runs_of(-0.6)).found

@@ -60,6 +60,16 @@ def test_what_all_base_models_share_at_one_seed_is_noise() -> None:
     assert found.bend > 0.4 and not found.is_u
 
 
+def test_a_source_models_luck_at_all_sizes_is_no_noise() -> None:
+    """What one seed has along a line changes neither the bend nor its interval."""
+    runs = runs_of({1: np.square(X)})
+    lucky = runs.copy()
+    line = 3.0 + np.log2(lucky["target_size"].astype(float))
+    lucky["score"] += np.where((lucky["base"] != "PT") & (lucky["seed"] == 1), 4.0 * line, 0.0)
+    plain, found = bends_of(runs)["t01"], bends_of(lucky)["t01"]
+    assert (found.bend, found.low, found.high) == pytest.approx((plain.bend, plain.low, plain.high))
+
+
 def test_p_values_are_adjusted_for_the_number_of_targets() -> None:
     found = list(bends_of(runs_of({1: 0.5 * np.square(X)}, noise=1.5)).values())
     order = sorted(found, key=lambda b: b.p)

@@ -39,7 +39,7 @@ def test_figures_grow_with_rows_and_axes_move_to_the_right_of_names() -> None:
     left = [figure.axes[0].get_position().x0 for figure in (few, many)]
     assert left[1] > left[0] + 0.08
     texts = " ".join(text.get_text() for text in few.texts)
-    assert "Some help" in texts and "Shows." in texts
+    assert "Some help" in texts and "These records: shows." in texts
 
 
 def test_a_legend_stands_between_the_text_and_the_axes() -> None:
