@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from math import atanh, tanh
+from math import tanh
 
 import numpy as np
 import pandas as pd
@@ -13,15 +13,21 @@ from scipy import stats
 
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.claims import drawing
-from intertrain_jax.claims.claim import Claim, Finding, Number, beyond, coefficient, unrelated
+from intertrain_jax.claims.claim import (
+    Claim,
+    Finding,
+    Number,
+    beyond,
+    coefficient,
+    transformed,
+    unrelated,
+)
 from intertrain_jax.claims.evidence import Evidence
 from intertrain_jax.stats.averages import AverageGains, average_gains
 from intertrain_jax.stats.correlation import CONFIDENCE, correlation
 from intertrain_jax.stats.resampling import resample
 
 _FEWEST = 5
-# Coefficients of one have no transform.
-_NEARLY_ONE = 1.0 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def agreement(values: Mapping[str, pd.Series]) -> Agreement:
     left_out = [of.transformed for of in every if of is not None]
     if len(left_out) < len(every):
         return Agreement(table, nan, nan, nan, n)
-    middle = float(np.mean([atanh(np.clip(v, -_NEARLY_ONE, _NEARLY_ONE)) for v in table["value"]]))
+    middle = float(np.mean([transformed(value) for value in table["value"]]))
     error = float(((len(ranks) - 1) * np.mean(left_out, axis=0).var()) ** 0.5)
     # It is not believed to be smaller than that of pairs that have nothing in common.
     error = max(error, ((1.0 + tanh(middle) ** 2 / 2.0) / ((n - 3) * len(table))) ** 0.5)

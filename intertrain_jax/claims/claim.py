@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import atanh
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ Draw = Callable[["Axes"], None]
 LITTLE = 1.0
 # A correlation of less is weak: neither measure says more than a quarter of the other.
 WEAK = 0.5
+_NEARLY_ONE = 1.0 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,11 @@ def unrelated(low: float, high: float, reliability: float) -> str:
     """
     weak = little(low / reliability, high / reliability, WEAK) if reliability > 0 else CANNOT_TELL
     return weak if weak == SHOWS or low <= 0.0 <= high or np.isnan(low) else CONTRARY
+
+
+def transformed(coefficient: float) -> float:
+    """Returns Fisher's transform of a correlation, a large number for one of one."""
+    return atanh(min(max(coefficient, -_NEARLY_ONE), _NEARLY_ONE))
 
 
 def said(mean: Mean, unit: str = "points") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import atanh
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from intertrain_jax.claims.claim import (
     Number,
     bracketed,
     coefficient,
+    transformed,
 )
 from intertrain_jax.claims.evidence import Evidence, wide
 from intertrain_jax.claims.probe import FEWEST_MODELS, LINEAR_PROBE, TASK
@@ -29,8 +29,6 @@ from intertrain_jax.stats.resampling import resample
 
 _TAIL = 0.5 - CONFIDENCE / 2.0
 _REFERENCES = (LINEAR_PROBE, "logme")
-# Coefficients of one have no transform.
-_NEARLY_ONE = 1.0 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def lead(first: np.ndarray, second: np.ndarray, gains: np.ndarray, cluster: np.n
     own = stats.rankdata(gains)
     parts = [resample(stats.rankdata(of), own, cluster) for of in (first, second)]
     values = [
-        float(np.clip(np.corrcoef(stats.rankdata(of), own)[0, 1], -_NEARLY_ONE, _NEARLY_ONE))
+        float(np.corrcoef(stats.rankdata(of), own)[0, 1])
         if np.ptp(of) > 0 and np.ptp(own) > 0
         else nan
         for of in (first, second)
@@ -72,7 +70,7 @@ def lead(first: np.ndarray, second: np.ndarray, gains: np.ndarray, cluster: np.n
     apart = parts[0].transformed - parts[1].transformed
     clusters = len(apart)
     error = float(((clusters - 1) * apart.var()) ** 0.5)
-    difference, df = atanh(values[0]) - atanh(values[1]), parts[0].df
+    difference, df = transformed(values[0]) - transformed(values[1]), parts[0].df
     if error <= 0:
         return Lead(values[0] - values[1], nan, nan, 1.0, 1.0)
     half = float(stats.t.ppf(1.0 - _TAIL, df)) * error

@@ -10,9 +10,9 @@ from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.claims import drawing
 from intertrain_jax.claims.claim import Claim, Finding, Number, beyond, little, plain, said
 from intertrain_jax.claims.evidence import FINETUNE, LP_THEN_FT, Evidence, several, wide
+from intertrain_jax.claims.source_size import BAD, source_groups
 from intertrain_jax.stats.crossed import Mean, crossed_mean, simple_mean
 
-BAD = "bad"
 _CELL = ["base", "source_size", "source_seed", "target", "target_size", "seed"]
 _VARIED = ("method", "weight_decay", "l2_to_base")
 
@@ -68,7 +68,7 @@ def _mean(pairs: pd.DataFrame) -> Mean:
     return crossed_mean(wide(pairs, "model", "target", "difference"))
 
 
-def _finding(pairs: pd.DataFrame, mean: Mean, what: str, verdict: str) -> Finding:
+def _finding(pairs: pd.DataFrame, mean: Mean, what: str, verdict: str, label: str) -> Finding:
     rows = [{"name": "all", "value": mean.mean, "low": mean.low, "high": mean.high, "group": "all"}]
     numbers: dict[str, Number] = {
         "models": mean.units[0],
@@ -86,7 +86,7 @@ def _finding(pairs: pd.DataFrame, mean: Mean, what: str, verdict: str) -> Findin
         f" {counted(len(pairs), 'pair')} of runs).",
         verdict,
         numbers,
-        drawing.Rows(pd.DataFrame(rows), f"{what.lower()}: change of the gain in points, 95 %"),
+        drawing.Rows(pd.DataFrame(rows), f"{label}: change of the gain in points, 95 %"),
     )
 
 
@@ -97,24 +97,29 @@ def _weight_decay(records: Evidence) -> Finding:
     hurts = all("t5" in name.casefold() for name in records.architectures)
     verdict = beyond(mean.low, mean.high, "below") if hurts else little(mean.low, mean.high)
     what = f"Weight decay of {found.after:g} instead of {found.before:g}"
-    return _finding(found.pairs, mean, what, verdict)
+    return _finding(found.pairs, mean, what, verdict, what.lower())
 
 
 def _penalty(records: Evidence) -> Finding:
     found = contrast(records, "l2_to_base")
-    bad = found.pairs[found.pairs["group"] == BAD]
-    pairs = bad if len(bad) else found.pairs
+    pairs, of = found.pairs, ""
+    try:
+        groups, by = source_groups(records, pairs)
+    except IntertrainError:
+        groups = pd.Series(dtype=str)
+    if len(bad := pairs[pairs["base"].isin(groups.index[groups == BAD])]):
+        pairs, of = bad, f"of bad sources ({by}) "
     mean = _mean(pairs)
-    of = "of bad sources " if len(bad) else ""
     what = f"Holding the parameters {of}to the pretrained ones (λ = {found.after:g})"
-    return _finding(pairs, mean, what, beyond(mean.low, mean.high, "above"))
+    verdict = beyond(mean.low, mean.high, "above")
+    return _finding(pairs, mean, what, verdict, f"penalty of λ = {found.after:g}")
 
 
 def _probe_first(records: Evidence) -> Finding:
     found = contrast(records, "method")
     mean = _mean(found.pairs)
     what = "Training the head first"
-    return _finding(found.pairs, mean, what, little(mean.low, mean.high))
+    return _finding(found.pairs, mean, what, little(mean.low, mean.high), what.lower())
 
 
 WEIGHT_DECAY = Claim(

@@ -21,6 +21,7 @@ from intertrain_jax.claims.claim import (
 )
 from intertrain_jax.claims.evidence import Evidence, Matrix
 from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.groups import holm
 
 # On each side of a 95 % interval.
 _TAIL = 0.5 - CONFIDENCE / 2.0
@@ -62,7 +63,7 @@ def better_models(matrix: Matrix) -> Better:
         # Gains without any spread, such as those of a copy of the pretrained model, say nothing.
         t = np.where(error > 0, mean / error, 0.0)
     half = error * stats.t.ppf(1.0 - _TAIL, n - 1)
-    above, below = (_holm(np.asarray(of(t, n - 1))) for of in (stats.t.sf, stats.t.cdf))
+    above, below = (_rejected(np.asarray(of(t, n - 1))) for of in (stats.t.sf, stats.t.cdf))
     models = pd.DataFrame(
         {"base": gains.index, "mean": mean, "low": mean - half, "high": mean + half, "n": n}
     )
@@ -70,10 +71,9 @@ def better_models(matrix: Matrix) -> Better:
     return Better(models.iloc[order].reset_index(drop=True), above, len(n) - below)
 
 
-def _holm(p: np.ndarray) -> int:
+def _rejected(p: np.ndarray) -> int:
     """Returns how many hypotheses Holm's rule rejects."""
-    passed = np.sort(p) <= _TAIL / np.arange(len(p), 0, -1)
-    return int(len(p) if passed.all() else passed.argmin())
+    return sum(adjusted <= _TAIL for adjusted in holm(p.tolist()))
 
 
 def _cells(matrix: Matrix) -> dict[str, Number]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import atanh, tanh
+from math import tanh
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,18 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.claims import drawing
 from intertrain_jax.claims.additive import halves
-from intertrain_jax.claims.claim import Claim, Finding, beyond, coefficient
+from intertrain_jax.claims.claim import (
+    Claim,
+    Finding,
+    beyond,
+    coefficient,
+    transformed,
+)
 from intertrain_jax.claims.evidence import Evidence
 from intertrain_jax.claims.probe import TASK
 from intertrain_jax.stats.correlation import correlation, fisher_interval
 
 _FEWEST_MODELS, _FEWEST_TARGETS = 3, 5
-# Coefficients of one have no transform.
-_NEARLY_ONE = 1.0 - 1e-9
 
 
 def representative(averages: pd.Series) -> str:
@@ -46,7 +50,7 @@ def _sensitivity(records: Evidence) -> Finding:
     values = [found.value for found in crossed]
     value = low = high = float("nan")
     if np.isfinite(values).all() and n > 3:
-        value = tanh(np.mean([atanh(np.clip(v, -_NEARLY_ONE, _NEARLY_ONE)) for v in values]))
+        value = tanh(np.mean([transformed(v) for v in values]))
         low, high = fisher_interval(value, n, "spearman")
     points = pd.DataFrame({"x": gains.loc[name], "y": gains.drop(index=name).max()}).dropna()
     points = points.assign(name=points.index.astype(str))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from intertrain_jax.claims.slopes import curve
 from intertrain_jax.claims.target_size import sized_targets
 from intertrain_jax.stats.correlation import CONFIDENCE
 from intertrain_jax.stats.crossed import averages_of
+from intertrain_jax.stats.groups import holm
 
 _FEWEST_SIZES, _FEWEST_SEEDS = 4, 2
 _TAIL = 0.5 - CONFIDENCE / 2.0
@@ -94,14 +95,8 @@ def bends(rows: pd.DataFrame) -> tuple[Bend, ...]:
         p = float(stats.t.sf(bend / error, df)) if error > 0 else 1.0
         lowest = _lowest(x, means)
         found.append(Bend(target, bend, bend - half, bend + half, p, p, lowest))
-    order = np.argsort([b.p for b in found], kind="stable")
-    adjusted, largest = np.ones(len(found)), 0.0
-    for rank, i in enumerate(order):
-        largest = adjusted[i] = max(largest, min(1.0, found[i].p * (len(found) - rank)))
-    return tuple(
-        Bend(b.target, b.bend, b.low, b.high, b.p, float(a), b.lowest)
-        for b, a in zip(found, adjusted, strict=True)
-    )
+    adjusted = holm([b.p for b in found])
+    return tuple(replace(b, p_adjusted=p) for b, p in zip(found, adjusted, strict=True))
 
 
 def _scale(sizes: pd.Index, residuals: np.ndarray, weight: np.ndarray) -> tuple[float, float]:

@@ -137,7 +137,7 @@ def group_anova(gains: pd.DataFrame, groups: Groups, unit: Unit) -> tuple[Anova,
         if len(sample):
             samples[source] = sample
     found = [(t, s, *_f_test(list(s.values()))) for t, s in samples_by_target.items()]
-    adjusted = _holm([p for *_, p in found])
+    adjusted = holm([p for *_, p in found])
     return tuple(
         Anova(
             targets=target,
@@ -192,7 +192,7 @@ def _f_test(samples: list[np.ndarray]) -> tuple[float, float]:
     return float(found.statistic), float(found.pvalue)
 
 
-def _holm(p: list[float]) -> list[float]:
+def holm(p: list[float]) -> list[float]:
     """Returns p-values adjusted for the family-wise error by Holm; NaN is not a test."""
     known = [i for i in range(len(p)) if np.isfinite(p[i])]
     adjusted = [float("nan")] * len(p)

@@ -44,6 +44,12 @@ def test_the_penalty_is_judged_on_bad_sources_where_these_are_known() -> None:
     found = judged(PENALTY, labelled)
     assert found.verdict == "shows" and "of bad sources" in found.found
     assert found.numbers["difference"] == pytest.approx(4.0, abs=0.4)
+    gains = np.linspace(3.0, -4.0, 4)[:, None]
+    table = designs(["mnli", "anli", "rte", "qqp"], part="grid")
+    grid = planted(np.random.default_rng(1), World(targets=8, noise=0.4), table, gains)
+    found = judged(PENALTY, pd.concat([runs, grid]))
+    assert "of bad sources (by their average gains in grid)" in found.found
+    assert found.numbers["difference"] == pytest.approx(4.0, abs=0.4)
 
 
 def test_training_the_head_first_pairs_with_the_usual_baseline() -> None:
