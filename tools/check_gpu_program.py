@@ -42,7 +42,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.packing import BlockShape
-from intertrain_jax.engine.environment import AXIS, BY_LANE, EVERYWHERE, over_lanes
+from intertrain_jax.engine.environment import AXIS, EVERYWHERE
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.models.families.encoder_config import EncoderConfig
 from intertrain_jax.probe.features import FeatureProgram
@@ -220,11 +220,7 @@ class Compiler:
 
     def accumulate(self) -> Any:
         """One micro-step of all lanes."""
-        specs = (*(BY_LANE,) * 4, EVERYWHERE)
-        program = over_lanes(
-            partial(self.programs._accumulate_blocks, kind=self.programs._kind(self.shape)),
-            *(self.mesh, specs, BY_LANE, True),
-        )
+        program = self.programs._program("accumulate", self.shape)
         share = jax.ShapeDtypeStruct((self.lanes,), jnp.float32)
         fixed = (self.tree, self.step, self.hyper)
         return program.lower(self.tree, fixed, self.segments(self.lanes), share, self.arena)
@@ -236,20 +232,14 @@ class Compiler:
 
     def batch(self) -> Any:
         """A batch that is one block: micro-step and optimiser."""
-        program = over_lanes(
-            partial(self.programs._batch_blocks, kind=self.programs._kind(self.shape)),
-            *(self.mesh, (*(BY_LANE,) * 5, EVERYWHERE, EVERYWHERE), BY_LANE, True),
-        )
+        program = self.programs._program("batch", self.shape)
         share, flags = (jax.ShapeDtypeStruct((self.lanes,), t) for t in (jnp.float32, jnp.bool_))
         segments = self.segments(self.lanes)
         return program.lower(self.runs, self.hyper, segments, share, flags, None, self.arena)
 
     def evaluate(self) -> Any:
         """Blocks of one lane, without gradients; a loop, whose body counts once."""
-        program = over_lanes(
-            partial(self.programs._evaluate_blocks, kind=self.programs._kind(self.shape)),
-            *(self.mesh, (*(BY_LANE,) * 3, *(EVERYWHERE,) * 4), BY_LANE, False),
-        )
+        program = self.programs._program("evaluate", self.shape)
         number = jax.ShapeDtypeStruct((), jnp.int32)
         segments = self.segments(EVALUATED)
         tally = jax.ShapeDtypeStruct((1, 3), jnp.int32)

@@ -302,19 +302,11 @@ class LaneGroup:
         for lane in lanes.values():
             lane.waited = 0 if lane.next_shape == shape else lane.waited + 1
         ticks = {k: (lane, lane.take()) for k, lane in lanes.items() if not lane.waited}
-        count = len(self.slots)
-        tables = {
-            name: np.zeros(
-                (count, shape.rows, shape.segments),
-                np.float32 if name == "labels_RxQ" else np.int32,
-            )
-            for name in Segments.__dataclass_fields__
-        }
-        share_K, apply_K = np.zeros(count, np.float32), np.zeros(count, np.bool_)
+        whole = all(tick.whole for _, tick in ticks.values())
+        blocks = Blocks.blank(shape, len(self.slots), whole)
         for k, (lane, tick) in ticks.items():
             segments = lane.train.segments(tick.block.examples)
-            for name, table in tables.items():
-                table[k] = getattr(segments, name)
-            share_K[k], apply_K[k] = tick.share, tick.apply
-        whole = all(tick.whole for _, tick in ticks.values())
-        return Turn(Blocks(shape, Segments(**tables), share_K, apply_K, whole), ticks)
+            for name in Segments.__dataclass_fields__:
+                getattr(blocks.segments, name)[k] = getattr(segments, name)
+            blocks.share_K[k], blocks.apply_K[k] = tick.share, tick.apply
+        return Turn(blocks, ticks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from intertrain_jax.engine.lane_state import Blocks
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.records.store import write_atomic
 from intertrain_jax.train.objectives import Objective
-from intertrain_jax.train.step import DTYPES, Segments
+from intertrain_jax.train.step import DTYPES
 
 # Lanes hold parameters, two moments, a gradient accumulator and the best parameters, in float32;
 # beside them one gradient per lane is made in every micro-step.
@@ -231,14 +231,11 @@ def tokens_per_second(
     """Measures the token slots per second of full blocks, one optimiser step every second tick."""
     programs = LanePrograms(objective, lanes, mesh, DTYPES[precision])
     state = programs.empty_lanes()
-    cells = (lanes, shape.rows, shape.segments)
-    lengths = np.full(cells, shape.length // shape.segments, np.int32)
-    zeros = np.zeros(cells, np.int32)
-    segments = Segments(zeros, lengths, lengths, zeros, zeros.astype(np.float32))
-    share = np.ones(lanes, np.float32)
-    halves = [
-        Blocks(shape, segments, share, np.full(lanes, ends), whole=False) for ends in (False, True)
-    ]
+    full = Blocks.blank(shape, lanes)
+    for lengths in (full.segments.lengths_RxQ, full.segments.boundaries_RxQ):
+        lengths[:] = shape.length // shape.segments
+    full.share_K[:] = 1
+    halves = [replace(full, apply_K=np.full(lanes, ends)) for ends in (False, True)]
     arena = np.zeros(shape.length, np.uint16)
     best = 0.0
     for attempt in range(3):

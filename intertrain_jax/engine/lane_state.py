@@ -11,13 +11,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.environment import AXIS
 from intertrain_jax.train.metrics import UNSCORED, right_answers
 from intertrain_jax.train.optim import Hyper, RunState, fresh_state
 from intertrain_jax.train.stacking import unstacked
-from intertrain_jax.train.step import Segments
+from intertrain_jax.train.step import Segments, blank_segments
 
 Array = Any  # a JAX array, or a NumPy array that JAX takes for one
 Tree = Any
@@ -62,6 +63,13 @@ class Blocks:
     share_K: Array
     apply_K: Array
     whole: bool
+
+    @classmethod
+    def blank(cls, shape: BlockShape, lanes: int, whole: bool = False) -> Blocks:
+        """Returns empty blocks, in arrays of the host that may be filled."""
+        segments = blank_segments((lanes, shape.rows, shape.segments))
+        flags_K = np.zeros(lanes, np.bool_)
+        return cls(shape, segments, np.zeros(lanes, np.float32), flags_K, whole)
 
 
 def empty(shapes: Tree, hyper: Hyper, count: int) -> Lanes:

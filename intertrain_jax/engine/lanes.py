@@ -6,7 +6,7 @@ below `micro_step` and `update` knows a single run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -36,6 +36,7 @@ from intertrain_jax.engine.lane_state import (
     take,
 )
 from intertrain_jax.engine.optimiser import Optimiser, where
+from intertrain_jax.train.ahead import Ahead, Call
 from intertrain_jax.train.arena import Chunk, backend_of
 from intertrain_jax.train.hyper import blank_hyper
 from intertrain_jax.train.metrics import tally_of
@@ -76,9 +77,15 @@ class LanePrograms:
         self._on_accelerator = backend_of(mesh) != "cpu"
         # A device's only lane; on CPUs lanes give the same bits in any number.
         self._alone = self._on_accelerator and num_lanes == mesh.size
-        self._accumulate: dict[BlockShape, Any] = {}
-        self._batch: dict[BlockShape, Any] = {}
-        self._evaluate: dict[BlockShape, Any] = {}
+        self._ahead = Ahead()
+        self._programs: dict[tuple[str, BlockShape], Any] = {}
+        # What a block shape's programs compute, what their arguments are laid out by, and whether the
+        # first one is given up.
+        self._functions: dict[str, tuple[Callable[..., Any], Any, bool]] = {
+            "accumulate": (self._accumulate_blocks, (BY_LANE,) * 4 + (EVERYWHERE,), True),
+            "batch": (self._batch_blocks, (BY_LANE,) * 5 + (EVERYWHERE,) * 2, True),
+            "evaluate": (self._evaluate_blocks, (BY_LANE,) * 3 + (EVERYWHERE,) * 4, False),
+        }
         change = partial(over_lanes, mesh=mesh, out_specs=BY_LANE, donate=True)
         self._start = change(
             partial(start_lane, hold=self._held),
@@ -100,8 +107,8 @@ class LanePrograms:
 
         One per block shape in use; on accelerators a second one where a block may be a whole batch.
         """
-        programs = (*self._accumulate.values(), *self._batch.values())
-        return sum(program._cache_size() for program in programs) - self._counted
+        counts = (p._cache_size() for (name, _), p in self._programs.items() if name != "evaluate")
+        return sum(counts) - self._counted
 
     def count_anew(self) -> None:
         """Counts compilations from here on."""
@@ -144,41 +151,56 @@ class LanePrograms:
             if np.any(blocks.apply_K):
                 lanes = self.step(lanes, blocks.apply_K, pretrained)
             return lanes, losses_K
-        shape = blocks.shape
-        if shape not in self._batch:
-            self._batch[shape] = over_lanes(
-                partial(self._batch_blocks, kind=self._kind(shape)),
-                self.mesh,
-                in_specs=(*(BY_LANE,) * 5, EVERYWHERE, EVERYWHERE),
-                out_specs=BY_LANE,
-                donate=True,
-            )
-        runs, losses_K = self._batch[shape](
-            *(lanes.runs, lanes.hyper, blocks.segments, blocks.share_K, blocks.apply_K),
-            *(pretrained, arena),
-        )
+        runs, losses_K = self._ahead.run(self._batch(lanes, blocks, arena, pretrained))
         return replace(lanes, runs=runs), losses_K
 
     def accumulate(self, lanes: Lanes, blocks: Blocks, arena: Array) -> tuple[Lanes, Array]:
         """Does one micro-step of all lanes; returns them, and their shares of the losses [K]."""
-        shape = blocks.shape
-        if shape not in self._accumulate:
-            self._accumulate[shape] = over_lanes(
-                partial(self._accumulate_blocks, kind=self._kind(shape)),
-                self.mesh,
-                in_specs=(BY_LANE, BY_LANE, BY_LANE, BY_LANE, EVERYWHERE),
-                out_specs=BY_LANE,
-                donate=True,
-            )
-        runs = lanes.runs
-        gradient, losses_K = self._accumulate[shape](
-            *(runs.gradient, (runs.params, runs.step, lanes.hyper)),
-            *(blocks.segments, blocks.share_K, arena),
-        )
-        return replace(lanes, runs=replace(runs, gradient=gradient)), losses_K
+        gradient, losses_K = self._ahead.run(self._accumulation(lanes, blocks, arena))
+        return replace(lanes, runs=replace(lanes.runs, gradient=gradient)), losses_K
 
-    def _kind(self, shape: BlockShape) -> BlockKind:
-        return BlockKind(self.objective, shape.length, self.dtype)
+    def expect(
+        self, lanes: Lanes, work: Iterable[Blocks | Chunk], arena: Array, pretrained: Tree
+    ) -> None:
+        """Begins to compile what will be called, several programs at once, and returns.
+
+        Args:
+            lanes, arena, pretrained: as of `advance`; unchanged.
+            work: blank blocks to train on and blank chunks to evaluate, one of each shape, in the order
+                in which they will come.
+        """
+        calls = []
+        for part in work:
+            if isinstance(part, Chunk):
+                calls.append(self._evaluation(lanes, 0, False, part, arena, self.blank_tally))
+            elif part.whole and self._alone:
+                calls.append(self._batch(lanes, part, arena, pretrained))
+            else:
+                calls.append(self._accumulation(lanes, part, arena))
+        self._ahead.compile(calls)
+
+    def stop(self) -> None:
+        """Compiles nothing more ahead."""
+        self._ahead.stop()
+
+    def _program(self, name: str, shape: BlockShape) -> Any:
+        """Returns the program of a block shape: "accumulate", "batch" or "evaluate"."""
+        if (name, shape) not in self._programs:
+            function, specs, donate = self._functions[name]
+            kind = BlockKind(self.objective, shape.length, self.dtype)
+            self._programs[name, shape] = over_lanes(
+                partial(function, kind=kind), self.mesh, specs, BY_LANE, donate
+            )
+        return self._programs[name, shape]
+
+    def _batch(self, lanes: Lanes, blocks: Blocks, arena: Array, pretrained: Tree) -> Call:
+        arguments = (lanes.runs, lanes.hyper, blocks.segments, blocks.share_K, blocks.apply_K)
+        return Call(self._program("batch", blocks.shape), (*arguments, pretrained, arena))
+
+    def _accumulation(self, lanes: Lanes, blocks: Blocks, arena: Array) -> Call:
+        fixed = (lanes.runs.params, lanes.runs.step, lanes.hyper)
+        arguments = (lanes.runs.gradient, fixed, blocks.segments, blocks.share_K, arena)
+        return Call(self._program("accumulate", blocks.shape), arguments)
 
     def step(self, lanes: Lanes, flags_K: Array, pretrained: Tree) -> Lanes:
         """Steps the optimiser of the flagged lanes, whose batches are complete."""
@@ -207,21 +229,17 @@ class LanePrograms:
             arena: all tokens.
             tally: of the chunks before, by device; `blank_tally` at first.
         """
-        shape = chunk.shape
-        if shape not in self._evaluate:
-            self._evaluate[shape] = over_lanes(
-                partial(self._evaluate_blocks, kind=self._kind(shape)),
-                self.mesh,
-                in_specs=(*(BY_LANE,) * 3, *(EVERYWHERE,) * 4),
-                out_specs=BY_LANE,
-                donate=False,
-            )
-        params = lanes.best if best else lanes.runs.params
-        logits, tally = self._evaluate[shape](
-            *(tally, params, lanes.hyper, np.int32(lane)),
-            *(chunk.segments, np.int32(chunk.count), arena),
-        )
+        call = self._evaluation(lanes, lane, best, chunk, arena, tally)
+        logits, tally = self._ahead.run(call)
         return logits, tally
+
+    def _evaluation(
+        self, lanes: Lanes, lane: int, best: bool, chunk: Chunk, arena: Array, tally: Array
+    ) -> Call:
+        params = lanes.best if best else lanes.runs.params
+        arguments = (tally, params, lanes.hyper, np.int32(lane), chunk.segments)
+        program = self._program("evaluate", chunk.shape)
+        return Call(program, (*arguments, np.int32(chunk.count), arena))
 
     @cached_property
     def blank_tally(self) -> Array:
@@ -367,3 +385,8 @@ class Programs:
             self._known[asked] = LanePrograms(objective, num_lanes, mesh, DTYPES[precision])
         self._known[asked].count_anew()
         return self._known[asked]
+
+    def stop(self) -> None:
+        """Compiles nothing more ahead."""
+        for programs in self._known.values():
+            programs.stop()

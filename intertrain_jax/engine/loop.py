@@ -57,10 +57,12 @@ def run_grid(
         IntertrainError: an option does not fit.
     """
     prepare_process()
+    programs = known or Programs()
     try:
         with deterministic_programs(work.options.deterministic is True):
-            return GridLoop(work, emit, watch, known or Programs()).run()
+            return GridLoop(work, emit, watch, programs).run()
     finally:
+        programs.stop()
         work.bases.close()
 
 
@@ -102,7 +104,9 @@ class GridLoop:
         wanted = {run for run in self._waiting.runs if self._waiting.dependants(run)}
         keep = None if self._options.kept != "none" else wanted
         self._checkpoints.keep_only(self._waiting.waiting, keep)
-        counts = self._lane_counts() if len(self._waiting) else None
+        runs, precision = len(self._waiting), self._protocol.precision
+        asked = (self._options, self._starts.objective, self.tasks.largest_block, precision)
+        counts = choose_lanes(*asked, self._mesh, runs) if runs else None
         while len(self._waiting) or any(group.open for group in self.groups):
             assert counts is not None
             scarce = None
@@ -121,18 +125,6 @@ class GridLoop:
         self._checkpoints.close()
         self._watch(self.progress)
         return self.progress
-
-    def _lane_counts(self) -> LaneCounts:
-        """Returns how many lanes to open at first."""
-        shapes = (shape for task in self.tasks.shapes.values() for shape in task.train)
-        return choose_lanes(
-            self._options,
-            self._starts.objective,
-            max(shapes, key=lambda shape: shape.tokens),
-            self._protocol.precision,
-            self._mesh,
-            len(self._waiting),
-        )
 
     def _round(self) -> None:
         """Gives every group its turn, and the watcher the news."""
@@ -163,6 +155,11 @@ class GridLoop:
             for _ in range(counts.groups)
         ]
         self._counts.set(lanes=counts.lanes)
+        waiting = (run for run in self._waiting.runs.values() if run.id in self._waiting.waiting)
+        soon = (*self._waiting.upcoming(None, AHEAD), *waiting)
+        work = self.tasks.foreseen(soon, counts.fused)
+        lanes, tokens = self.groups[0].lanes, self.tasks.arena.tokens
+        self._programs.expect(lanes, work, tokens, self._pretrained)
 
     def _turn(self, group: LaneGroup) -> None:
         """Fills a group's free lanes, sends it on, and looks at what it did before."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.data.batches import Schedule, schedule_of
+from intertrain_jax.data.batches import Schedule, schedule_of, steps_from
 from intertrain_jax.data.encoded import SPLITS, EncodedTask, TaskKey
+from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.environment import replicated
 from intertrain_jax.engine.lane_count import shares_blocks
+from intertrain_jax.engine.lane_state import Blocks
 from intertrain_jax.engine.queue import Effort
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
@@ -22,6 +25,9 @@ from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
 from intertrain_jax.train.objectives import Classification, Objective, TextToText
+
+# Batches of a task in which its block shapes show themselves.
+_FORESEEN = 12
 
 
 def objective_of(
@@ -82,6 +88,12 @@ class GridTasks:
         self._chunks: dict[tuple[TaskKey, str], list[Chunk]] = {}
 
     @property
+    def largest_block(self) -> BlockShape:
+        """The shape of the largest micro-step."""
+        shapes = (shape for task in self.shapes.values() for shape in task.train)
+        return max(shapes, key=lambda shape: shape.tokens)
+
+    @property
     def encoded(self) -> Mapping[TaskKey, EncodedTask]:
         """All tasks, by key."""
         return self._work.tasks
@@ -124,8 +136,36 @@ class GridTasks:
         """Returns a split packed for evaluation, on the devices, once for all runs of a task."""
         if (key, split) not in self._chunks:
             chunks = chunked(self.arena.views[key, split], self.shapes[key].evaluate)
-            self._chunks[key, split] = [
-                replace(chunk, segments=jax.device_put(chunk.segments, self._everywhere))
-                for chunk in chunks
-            ]
+            self._chunks[key, split] = [self._placed(chunk) for chunk in chunks]
         return self._chunks[key, split]
+
+    def foreseen(self, runs: Iterable[Run], lanes: int) -> list[Blocks | Chunk]:
+        """Returns blank work of every shape that these runs will do, in the order in which it will come.
+
+        What a run trains on is taken from its first batches: a rare shape may be missing.
+
+        Args:
+            runs: that are to start, the next one first.
+            lanes: that are advanced together.
+        """
+        first: dict[TaskKey, Run] = {}
+        for run in runs:
+            first.setdefault(self.key_of(run), run)
+        work: dict[tuple[BlockShape, str], Blocks | Chunk] = {}
+        for key, run in first.items():
+            steps = steps_from(
+                *(run.protocol, self.schedule_of(run), run.seed),
+                *(self.train_of(run).lengths, self.shapes[key].train),
+            )
+            for step in islice(steps, _FORESEEN):
+                for block in step.blocks:
+                    kind = "whole" if len(step.blocks) == 1 else "part"
+                    blank = Blocks.blank(block.shape, lanes, kind == "whole")
+                    work.setdefault((block.shape, kind), blank)
+            for shape in self.shapes[key].evaluate:
+                if (shape, "evaluate") not in work:
+                    work[shape, "evaluate"] = self._placed(Chunk.blank(shape))
+        return list(work.values())
+
+    def _placed(self, chunk: Chunk) -> Chunk:
+        return replace(chunk, segments=jax.device_put(chunk.segments, self._everywhere))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from intertrain_jax.data.encoded import SPLITS, EncodedTask
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.models.layers import products_in
+from intertrain_jax.train.ahead import Ahead, Call
 from intertrain_jax.train.arena import (
     Chunk,
     SplitView,
@@ -118,15 +119,24 @@ class FeatureProgram:
         objective: the model's shape.
         dtype: of computation.
         mesh: devices.
+
+    Attributes:
+        dtype: of features too.
     """
 
     def __init__(self, objective: Classification, dtype: Any, mesh: Mesh) -> None:
-        self._objective, self._dtype = objective, dtype
+        self._objective, self.dtype = objective, dtype
         self._options = compiler_options(mesh)
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._cast = jax.jit(partial(_kernels_in, dtype=dtype), out_shardings=self._everywhere)
         self._programs: dict[BlockShape, Any] = {}
+        self._ahead = Ahead()
         self._body = self._objective.parameter_shapes().keys() - {"head"}
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of an example's features."""
+        return int(self._objective.config.hidden_size * np.dtype(self.dtype).itemsize)
 
     @property
     def compilations(self) -> int:
@@ -141,7 +151,7 @@ class FeatureProgram:
         """
         body = {name: params[name] for name in params if name in self._body}
         on_device = jax.device_put(body, self._everywhere)
-        return on_device if self._dtype == jnp.float32 else self._cast(on_device)
+        return on_device if self.dtype == jnp.float32 else self._cast(on_device)
 
     def __call__(self, params: Tree, task: PackedTask) -> Features:
         """Returns the features of every example.
@@ -155,7 +165,7 @@ class FeatureProgram:
         # Two dispatches are under way while a third is being read.
         pending: list[tuple[Chunk, Any]] = []
         for chunk in task.chunks:
-            pending.append((chunk, self._dispatch(params, task, chunk)))
+            pending.append((chunk, self._ahead.run(self._forward(params, task, chunk))))
             if len(pending) > 2:
                 _collect(features_NxD, *pending.pop(0))
         for chunk, output in pending:
@@ -164,15 +174,27 @@ class FeatureProgram:
         parts = np.split(features_NxD, ends[:-1])
         return Features(dict(zip(SPLITS, parts, strict=True)))
 
-    def _dispatch(self, params: Tree, task: PackedTask, chunk: Chunk) -> Any:
+    def expect(self, params: Tree, task: PackedTask) -> None:
+        """Begins to compile for all features of a task, several programs at once, and returns.
+
+        Args:
+            params, task: as of a call.
+        """
+        of_shape = {chunk.shape: chunk for chunk in task.chunks}
+        self._ahead.compile(self._forward(params, task, chunk) for chunk in of_shape.values())
+
+    def stop(self) -> None:
+        """Compiles nothing more ahead."""
+        self._ahead.stop()
+
+    def _forward(self, params: Tree, task: PackedTask, chunk: Chunk) -> Call:
         if chunk.shape not in self._programs:
             self._programs[chunk.shape] = jax.jit(
                 partial(self._blocks, row_length=chunk.shape.length),
                 compiler_options=self._options,
             )
-        return self._programs[chunk.shape](
-            params, task.tokens, chunk.segments, np.int32(chunk.count)
-        )
+        arguments = (params, task.tokens, chunk.segments, np.int32(chunk.count))
+        return Call(self._programs[chunk.shape], arguments)
 
     def _blocks(
         self, params: Tree, tokens: Any, segments: Segments, count: Any, row_length: int
@@ -183,15 +205,15 @@ class FeatureProgram:
         def one(t: Any, out: Any) -> Any:
             block = jax.tree.map(lambda x: x[t], segments)
             tokens_of_block, _ = token_block(tokens, block, row_length)
-            with products_in(self._dtype):
-                features = self._objective.features(params, tokens_of_block, self._dtype)
-            return out.at[t].set(features.astype(self._dtype))
+            with products_in(self.dtype):
+                features = self._objective.features(params, tokens_of_block, self.dtype)
+            return out.at[t].set(features.astype(self.dtype))
 
-        return jax.lax.fori_loop(0, count, one, jnp.zeros(shape, self._dtype))
+        return jax.lax.fori_loop(0, count, one, jnp.zeros(shape, self.dtype))
 
     def _allocate(self, rows: int) -> NDArray[Any]:
         shape = (rows, self._objective.config.hidden_size)
-        dtype = np.dtype(self._dtype)
+        dtype = np.dtype(self.dtype)
         if rows * shape[1] * dtype.itemsize <= MAPPED_BYTES:
             return np.empty(shape, dtype)
         # The file has no name any more once it is mapped: a killed process leaves nothing behind.

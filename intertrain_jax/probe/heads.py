@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,8 +17,10 @@ from intertrain_jax.base import StopReason
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import Batch, batches_from, schedule_of
 from intertrain_jax.data.encoded import EncodedTask
+from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.layers import Dropout, mix_bits, products_in
-from intertrain_jax.probe.table import STEPS, FeatureTable, HeadSteps, Probed
+from intertrain_jax.probe.table import STEPS, FeatureTable, HeadSteps, Probed, fits
+from intertrain_jax.train.ahead import Ahead, Call
 from intertrain_jax.train.hyper import hyper_of
 from intertrain_jax.train.metrics import score_predictions
 from intertrain_jax.train.objectives import Classification, example_losses
@@ -93,7 +96,11 @@ class HeadTrainer:
             self._train_steps, donate_argnums=0, out_shardings=(self._by_model, everywhere)
         )
         self._keep = jax.jit(_keep_best, donate_argnums=1, out_shardings=self._by_model)
-        self._score = jax.jit(self._outputs)
+        self._score: dict[int, Any] = {}
+        self._spread = jax.jit(
+            partial(_spread, rates=len(self._rates)), out_shardings=self._by_model
+        )
+        self._ahead = Ahead()
 
     @property
     def compilations(self) -> int:
@@ -115,9 +122,10 @@ class HeadTrainer:
         table = FeatureTable(models, self.group, self._by_model)
         schedule = schedule_of(self._protocol, len(labels["train"]))
         runs = [[[HeadRun() for _ in self._rates] for _ in range(self._seeds)] for _ in models]
-        state = jax.device_put(self._start(models), self._by_model)
+        state = self._spread(jax.device_put(self._start(models), self._by_model))
         best = jax.tree.map(jnp.copy, state.params)
-        hyper = jax.device_put(self._hyper(models, schedule), self._by_model)
+        configs = [model.config for model in models]
+        hyper = jax.device_put(self._hyper(configs, schedule), self._by_model)
         losses: list[Any] = []
         batches = [batches_from(self._protocol, schedule, seed) for seed in range(self._seeds)]
         waiting: list[tuple[Batch, ...]] = []
@@ -128,7 +136,8 @@ class HeadTrainer:
                 continue
             running = self._running(runs)
             steps, features = table.steps(waiting, labels["train"], self._protocol.batch_size)
-            state, chunk = self._train(state, hyper, features, steps, running)
+            call = Call(self._train, (state, hyper, features, steps, running))
+            state, chunk = self._ahead.run(call)
             losses.append((len(waiting), chunk))
             waiting = []
             if not now.validate:
@@ -144,34 +153,71 @@ class HeadTrainer:
         self._test(runs, best, table, labels["test"])
         return runs
 
-    def _start(self, models: Sequence[Probed]) -> RunState:
-        """Returns the state of all heads, leaves [G, S, Z, ...]; idle places hold the first model's."""
-        inherit = self._protocol.head == "inherit"
-        heads = []
-        for model in models:
-            own = replace(self._objective, config=model.config)
-            for seed in range(self._seeds):
-                start = own.start_head(self._task.num_classes, seed, inherit, {}, model.head)
-                heads += [start] * len(self._rates)
-        # Idle places hold a head that nobody trains.
-        heads += heads[:1] * (self.group * self._seeds * len(self._rates) - len(heads))
-        shape = (self.group, self._seeds, len(self._rates))
-        params = jax.tree.map(lambda *x: np.stack(x).reshape(*shape, *x[0].shape), *heads)
-        state = replace(fresh_state(params), step=np.zeros(shape, np.int32))
-        # Donated arguments must not alias each other, and fresh moments are one array.
-        return jax.tree.map(np.array, state)
+    def expect(self, config: AnyConfig, sizes: Mapping[str, int], dtype: Any) -> None:
+        """Begins to compile for a group whose features stay on the device, and returns.
 
-    def _hyper(self, models: Sequence[Probed], schedule: Any) -> Hyper:
+        Args:
+            config: of any of its models.
+            sizes: examples of each split.
+            dtype: of features.
+        """
+        width = config.hidden_size
+        if not fits(sum(sizes.values()) * width * np.dtype(dtype).itemsize, self.group):
+            return
+
+        def struct(*shape: int, dtype: Any = dtype) -> Any:
+            return jax.ShapeDtypeStruct(shape, dtype, sharding=self._by_model)
+
+        def alike(tree: Tree, *leading: int) -> Tree:
+            return jax.tree.map(lambda x: struct(*leading, *x.shape, dtype=x.dtype), tree)
+
+        features = {split: struct(self.group, size, width) for split, size in sizes.items()}
+        state = alike(
+            jax.eval_shape(
+                self._spread, alike(self._head(config, 0, None), self.group, self._seeds)
+            )
+        )
+        hyper = alike(self._hyper([config], schedule_of(self._protocol, sizes["train"])))
+        running = np.zeros(state.step.shape, np.bool_)
+        steps = HeadSteps.blank(self._seeds, self._protocol.batch_size)
+        train = Call(self._train, (state, hyper, features["train"], steps, running))
+        scored = {sizes[split]: split for split in ("validation", "test")}.values()
+        scores = (self._scoring(state.params, features[split]) for split in scored)
+        self._ahead.compile([train, *scores])
+
+    def stop(self) -> None:
+        """Compiles nothing more ahead."""
+        self._ahead.stop()
+
+    def _head(self, config: AnyConfig, seed: int, head: Tree | None) -> Tree:
+        """Returns a head's initial parameters."""
+        own = replace(self._objective, config=config)
+        inherit = self._protocol.head == "inherit"
+        return own.start_head(self._task.num_classes, seed, inherit, {}, head)
+
+    def _start(self, models: Sequence[Probed]) -> Tree:
+        """Returns initial parameters [G, S, ...]; idle places hold the first model's."""
+        heads = [
+            self._head(model.config, seed, model.head)
+            for model in models
+            for seed in range(self._seeds)
+        ]
+        # Idle places hold a head that nobody trains.
+        heads += heads[:1] * (self.group * self._seeds - len(heads))
+        shape = (self.group, self._seeds)
+        return jax.tree.map(lambda *x: np.stack(x).reshape(*shape, *x[0].shape), *heads)
+
+    def _hyper(self, configs: Sequence[AnyConfig], schedule: Any) -> Hyper:
         """Returns hyperparameters with leaves [G, S, Z]."""
 
-        def one(model: Probed, seed: int, rate: float) -> Hyper:
+        def one(config: AnyConfig, seed: int, rate: float) -> Hyper:
             protocol = replace(self._protocol, learning_rate=rate)
-            return hyper_of(protocol, schedule, model.config, seed, self._task, self._objective)
+            return hyper_of(protocol, schedule, config, seed, self._task, self._objective)
 
-        padded = [*models, *[models[0]] * (self.group - len(models))]
+        padded = [*configs, *[configs[0]] * (self.group - len(configs))]
         cells = [
-            one(model, seed, rate)
-            for model in padded
+            one(config, seed, rate)
+            for config in padded
             for seed in range(self._seeds)
             for rate in self._rates
         ]
@@ -216,6 +262,11 @@ class HeadTrainer:
         blank = jnp.zeros((STEPS, *running.shape), jnp.float32)
         return jax.lax.fori_loop(0, steps.count, body, (state, blank))
 
+    def _scoring(self, params: Tree, features_GxNxD: Any) -> Call:
+        """Returns what scores N rows; each N is a program."""
+        rows = features_GxNxD.shape[1]
+        return Call(self._score.setdefault(rows, jax.jit(self._outputs)), (params, features_GxNxD))
+
     def _outputs(self, params: Tree, features_GxNxD: Array) -> Array:
         """Returns outputs [H, G, N, C] of every head, H = S·Z, one head of each model at a time."""
 
@@ -231,7 +282,8 @@ class HeadTrainer:
 
     def _all_outputs(self, params: Tree, table: FeatureTable, split: str) -> NDArray[np.float32]:
         """Returns outputs [G, S, Z, N, C] on a whole split."""
-        parts = [np.asarray(self._score(params, part)) for part in table.parts(split)]
+        calls = (self._scoring(params, part) for part in table.parts(split))
+        parts = [np.asarray(self._ahead.run(call)) for call in calls]
         outputs_HxGxNxC = np.concatenate(parts, axis=2)[:, :, : table.sizes[split]]
         shape = (self._seeds, len(self._rates), *outputs_HxGxNxC.shape[1:])
         return np.moveaxis(outputs_HxGxNxC.reshape(shape), 2, 0)
@@ -319,6 +371,13 @@ def head_step(
         loss, gradient = jax.value_and_grad(loss_of)(state.params)
     state = replace(state, gradient=gradient)
     return update(state, hyper, clip_scale(state, hyper)), loss
+
+
+def _spread(params: Tree, rates: int) -> RunState:
+    """Returns the state of heads [G, S, Z, ...] that start from parameters [G, S, ...]."""
+    params = jax.tree.map(lambda x: jnp.repeat(x[:, :, None], rates, axis=2), params)
+    heads = jax.tree.leaves(params)[0].shape[:3]
+    return replace(fresh_state(params), step=jnp.zeros(heads, jnp.int32))
 
 
 def _keep_best(params: Tree, best: Tree, improved_GxSxZ: Array) -> Tree:

@@ -162,7 +162,14 @@ class Ranker:
             if waiting:
                 self._finish(waiting)
         self._count()
+        self._stop()
         return self.progress
+
+    def _stop(self) -> None:
+        """Compiles nothing more ahead."""
+        if self._features is not None and self._heads is not None:
+            self._features.stop()
+            self._heads.stop()
 
     def _placed(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
         """Yields what the loader does, weights on the devices; the next one is put there meanwhile.
@@ -183,17 +190,19 @@ class Ranker:
         if not isinstance(model, Loaded):
             return model
         checkpoint = model.checkpoint
-        if self._features is None:
-            shape = checkpoint.config.shape
-            objective = Classification(shape, model.task.encoded.num_classes)
-            dtype = DTYPES[self._protocol.precision]
-            self._features = FeatureProgram(objective, dtype, self._mesh)
+        first = self._features is None
+        if first:
+            self._begin(model)
+        assert self._features is not None and self._heads is not None
         try:
             params = self._features.place(checkpoint.params)
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             return model  # there is no room for two: it is put there at its turn
+        if first:
+            self._features.expect(params, model.task)
+            self._heads.expect(checkpoint.config, model.task.sizes, self._features.dtype)
         return replace(model, checkpoint=replace(checkpoint, params=params))
 
     def _compute(self, loaded: Loaded, pool: ThreadPoolExecutor) -> _Waiting | None:
@@ -229,16 +238,6 @@ class Ranker:
                 )
             )
             return None
-        if self._heads is None:
-            self._heads = HeadTrainer(
-                objective,
-                self._protocol,
-                self._config.learning_rates,
-                self._config.seeds,
-                self._group(features),
-                task,
-                self._mesh,
-            )
         estimates = pool.submit(
             _timed_estimates,
             self._config.estimators,
@@ -255,13 +254,32 @@ class Ranker:
         probed = Probed(checkpoint.config, head, features)
         return _Waiting(light, probed, estimates, spent, said)
 
-    def _group(self, features: Features) -> int:
-        """Returns how many models' heads are trained together, the same whatever is left to do."""
+    def _begin(self, model: Loaded) -> None:
+        """Makes the programs of features and heads, as the first model asks for them."""
+        task = model.task.encoded
+        objective = Classification(model.checkpoint.config.shape, task.num_classes)
+        dtype = DTYPES[self._protocol.precision]
+        self._features = FeatureProgram(objective, dtype, self._mesh)
+        self._heads = HeadTrainer(
+            objective,
+            self._protocol,
+            self._config.learning_rates,
+            self._config.seeds,
+            self._group(sum(model.task.sizes.values()) * self._features.row_bytes),
+            task,
+            self._mesh,
+        )
+
+    def _group(self, size: int) -> int:
+        """Returns how many models' heads are trained together, the same whatever is left to do.
+
+        Args:
+            size: bytes of a model's features.
+        """
         devices = self._mesh.size
         if self._config.group != "auto":
             wanted = int(self._config.group)
         else:
-            size = sum(part.nbytes for part in features.by_split.values())
             wanted = min(_MOST_TOGETHER, len(self._config.refs), max(1, RESIDENT_BYTES // size))
         return -(-wanted // devices) * devices
 

@@ -59,6 +59,20 @@ class HeadSteps:
     used_TxSxB: Array
     count: Array
 
+    @classmethod
+    def blank(cls, seeds: int, batch_size: int) -> HeadSteps:
+        """Returns no batches, in arrays of the host that may be filled."""
+        shape = (STEPS, seeds, batch_size)
+        rows, examples = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        return cls(
+            rows, examples, np.zeros(shape, np.float32), np.zeros(shape, np.bool_), np.int32(0)
+        )
+
+
+def fits(size: int, group: int) -> bool:
+    """Whether the features of a group stay on the device, `size` bytes for each model."""
+    return size * group <= RESIDENT_BYTES
+
 
 class FeatureTable:
     """The features of a group, on the device as far as they fit.
@@ -73,8 +87,7 @@ class FeatureTable:
         self._models, self._group, self._sharding = models, group, sharding
         self.sizes = {split: len(x) for split, x in models[0].features.by_split.items()}
         self._resident: dict[str, Any] = {}
-        size = sum(x.nbytes for x in models[0].features.by_split.values()) * group
-        if size <= RESIDENT_BYTES:
+        if fits(sum(x.nbytes for x in models[0].features.by_split.values()), group):
             self._resident = {split: self._put(split, slice(None)) for split in self.sizes}
 
     def _put(self, split: str, rows: Any) -> Any:
@@ -98,9 +111,8 @@ class FeatureTable:
         self, batches: Sequence[Sequence[Batch]], labels_N: NDArray[np.float32], batch_size: int
     ) -> tuple[HeadSteps, Any]:
         """Returns batches [T][S] as arrays, and the table that their rows refer to."""
-        shape = (STEPS, len(batches[0]), batch_size)
-        examples = np.zeros(shape, np.int32)
-        used = np.zeros(shape, np.bool_)
+        blank = HeadSteps.blank(len(batches[0]), batch_size)
+        examples, used = blank.examples_TxSxB, blank.used_TxSxB
         for t, of_seeds in enumerate(batches):
             for s, batch in enumerate(of_seeds):
                 examples[t, s, : len(batch.examples)] = batch.examples
@@ -108,6 +120,6 @@ class FeatureTable:
         rows, table = examples, self._resident.get("train")
         if table is None:
             table = self._put("train", examples.reshape(-1))
-            rows = np.arange(examples.size, dtype=np.int32).reshape(shape)
+            rows = np.arange(examples.size, dtype=np.int32).reshape(examples.shape)
         steps = HeadSteps(rows, examples, labels_N[examples], used, np.int32(len(batches)))
         return steps, table

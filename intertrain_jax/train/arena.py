@@ -22,7 +22,7 @@ from intertrain_jax.data.packing import (
     segments_per_row,
 )
 from intertrain_jax.data.splits import train_subset
-from intertrain_jax.train.step import Segments
+from intertrain_jax.train.step import Segments, blank_segments
 
 CHUNK_BLOCKS = 16
 
@@ -88,6 +88,12 @@ class Chunk:
     examples: NDArray[np.int32]
     count: int
 
+    @classmethod
+    def blank(cls, shape: BlockShape) -> Chunk:
+        """Returns a dispatch without blocks."""
+        cells = (CHUNK_BLOCKS, shape.rows, shape.segments)
+        return cls(shape, blank_segments(cells), np.full(cells, EMPTY, np.int32), 0)
+
 
 def chunked(view: SplitView, shapes: Sequence[BlockShape]) -> list[Chunk]:
     """Packs a split into dispatches of `CHUNK_BLOCKS` blocks; every example is in one of them.
@@ -102,7 +108,7 @@ def chunked(view: SplitView, shapes: Sequence[BlockShape]) -> list[Chunk]:
         of_shape = [block.examples for block in blocks if block.shape == shape]
         for first in range(0, len(of_shape), CHUNK_BLOCKS):
             part = of_shape[first : first + CHUNK_BLOCKS]
-            examples = np.full((CHUNK_BLOCKS, shape.rows, shape.segments), EMPTY, np.int32)
+            examples = Chunk.blank(shape).examples
             examples[: len(part)] = part
             chunks.append(Chunk(shape, view.segments(examples), examples, len(part)))
     return chunks

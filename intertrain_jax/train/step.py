@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from intertrain_jax.models.block import TokenBlock
 from intertrain_jax.models.layers import Dropout, mix_bits, products_in
@@ -40,6 +41,12 @@ class Segments:
     boundaries_RxQ: Array
     examples_RxQ: Array
     labels_RxQ: Array
+
+
+def blank_segments(cells: tuple[int, ...]) -> Segments:
+    """Returns slots without examples, in arrays of the host; `cells` ends in (R, Q)."""
+    offsets, lengths, boundaries, examples = (np.zeros(cells, np.int32) for _ in range(4))
+    return Segments(offsets, lengths, boundaries, examples, np.zeros(cells, np.float32))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from intertrain_jax.engine import evaluation, loop
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.recording import GridProgress
+from tests.compiled import compilations
 from tests.engine.tiny_grid import (
     FAMILIES,
     NETWORKS,
@@ -103,10 +104,14 @@ def test_one_compilation_per_row_length(family: str, tmp_path: Path) -> None:
     first = tiny_plan(["a", "c"], protocol=protocol)
     _, few = run_tiny(tmp_path / "few", first, tasks, family=family)
     plan = tiny_plan(["a", "b", "c"], ["a"], 2, protocol)
-    _, progress = run_tiny(tmp_path / "many", plan, tasks, family=family)
+    with compilations() as found:
+        _, progress = run_tiny(tmp_path / "many", plan, tasks, family=family)
     # Rows of 32 serve "a" and "b", rows of 64 serve "c".
     assert few.compilations == progress.compilations == 2
     assert progress.done == 12
+    own = {"jit(_accumulate_blocks)", "jit(_evaluate_blocks)"}
+    assert {name for name, early in found if early} == own
+    assert not own & {name for name, early in found if not early}
 
 
 def test_batch_sizes_share_a_program(tmp_path: Path) -> None:

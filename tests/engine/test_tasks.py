@@ -10,9 +10,13 @@ import pytest
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EngineConfig
+from intertrain_jax.data.batches import steps_from
+from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine.environment import lane_mesh
+from intertrain_jax.engine.lane_state import Blocks
 from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.planning.work import GridWork
+from intertrain_jax.train.arena import CHUNK_BLOCKS, Chunk
 from tests.engine.tiny_grid import TinyBases, tiny_checkpoint, tiny_plan, tiny_protocol, tiny_task
 
 OUTPUTS = 4
@@ -74,3 +78,29 @@ def test_a_split_is_packed_once() -> None:
     assert tasks.chunks_of(key, "test") is chunks
     examples = np.concatenate([chunk.examples.ravel() for chunk in chunks])
     assert sorted(examples[examples >= 0]) == list(range(len(tasks.arena.views[key, "test"])))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_every_shape_that_runs_will_use_is_foreseen_once(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("intertrain_jax.engine.tasks.backend_of", lambda mesh: backend)
+    work, tasks = grid_tasks()
+    foreseen = tasks.foreseen(work.plan.runs, 2)
+    first = work.plan.runs[0]
+    assert isinstance(foreseen[0], Blocks) and foreseen[0].shape in tasks.shapes_of(first).train
+    train = [(part.shape, part.whole) for part in foreseen if isinstance(part, Blocks)]
+    evaluate = [part.shape for part in foreseen if isinstance(part, Chunk)]
+    assert len(set(train)) == len(train) and len(set(evaluate)) == len(evaluate)
+    used: set[tuple[BlockShape, bool]] = set()
+    for run in work.plan.runs:
+        lengths, shapes = tasks.train_of(run).lengths, tasks.shapes_of(run).train
+        for step in steps_from(run.protocol, tasks.schedule_of(run), run.seed, lengths, shapes):
+            used |= {(block.shape, len(step.blocks) == 1) for block in step.blocks}
+    assert used == set(train)
+    splits = [(key, split) for key in work.tasks for split in ("validation", "test")]
+    read = {chunk.shape for key, split in splits for chunk in tasks.chunks_of(key, split)}
+    assert read <= set(evaluate)
+    for part in foreseen:
+        leading = 2 if isinstance(part, Blocks) else CHUNK_BLOCKS
+        assert part.segments.labels_RxQ.shape == (leading, part.shape.rows, part.shape.segments)

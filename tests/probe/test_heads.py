@@ -24,8 +24,9 @@ from intertrain_jax.probe import features as features_module
 from intertrain_jax.probe import table as table_module
 from intertrain_jax.probe.features import FeatureProgram, pack_task
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
-from intertrain_jax.probe.table import Probed
+from intertrain_jax.probe.table import Probed, fits
 from intertrain_jax.train.objectives import Classification
+from tests.compiled import compilations
 from tests.engine.tiny_grid import (
     CLASSIFIERS,
     Outcomes,
@@ -65,9 +66,17 @@ def probe(
     objective = Classification(models[0].config.shape, task.num_classes)
     packed = pack_task(task, protocol.train_size, mesh)
     program = FeatureProgram(objective, jnp.float32, mesh)
-    probed = [Probed(m.config, m.head, program(program.place(m.params), packed)) for m in models]
     trainer = HeadTrainer(objective, protocol, rates, seeds, group, task, mesh)
-    runs = trainer(probed, packed.labels)
+    with compilations() as found:
+        program.expect(program.place(models[0].params), packed)
+        trainer.expect(models[0].config, packed.sizes, program.dtype)
+        probed = [
+            Probed(m.config, m.head, program(program.place(m.params), packed)) for m in models
+        ]
+        runs = trainer(probed, packed.labels)
+    late = {name for name, early in found if not early}
+    resident = fits(sum(packed.sizes.values()) * program.row_bytes, group)
+    assert not resident or not late & {"jit(_blocks)", "jit(_outputs)", "jit(_train_steps)"}
     assert program.compilations == len({chunk.shape for chunk in packed.chunks})
     assert trainer.compilations == 1
     return runs

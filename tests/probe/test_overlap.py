@@ -91,6 +91,14 @@ class Machine:
     absent: tuple[int, ...] = ()
     compilations: int = 1
     group: int = GROUP
+    row_bytes: int = 4
+    dtype: Any = np.float32
+
+    def expect(self, *given: Any) -> None:
+        """Stands for compiling ahead."""
+
+    def stop(self) -> None:
+        """Stands for the end of that."""
 
     def loaded(self, ref: ModelRef) -> Loaded | NotLoaded:
         """Stands for reading a model."""

@@ -77,6 +77,7 @@ class Made:
         size: models that a training takes.
         programs: how often a forward pass was made ready.
         clock: seconds since it began; a training takes ten.
+        expected: whose programs were compiled ahead, and whose were stopped.
     """
 
     infinite: Sequence[str] = ()
@@ -85,6 +86,7 @@ class Made:
     size: int = 0
     programs: int = 0
     clock: float = 0.0
+    expected: list[str] = field(default_factory=list)
 
     def program(self, *given: Any) -> Any:
         """Stands for the forward pass."""
@@ -102,6 +104,15 @@ class Made:
 class _Program:
     made: Made
     compilations: int = 1
+    row_bytes: int = 8
+    dtype: Any = np.float32
+
+    def expect(self, params: Any, task: Any) -> None:
+        assert params["placed"]
+        self.made.expected.append("features")
+
+    def stop(self) -> None:
+        self.made.expected.append("stopped")
 
     def place(self, params: Any) -> Any:
         return {"placed": True, **params}
@@ -124,6 +135,13 @@ class _Trainer:
     @property
     def group(self) -> int:
         return self.made.size
+
+    def expect(self, config: Any, sizes: Any, dtype: Any) -> None:
+        assert sizes == SIZES
+        self.made.expected.append("heads")
+
+    def stop(self) -> None:
+        self.made.expected.append("stopped")
 
     def __call__(self, models: Any, labels: Any) -> Any:
         names = [f"org/m{int(model.features.by_split['test'][0, 0])}" for model in models]
