@@ -170,9 +170,10 @@ class LanePrograms:
                 in which they will come.
         """
         calls = []
+        tally = jax.ShapeDtypeStruct((self.mesh.size, 3), jnp.int32, sharding=by_lane(self.mesh))
         for part in work:
             if isinstance(part, Chunk):
-                calls.append(self._evaluation(lanes, 0, False, part, arena, self.blank_tally))
+                calls.append(self._evaluation(lanes, 0, False, part, arena, tally))
             elif part.whole and self._alone:
                 calls.append(self._batch(lanes, part, arena, pretrained))
             else:
