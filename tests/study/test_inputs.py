@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.planning.plan import record_of
 from intertrain_jax.readers.leaderboard import Leaderboard, read_leaderboard
 from intertrain_jax.readers.matrix import read_matrix
 from intertrain_jax.readers.recognise import read_table
+from intertrain_jax.records.store import Stored
 from intertrain_jax.stats.gains import gain_matrices
 from intertrain_jax.study.files import Analysis
 from intertrain_jax.study.inputs import (
@@ -23,6 +25,8 @@ from intertrain_jax.study.inputs import (
     study_of_results,
     study_of_table,
 )
+from intertrain_jax.workflows.studies import analyse_plan
+from tests.runs import make_config, make_plan, make_result
 from tests.stats.studies import planted_scores, sized_store, study_of, study_of_runs
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -233,3 +237,18 @@ def test_columns_of_averages_are_no_targets() -> None:
         "cb",
         "mean",
     ]
+
+
+def test_a_task_that_sources_see_otherwise_than_targets_has_no_one_size() -> None:
+    plan = make_plan(make_config(source_protocol={"train_size": 5}, seeds=1))
+    records = {
+        run.id: record_of(run, make_result(n_train=run.protocol.train_size or 90), None, {}, {})
+        for run in plan.runs
+    }
+    analysis = analyse_plan(plan, Stored(records))
+    assert study_of_results("x", analysis, records, "PT", {}).train_sizes == {}
+    targets = make_config(source_protocol={"train_size": 5}, seeds=1, targets=("gamma",))
+    plan = make_plan(targets)
+    few = {run.id: records[run.id] for run in plan.runs}
+    sizes = study_of_results("x", analyse_plan(plan, Stored(few)), few, "PT", {}).train_sizes
+    assert sizes == {"alpha": 5, "beta": 5}
