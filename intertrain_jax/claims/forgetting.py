@@ -10,7 +10,7 @@ from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.claims import drawing
 from intertrain_jax.claims.claim import Claim, Finding, Number, beyond, little, plain, said
 from intertrain_jax.claims.evidence import FINETUNE, LP_THEN_FT, Evidence, several, wide
-from intertrain_jax.claims.source_size import BAD, source_groups
+from intertrain_jax.claims.source_size import BAD
 from intertrain_jax.stats.crossed import Mean, crossed_mean, simple_mean
 
 _CELL = ["base", "source_size", "source_seed", "target", "target_size", "seed"]
@@ -102,13 +102,9 @@ def _weight_decay(records: Evidence) -> Finding:
 
 def _penalty(records: Evidence) -> Finding:
     found = contrast(records, "l2_to_base")
-    pairs, of = found.pairs, ""
-    try:
-        groups, by = source_groups(records, pairs)
-    except IntertrainError:
-        groups = pd.Series(dtype=str)
-    if len(bad := pairs[pairs["base"].isin(groups.index[groups == BAD])]):
-        pairs, of = bad, f"of bad sources ({by}) "
+    # Labels alone say which are bad: what another part found bad was unlucky, and may be these models.
+    bad = found.pairs[found.pairs["group"] == BAD]
+    pairs, of = (bad, "of bad sources ") if len(bad) else (found.pairs, "")
     mean = _mean(pairs)
     what = f"Holding the parameters {of}to the pretrained ones (λ = {found.after:g})"
     verdict = beyond(mean.low, mean.high, "above")

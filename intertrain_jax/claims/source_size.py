@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, counted
@@ -17,8 +18,10 @@ from intertrain_jax.stats.crossed import crossed_mean
 GOOD, BAD = "good", "bad"
 
 
-def source_groups(records: Evidence, rows: pd.DataFrame) -> tuple[pd.Series, str]:
-    """Returns source → "good" or "bad", and by what.
+def source_groups(
+    records: Evidence, rows: pd.DataFrame
+) -> tuple[pd.Series, str, set[tuple[str, int]]]:
+    """Returns source → "good" or "bad", by what, and sources at sizes that it rests on.
 
     What the configuration calls them counts; without that, whether the average gain in a part with more
     models is in the upper or the lower half; without that, where the probe puts them. The gains whose
@@ -35,11 +38,12 @@ def source_groups(records: Evidence, rows: pd.DataFrame) -> tuple[pd.Series, str
     named = rows.groupby("base")["group"].first()
     named = named[named.isin([GOOD, BAD])]
     if len(named):
-        return named, "as they were labelled"
-    sources = rows["base"].unique()
+        return named, "as they were labelled", set()
+    sources, used = rows["base"].unique(), set()
     other = records.matrix
     if len(other.averages) > len(sources) and not set(other.runs["part"]) & set(rows["part"]):
         measured, by = other.averages, f"by their average gains in {other.runs['part'].iloc[0]}"
+        used = set(zip(other.runs["base"], other.runs["source_size"], strict=True))
     else:
         try:
             measured, task = probe_scores(records)
@@ -50,7 +54,7 @@ def source_groups(records: Evidence, rows: pd.DataFrame) -> tuple[pd.Series, str
             ) from error
         by = f"by the probe on {task}"
     known = measured.reindex(sources).dropna()
-    return (known > measured.median()).map({True: GOOD, False: BAD}), by
+    return (known > measured.median()).map({True: GOOD, False: BAD}), by, used
 
 
 def _judge(records: Evidence, group: str, direction: Direction) -> Finding:
@@ -59,9 +63,11 @@ def _judge(records: Evidence, group: str, direction: Direction) -> Finding:
     if not len(rows):
         raise IntertrainError("no source was trained at several sizes")
     rows = usual(largest_part(rows, ["base", "source_size"]))
-    groups, by = source_groups(records, rows)
+    groups, by, used = source_groups(records, rows)
     names = list(groups.index[groups == group])
-    rows = rows[rows["base"].isin(names)]
+    # Models that said which sources are good are not asked again.
+    asked = [pair in used for pair in zip(rows["base"], rows["source_size"], strict=True)]
+    rows = rows[rows["base"].isin(names) & ~np.array(asked, bool)]
     if not len(rows):
         raise IntertrainError(f"no {group} source was trained at several sizes")
     rows = largest(rows, "target", "target_size")

@@ -35,7 +35,7 @@ def test_weight_decay_hurts_t5_and_does_little_elsewhere() -> None:
     assert judged(WEIGHT_DECAY, same.assign(architecture="t5")).verdict == "cannot tell"
 
 
-def test_the_penalty_is_judged_on_bad_sources_where_these_are_known() -> None:
+def test_the_penalty_is_judged_on_bad_sources_where_these_are_labelled() -> None:
     runs = runs_of("l2_to_base", (0.0, 0.1), 0.0)
     bad = (runs["base"] == "qqp") & (runs["l2_to_base"] > 0)
     runs.loc[bad, "score"] += 4.0
@@ -43,12 +43,6 @@ def test_the_penalty_is_judged_on_bad_sources_where_these_are_known() -> None:
     labelled = runs.assign(group=runs["base"].map({"qqp": "bad", "mnli": "good"}))
     found = judged(PENALTY, labelled)
     assert found.verdict == "shows" and "of bad sources" in found.found
-    assert found.numbers["difference"] == pytest.approx(4.0, abs=0.4)
-    gains = np.linspace(3.0, -4.0, 4)[:, None]
-    table = designs(["mnli", "anli", "rte", "qqp"], part="grid")
-    grid = planted(np.random.default_rng(1), World(targets=8, noise=0.4), table, gains)
-    found = judged(PENALTY, pd.concat([runs, grid]))
-    assert "of bad sources (by their average gains in grid)" in found.found
     assert found.numbers["difference"] == pytest.approx(4.0, abs=0.4)
 
 

@@ -58,6 +58,9 @@ def test_without_labels_another_parts_gains_or_the_probe_say_what_is_good() -> N
     grid = planted(np.random.default_rng(1), WORLD, designs(TEN, part="grid"), gains)
     by_gain = judged(SOURCE_SIZE_GOOD, pd.concat([sizes, grid]))
     assert by_gain.verdict == "shows" and "by their average gains in grid" in by_gain.found
+    assert "from 50 to 3,200" in by_gain.found
+    shared = judged(SOURCE_SIZE_GOOD, pd.concat([sizes, grid.assign(source_size=3200)]))
+    assert "from 50 to 800" in shared.found, "the models that said it are not asked again"
     by_probe = judged(SOURCE_SIZE_BAD, sizes, ranked(np.linspace(70.0, 40.0, 10)))
     assert by_probe.verdict == "shows" and "by the probe on mnli" in by_probe.found
 
