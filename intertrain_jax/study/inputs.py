@@ -131,6 +131,7 @@ def study_of_results(
     ]
     baseline = analysis.scores[analysis.scores["base"] == pretrained].set_index("target")["mean"]
     names = [*analysis.gains.mean.index, *analysis.gains.mean.columns]
+    sizes = dict.fromkeys((record.target, result.n_train) for record, result in done)
     return Study(
         name=name,
         kind="results",
@@ -141,19 +142,12 @@ def study_of_results(
         pretrained_scores=baseline,
         groups=_of_study(groups, names),
         sources={r.base.label: r.base.source_task for r in in_matrix if r.base.source_task},
-        train_sizes=_sizes((record.target, result.n_train) for record, result in done),
+        # What sources are trained on otherwise than targets has no one size.
+        train_sizes={task: n for task, n in sizes if len({m for t, m in sizes if t == task}) == 1},
         # A correlation of ranks has no sampling error of a proportion.
         test_sizes={r.target: result.n_test for r, result in done if result.metric == "accuracy"},
         notes=metric_notes(in_matrix),
     )
-
-
-def _sizes(found: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Returns task → train examples; one that sources are trained on otherwise than targets has none."""
-    sizes: dict[str, set[int]] = {}
-    for task, size in found:
-        sizes.setdefault(task, set()).add(size)
-    return {task: own.pop() for task, own in sizes.items() if len(own) == 1}
 
 
 def study_of_table(
