@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from intertrain_jax.workflows.report import report
+
 
 def run_cells(path: Path, instead: tuple[str, str]) -> dict[str, Any]:
     """Runs the code cells of a notebook; returns what they leave, and under `_` the cells' values.
@@ -50,3 +52,10 @@ def test_the_notebook_runs(
     assert all(left["_"])
     assert capsys.readouterr().out == "", "nothing is printed unless asked"
     assert (tmp_path / "results" / "notebook" / "analysis" / "gains.csv").is_file()
+    # Its report shows what is in memory and what lies on disk alike.
+    site = report(run, out=tmp_path / "site", figures=False)
+    (board,) = site.boards
+    assert {model.status for model in board.models} == {"complete"} and board.progress is None
+    assert [model.cells.keys() for model in board.models] == 2 * [set(run.gains.columns)]
+    again = report(tmp_path / "results" / "notebook", out=tmp_path / "site", figures=False)
+    assert again.written.files > 15 and again.written.changed == 0

@@ -15,6 +15,7 @@ from intertrain_jax.engine.loop import GridLoop
 from intertrain_jax.models.hf.references import resolve_reference
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.workflows.recommend import recommend
+from intertrain_jax.workflows.report import report
 
 BUDGET = 4
 SETTINGS = [
@@ -80,6 +81,11 @@ def test_what_a_search_gives_is_what_transformers_loads(
     assert len(compiled) > 1 and sum(compiled) == 1, "one program for all runs of a search"
     assert found.verdict.runs == BUDGET
     assert not (found.out / "checkpoints").exists(), "weights that are not given are not kept"
+
+    # A report says which runs no decision asked for, beside those that were done.
+    (board,) = report(found.out, out=tmp_path / "site", figures=False).boards
+    assert board.progress is not None and board.progress.done == BUDGET
+    assert {model.status for model in board.models} <= {"complete", "partial", "not tested"}
 
     # It scores on test what its record says.
     pytest.importorskip("torch")
