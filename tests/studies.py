@@ -27,13 +27,14 @@ def raw_study(folder: Path, **changes: Any) -> dict[str, Any]:
                 "sources": {"part": "a", "best": 1},
                 "targets": targets,
                 "each": {"source_protocol.train_size": [8, 16]},
+                "group": {"alpha": "good", "beta": "bad"},
             },
             "c": {
                 "sources": ["alpha"],
                 "targets": ["beta"],
                 "each": {
                     "good": {"group": "good"},
-                    "bad": {"group": "bad", "source_protocol.weight_decay": 1},
+                    "bad": {"group": "bad", "source_protocol.learning_rate": 1e-3},
                 },
             },
         },

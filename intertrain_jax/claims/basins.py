@@ -29,6 +29,8 @@ def _basins(records: Evidence) -> Finding:
         raise IntertrainError(f"no part has base models of the groups {GOOD!r} and {BAD!r}")
     matrix = matrix_of(usual(largest_part(rows, ["base", "target"])))
     groups = matrix.runs.groupby("base")["group"].first()
+    if groups.nunique() < 2:
+        raise IntertrainError("good and bad base models were regularised otherwise")
     of = groups.reindex(matrix.mean.index)
     good, bad = matrix.mean[of == GOOD], matrix.mean[of == BAD]
     apart = crossed_difference(good, bad)

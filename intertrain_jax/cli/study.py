@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.lines import say
 from intertrain_jax.config.study import StudyOptions
 
@@ -38,7 +40,8 @@ def command(
     """Run several grids and rankings that belong together, and judge what they show.
 
     Runs that several parts have in common are done once. Finished ones are kept in the results
-    directory: the same command goes on where it was stopped.
+    directory: the same command goes on where it was stopped. Of that directory, the page is written
+    from what is done.
     """
     lanes: str | None = given["lanes"]
     number = lanes is not None and re.fullmatch(r"-?[0-9]{1,9}", lanes)
@@ -54,12 +57,21 @@ def command(
         for line in plan_study(name, overrides=overrides, **options).lines:
             say(line)
         return
-    from intertrain_jax.workflows.study import study
+    from intertrain_jax.workflows.study import read_study, study
     from intertrain_jax.workflows.watch import Terminal
 
-    result = study(
-        name, overrides=overrides, retry_failed=retry_failed, progress=Terminal(quiet), **options
-    )
+    if Path(name).is_dir():
+        if overrides or retry_failed or any(given.values()):
+            raise IntertrainError(
+                f"directory {name!r} is only read, and options change nothing there. Name the study's"
+                " configuration to go on, or leave them out."
+            )
+        result = read_study(name)
+    else:
+        shown = Terminal(quiet)
+        result = study(
+            name, overrides=overrides, retry_failed=retry_failed, progress=shown, **options
+        )
     say(repr(result))
     runs, done, _ = result.counts
     click.get_current_context().exit(1 if done < runs else 0)

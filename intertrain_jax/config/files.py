@@ -51,6 +51,11 @@ def load(cls: type[C], source: Given | C | None, *layers: Mapping[str, Any] | Se
         else:
             for override in layer:
                 apply_override(raw, override)
+    if "study" in raw:
+        raise IntertrainError(
+            "a configuration with the key 'study' is one of several grids. Run it with `intertrain-jax"
+            " study`, or name one of a single grid."
+        )
     config: C = build(cls, raw, "")
     return config
 

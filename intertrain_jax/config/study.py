@@ -56,7 +56,8 @@ class Setting:
         keys: of an experiment or of a ranking, its `sources` or `models` aside where they are chosen.
         chosen: the sources, where an earlier part decides them.
         of: the part whose source models are ranked.
-        group: a label for the comparison of base models, such as "good" and "bad".
+        group: a label for the comparison of base models, such as "good" and "bad": of all of them, or by
+            source.
         architecture: what tables call the model; None is the name of the pretrained one.
         is_ranking: whether it is one.
     """
@@ -66,7 +67,7 @@ class Setting:
     keys: Mapping[str, Any]
     chosen: Selection | None = None
     of: str | None = None
-    group: str | None = None
+    group: str | Mapping[str, str] | None = None
     architecture: str | None = None
     is_ranking: bool = False
 
@@ -289,7 +290,8 @@ def _word(value: Any) -> str:
 def _setting(part: str, label: str, raw: dict[str, Any]) -> Setting:
     """Returns a grid or a ranking, whose keys are checked when it is made."""
     group, architecture = raw.pop("group", None), raw.pop("architecture", None)
-    for key, value in (("group", group), ("architecture", architecture)):
+    labels = list(group.values()) if isinstance(group, dict) else [group]
+    for key, value in (*(("group", label) for label in labels), ("architecture", architecture)):
         if not isinstance(value, str | None):
             raise IntertrainError(
                 f"config key 'study.{part}.{key}' must be text, got {value!r}. Correct it."

@@ -121,7 +121,22 @@ def study(
         IntertrainError: something does not fit.
     """
     found = config if isinstance(config, StudyConfig) else load_study(config, overrides, **options)
-    work = _Work(found, watcher_of(progress), runner, retry_failed)
+    return _done(_Work(found, watcher_of(progress), runner, retry_failed))
+
+
+def read_study(out: str | Path) -> StudyResult:
+    """Returns what lies in a study's directory, and writes its tables and its page; trains nothing.
+
+    Raises:
+        IntertrainError: there is no study.
+    """
+    found = load_study(Path(out) / STUDY_FILE, out=out)
+    return _done(_Work(found, watcher_of(False), None, retry_failed=False, only_reads=True))
+
+
+def _done(work: _Work) -> StudyResult:
+    """Does what is left of a study, stage by stage."""
+    found = work.study
     first = [s for s in found.grids if s.chosen is None]
     grids = work.train([work.member(s) for s in first])
     later = [s for s in found.grids if s.chosen is not None]
@@ -136,7 +151,7 @@ def study(
         grids = work.train([work.member(s) for s in first] + chosen)
     grids = {s.label: grids[s.label] for s in found.grids}
     rankings = {s.label: work.rank(s, grids) for s in found.rankings}
-    return _written(found, grids, rankings)
+    return _written(found, grids, {label: x for label, x in rankings.items() if x is not None})
 
 
 @dataclass
@@ -148,6 +163,7 @@ class _Work:
         watcher: takes what is being done.
         given: what computes, if it was given.
         retry_failed: do runs again that are recorded as failed.
+        only_reads: whether nothing is trained or ranked.
         tasks: (where data come from, name) → data that were read.
     """
 
@@ -155,6 +171,7 @@ class _Work:
     watcher: Watcher
     given: Runner | None
     retry_failed: bool
+    only_reads: bool = False
     tasks: dict[tuple[DataConfig, str], TaskData] = field(default_factory=dict)
 
     @property
@@ -174,7 +191,7 @@ class _Work:
         found: dict[str, GridResult] = {}
         for k, group in enumerate(groups_of(members)):
             out = self.study.out_dir / (WORK_FOLDER if k == 0 else f"{WORK_FOLDER}-{k + 1}")
-            if not all(self._is_known(member, records) for member in group):
+            if not self.only_reads and not all(self._is_known(m, records) for m in group):
                 group = self._do(group, out)
                 merge(records, ResultsDir(out).runs.read_all().by_key)
             for member in group:
@@ -228,14 +245,16 @@ class _Work:
         self.tasks |= {(config.data, name): task for name, task in read.items()}
         return {name: self.tasks[config.data, name] for name in named}
 
-    def rank(self, setting: Setting, grids: Mapping[str, GridResult]) -> Ranking:
-        """Returns a ranking, of the source models of a grid where it is of these."""
+    def rank(self, setting: Setting, grids: Mapping[str, GridResult]) -> Ranking | None:
+        """Returns a ranking, of a grid's source models where it is of these; None if there is none."""
         models = model_names(self.study, setting)
         config, gains = setting.ranking(self.study.out_dir, models), None
         if ResultsDir(config.out_dir).ranking() is not None:
             known, _ = latest_ranking(config, config.out_dir)
-            if len(known.ranked) == len(config.refs):
+            if self.only_reads or len(known.ranked) == len(config.refs):
                 return known
+        if self.only_reads:
+            return None
         if setting.of is not None:
             base = grids[self.study.of(setting.of).label]
             gains = base.out / ANALYSIS_FOLDER / "gains.csv"

@@ -35,10 +35,10 @@ RANKING_COLUMNS = ("architecture", "base", "estimator", "task", "score")
 def runs_table(members: Sequence[Member], records: Mapping[str, Record]) -> pd.DataFrame:
     """Returns one row per part and run that is done and tested.
 
-    A source model of a part with groups is a base model of its own, one for every seed, as models off
-    the hub are. `method`, `weight_decay` and `l2_to_base` are of the training that made the base model
-    where one of the study did, as all targets of a part are trained alike; of other runs, their own. A
-    run that several grids of one part share is one row.
+    A source model of a part that is one group as a whole is a base model of its own, one for every seed,
+    as models off the hub are. `method`, `weight_decay` and `l2_to_base` are of the training that made
+    the base model where one of the study did, as all targets of a part are trained alike; of other runs,
+    their own. A run that several grids of one part share is one row.
 
     Args:
         members: the grids.
@@ -64,6 +64,8 @@ def _row(member: Member, run: Run, record: Record, source: Record | None) -> dic
     base, kind, group = run.base.label, run.kind, member.setting.group
     if kind == "pretrained":
         group = None
+    elif isinstance(group, Mapping):
+        group = group.get(base)
     elif kind == "source" and group is not None:
         base, kind = f"{base} {group} {run.seed}", "base"
     return {

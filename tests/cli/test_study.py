@@ -35,6 +35,10 @@ def test_a_study_ends_with_one_line(file: str, monkeypatch: pytest.MonkeyPatch) 
         r"Study 'tiny-study': (\d+) of \1 runs done, 0 rankings; files in \S+/out\n", result.stdout
     )
     assert result.exit_code == 0
+    folder = str(Path(file).parent / "out")
+    assert invoke(folder).stdout == result.stdout
+    refused = invoke(folder, "--limit", "3")
+    assert refused.exit_code == 2 and "is only read" in refused.stderr
     failing = FakeEngine(failures={"alpha:beta:0": "diverged"})
     monkeypatch.setattr(module, "study", functools.partial(module.study.func, runner=failing))  # type: ignore[attr-defined]
     again = invoke(file, "--quiet", "--out", str(Path(file).parent / "other"))
@@ -53,3 +57,5 @@ def test_a_grid_is_no_study(tmp_path: Path) -> None:
     result = invoke("quickstart")
     assert result.exit_code == 2
     assert "error: config key 'study' must name at least one part, got nothing." in result.output
+    other = CliRunner().invoke(main, ["grid", "--config", "mini-paper", "--dry-run"])
+    assert other.exit_code == 2 and "Run it with `intertrain-jax study`" in other.output

@@ -12,7 +12,7 @@ import intertrain_jax as ij
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.workflows.results import read_finished
-from intertrain_jax.workflows.study import StudyResult
+from intertrain_jax.workflows.study import StudyResult, read_study
 from tests.experiments import FakeEngine
 from tests.studies import raw_study
 
@@ -66,16 +66,28 @@ def test_the_table_has_every_tested_run_of_every_part(tmp_path: Path) -> None:
     of_b = runs[(runs["part"] == "b") & (runs["kind"] == "source")]
     assert of_b.groupby("source_size").size().to_dict() == {36: 8}  # what the engine makes up
     assert (of_b["source_seed"] == of_b["seed"]).all()
+    (label,) = set(of_b["group"])
+    assert label == {"alpha": "good", "beta": "bad"}[of_b["base"].iloc[0]]
     groups = runs[(runs["part"] == "c") & (runs["kind"] != "pretrained")]
     assert set(groups["kind"]) == {"base"}
-    assert groups.set_index("base")["weight_decay"].to_dict() == {
-        "alpha good 0": 0.01,
-        "alpha good 1": 0.01,
-        "alpha bad 0": 1.0,
-        "alpha bad 1": 1.0,
+    assert dict(zip(groups["base"], groups["group"], strict=True)) == {
+        "alpha good 0": "good",
+        "alpha good 1": "good",
+        "alpha bad 0": "bad",
+        "alpha bad 1": "bad",
     }
     baselines = runs[runs["kind"] == "pretrained"]
     assert baselines["group"].isna().all() and baselines["source_size"].isna().all()
+
+
+def test_a_base_model_has_the_regularisation_that_it_was_made_with(tmp_path: Path) -> None:
+    raw = raw_study(tmp_path)
+    changes = {"source_protocol.weight_decay": 1, "source_protocol.method": "lp_then_ft"}
+    raw["study"] = {"d": {"sources": ["alpha"], "targets": ["beta"], "each": {"more": changes}}}
+    runs = done(raw, FakeEngine()).runs.set_index("base")
+    assert runs.groupby("base")["weight_decay"].first().to_dict() == {"PT": 0.01, "alpha": 1.0}
+    methods = {"PT": "finetune", "alpha": "lp_then_ft"}
+    assert runs.groupby("base")["method"].first().to_dict() == methods
 
 
 def test_a_second_time_changes_no_byte_and_needs_neither_model_nor_data(tmp_path: Path) -> None:
@@ -85,6 +97,19 @@ def test_a_second_time_changes_no_byte_and_needs_neither_model_nor_data(tmp_path
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     done(raw, object())  # type: ignore[arg-type]
     assert files(tmp_path / "out") == before
+
+
+def test_what_is_there_is_read_without_training(tmp_path: Path) -> None:
+    raw = raw_study(tmp_path)
+    done(raw, FakeEngine())
+    before = files(tmp_path / "out")
+    (tmp_path / "out" / "README.md").unlink()
+    read_study(tmp_path / "out")
+    assert files(tmp_path / "out") == before
+    gone = next((tmp_path / "out").rglob("records/beta/alpha--1--*.json"))
+    for path in (tmp_path / "out").rglob(gone.name):
+        path.unlink()
+    assert read_study(tmp_path / "out").counts == (RUNS, RUNS - 1, 0)
 
 
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
