@@ -223,7 +223,7 @@ def _status(cells: Mapping[str, Cell], targets: int, reasons: list[str]) -> tupl
     more = len(said) - _MOST_REASONS
     why = "; ".join(said[:_MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")
     if not cells:
-        return ("failed", why) if said else ("not tested", "No run of it is done.")
+        return ("failed", why) if said else ("not tested", "It has no gain on any target.")
     if len(cells) < targets:
         text = f"{targets - len(cells)} of {targets} targets have no gain"
         return "partial", f"{text}: {why}" if why else f"{text}."

@@ -39,7 +39,8 @@
     table.style.setProperty("--columns", columns.join(" "));
     table.style.setProperty("--width", "calc(" + total.toFixed(3) + "em + " + columns[name] + ")");
     var height = Math.ceil(first ? first.getBoundingClientRect().height : 2 * em);
-    table.style.setProperty("--height", (height / em).toFixed(3) + "em");
+    // Whole pixels: parts of one would let a sticky cell cover its neighbour's line.
+    table.style.setProperty("--height", height + "px");
     // Some browsers take another display for another role.
     [["table", [table]], ["rowgroup", table.querySelectorAll("thead, tbody")], ["row", table.rows], ["columnheader", cells],
       ["rowheader", table.querySelectorAll("tbody th")], ["cell", table.querySelectorAll("td")]].forEach(function (pair) {
