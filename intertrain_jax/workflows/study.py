@@ -231,10 +231,10 @@ class _Work:
             bases,
             {label: why for one in prepared for label, why in one.unusable.items()},
         )
+        write_atomic(self.study.out_dir / STUDY_FILE, study_text(self.study.plain))
         with directory.exclusive() as held:
             _take_over(whole, records_of(self.study))
             do_runs(whole, held, self.watcher, self.runner, retry_failed=self.retry_failed)
-        write_atomic(self.study.out_dir / STUDY_FILE, study_text(self.study.plain))
         return [replace(member, plan=one.plan) for member, one in zip(group, prepared, strict=True)]
 
     def _read(self, config: ExperimentConfig) -> dict[str, TaskData]:
@@ -251,7 +251,9 @@ class _Work:
         config, gains = setting.ranking(self.study.out_dir, models), None
         if ResultsDir(config.out_dir).ranking() is not None:
             known, _ = latest_ranking(config, config.out_dir)
-            if self.only_reads or len(known.ranked) == len(config.refs):
+            status = set(known.table["status"])
+            again = "missing" in status or (self.retry_failed and "failed" in status)
+            if self.only_reads or not again:
                 return known
         if self.only_reads:
             return None

@@ -117,6 +117,7 @@ def test_it_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     first = FakeEngine(interrupt_after=7)
     with pytest.raises(KeyboardInterrupt):
         done(raw, first)
+    assert read_study(tmp_path / "out").counts[1] == 7
     second = FakeEngine()
     assert done(raw, second).counts == (RUNS, RUNS, 0)
     assert len(first.calls) == 7 and len(second.calls) == RUNS - 7
