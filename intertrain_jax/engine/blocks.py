@@ -36,8 +36,10 @@ _FEW_SEGMENTS = 24
 # A token's share of attention, relative to the rest, grows by 1 for so many tokens of a row.
 _ATTENTION_LENGTH = 4000
 _SAMPLED_BATCHES = 24
-# Share of a shared shape's slots that batches should fill, on average over tasks.
-_WELL_FILLED = 0.92
+# What a micro-step costs each of many fused lanes beside its tokens, as a number of tokens: its weights
+# and gradients are read and written, and it has its share of the launches. On an H200 sixteen lanes of
+# MiniLM's shape took about 8 ms for a row of 64 tokens each (results/benchmarks/h200-mini-paper.json).
+_LANE_OVERHEAD_TOKENS = 1000
 
 Shapes = tuple[BlockShape, ...]
 TaskName = TypeVar("TaskName", bound=Hashable)
@@ -244,7 +246,7 @@ def _accelerator_shapes(
 def _shared_shapes(
     lengths: Mapping[TaskName, NDArray[np.int32]], longest: int, batch_size: int, backend: str
 ) -> TaskShapes:
-    """Chooses the one shape of all tasks: as many rows as leave little of batches' blocks empty."""
+    """Chooses the one shape of all tasks: the rows at which their batches cost least, each as much."""
     length = _doubled(longest)
     segments = segments_per_row(length, 1)
     row = BlockShape(1, length, segments)
@@ -253,12 +255,13 @@ def _shared_shapes(
         rows_of.append([counts[0] for counts in expected_rows(found, batch_size, (row,))])
         tokens_of.append(float(found.mean()) * min(batch_size, len(found)))
 
-    def used(rows: int) -> float:
-        slots = [np.mean(-(-np.array(counts) // rows)) * rows * length for counts in rows_of]
-        return float(np.mean(np.array(tokens_of) / np.array(slots)))
+    def cost(rows: int) -> float:
+        blocks = [np.mean(-(-np.array(counts) // rows)) for counts in rows_of]
+        return float(np.mean(np.array(blocks) / tokens_of)) * (
+            rows * length + _LANE_OVERHEAD_TOKENS
+        )
 
-    most = max(max(counts) for counts in rows_of)
-    rows = max((rows for rows in range(1, most + 1) if used(rows) >= _WELL_FILLED), default=1)
+    rows = min(range(1, max(max(counts) for counts in rows_of) + 1), key=cost)
     wide = max(rows, EVALUATION_TOKENS[backend] // length)
     return TaskShapes((BlockShape(rows, length, segments),), (BlockShape(wide, length, segments),))
 
