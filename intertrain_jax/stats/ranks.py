@@ -76,7 +76,7 @@ class RankedModel:
         low, high: interval of the rank at `CONFIDENCE`: quantiles over the draws. As ranks are whole,
             it holds the true one a little more often.
         best: probability of being the best (tied draws share it).
-        top3: probability of being among the three best.
+        top3: probability of being among the three best (tied draws share the places).
         groups: numbers, from 1 and consecutive, of the groups that the model is in. A group runs from
             one model down to the last that cannot be told apart from it: that in more than
             `REVERSED` of the draws is at least as good. Runs inside another run are not listed. So
@@ -217,17 +217,17 @@ def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
     rank_M = stats.rankdata(-known[names].to_numpy(dtype=float))
     # Half of the memory holds ranks to the digit: they are multiples of a half.
     ranks_SxM = np.empty(draws_SxM.shape, np.float32)
-    best_M = np.zeros(len(names))
+    best_M, top3_M = np.zeros((2, len(names)))
     for done in range(0, len(draws_SxM), _DRAWS_AT_ONCE):
         some = slice(done, done + _DRAWS_AT_ONCE)
         ranks_SxM[some] = stats.rankdata(-draws_SxM[some], axis=1)
-        at_top = draws_SxM[some] == draws_SxM[some].max(axis=1, keepdims=True)
-        best_M += (at_top / at_top.sum(axis=1, keepdims=True)).sum(axis=0)
+        best_M += _among_best(draws_SxM[some], 1).sum(axis=0)
+        top3_M += _among_best(draws_SxM[some], 3).sum(axis=0)
     tail = 0.5 - CONFIDENCE / 2.0
     low_M = np.quantile(ranks_SxM, tail, axis=0, method="inverted_cdf")
     high_M = np.quantile(ranks_SxM, 1.0 - tail, axis=0, method="inverted_cdf")
     best_M /= len(draws_SxM)
-    top3_M = (ranks_SxM <= 3).mean(axis=0)
+    top3_M /= len(draws_SxM)
     runs = _runs(draws_SxM)
     return RankTable(
         draws=len(draws),
@@ -247,6 +247,17 @@ def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
         ),
         unranked=tuple(base for base in scores.index if base not in set(names)),
     )
+
+
+def _among_best(draws_SxM: np.ndarray, places: int) -> np.ndarray:
+    """Returns [S, M] the share of a place among the first that each has; ties share what is left."""
+    models = draws_SxM.shape[1]
+    if models <= places:
+        return np.ones(draws_SxM.shape)
+    last_S = np.partition(draws_SxM, models - places, axis=1)[:, models - places]
+    above, tied = draws_SxM > last_S[:, None], draws_SxM == last_S[:, None]
+    left_S = (places - above.sum(axis=1)) / tied.sum(axis=1)
+    return above + tied * left_S[:, None]
 
 
 def _runs(draws_SxM: np.ndarray) -> list[tuple[int, int]]:

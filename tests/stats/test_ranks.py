@@ -151,6 +151,18 @@ def test_tied_scores_share_their_rank() -> None:
     assert [m.groups for m in table.models] == [(1,), (1,), (2,)]
 
 
+@pytest.mark.parametrize("alike", [2, 4, 7, 30])
+def test_models_that_are_alike_share_the_places_at_the_top(alike: int) -> None:
+    """Whatever is tied in a draw, there are one best and three of the best three."""
+    names = [f"m{i:02d}" for i in range(alike)]
+    scores = pd.Series(dict.fromkeys(names, 1.0) | {"last": 0.0})
+    table = rank_table(scores, pd.DataFrame([scores] * 5))
+    tied = [m for m in table.models if m.base != "last"]
+    assert [m.best for m in tied] == pytest.approx([1 / alike] * alike)
+    assert [m.top3 for m in tied] == pytest.approx([min(1.0, 3 / alike)] * alike)
+    assert table.models[-1].top3 == (1.0 if alike == 2 else 0.0)
+
+
 def test_columns_are_joined_by_name() -> None:
     scores = pd.Series({f"m{i}": float(i) for i in range(9)})
     draws = normal_draws(scores, 1.0, draws=200)
