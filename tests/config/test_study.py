@@ -53,7 +53,9 @@ def test_every_study_in_configs_plans_without_data_and_says_its_command(name: st
     assert text.startswith("# ") and f"intertrain-jax study {name}" in text
     plan = plan_study(name)
     assert plan.config.name == name.rpartition("/")[2]
-    assert plan.runs > 0 and plan.cost.train_tokens > 0 and plan.cost.flops
+    assert plan.runs > 0 and plan.cost.train_tokens > 0
+    # The size of a model in a package is known where that is installed.
+    assert plan.cost.flops or "package:" in text
 
 
 def test_lists_are_combined_and_names_are_settings_of_their_own() -> None:

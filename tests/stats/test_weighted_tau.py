@@ -52,9 +52,9 @@ def test_p_is_small_for_an_order_and_never_zero_and_the_same_every_time() -> Non
 
 def test_p_is_uniform_without_association() -> None:
     rng = np.random.default_rng(3)
-    p = np.array([weighted_tau(*rng.normal(size=(2, 8))).p for _ in range(60)])
-    # 60 uniform draws: within four standard deviations.
-    assert abs(p.mean() - 0.5) < 0.15 and 0 <= (p < 0.2).sum() < 25
+    p = np.array([weighted_tau(*rng.normal(size=(2, 8))).p for _ in range(25)])
+    # 25 uniform draws: within four standard deviations.
+    assert abs(p.mean() - 0.5) < 0.24 and (p < 0.2).sum() <= 13
 
 
 def test_ties_are_neither_right_nor_wrong() -> None:

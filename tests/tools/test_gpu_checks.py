@@ -29,17 +29,14 @@ def rehearsed(repository: Path, out: Path, *arguments: str) -> dict[str, object]
 
 @pytest.mark.timeout(600)
 def test_parts_are_rehearsed(repository: Path, tmp_path: Path) -> None:
-    found = rehearsed(
-        repository, tmp_path, "--parts", "ceilings,attention,micro_steps,deterministic"
-    )
+    found = rehearsed(repository, tmp_path, "--parts", "ceilings,attention,micro_steps")
     assert not [name for name in found if name.endswith("_failed")], found
     assert {"matmul_tflops", "micro_step_48x256", "optimiser", "two_runs_bit_equal"} <= set(found)
     kernels = {name: x for name, x in found.items() if name.startswith("attention_kernel_")}
     assert kernels
     for figures in kernels.values():
         assert max(figures["relative_difference"]) < 0.02  # type: ignore[index]
-    for name in ("", "_as_it_comes", "_deterministic"):
-        assert found[f"two_runs_bit_equal{name}"]["number_apart"] == 0  # type: ignore[index]
+    assert found["two_runs_bit_equal"]["number_apart"] == 0  # type: ignore[index]
     assert {path.name for path in tmp_path.iterdir()} <= {"gpu-checks.json", "cache"}
 
 
