@@ -257,7 +257,8 @@ def _among_best(draws_SxM: np.ndarray, places: int) -> np.ndarray:
     last_S = np.partition(draws_SxM, models - places, axis=1)[:, models - places]
     above, tied = draws_SxM > last_S[:, None], draws_SxM == last_S[:, None]
     left_S = (places - above.sum(axis=1)) / tied.sum(axis=1)
-    return above + tied * left_S[:, None]
+    shares: np.ndarray = above + tied * left_S[:, None]
+    return shares
 
 
 def _runs(draws_SxM: np.ndarray) -> list[tuple[int, int]]:
