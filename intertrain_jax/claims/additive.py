@@ -20,12 +20,11 @@ from intertrain_jax.claims.claim import (
     bracketed,
 )
 from intertrain_jax.claims.evidence import Evidence, Matrix, wide
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import TAIL
 from intertrain_jax.stats.crossed import Mean, averages_of, simple_mean
 from intertrain_jax.stats.regress import fit_regressor, regression
 
 _FEWEST_MODELS, _FEWEST_TARGETS = 6, 6
-_TAIL = 0.5 - CONFIDENCE / 2.0
 _SEED, _SIGNS, _SHUFFLES = 0, 4000, 20
 _MOST_EXACT = 12
 
@@ -180,7 +179,7 @@ def _additive(records: Evidence) -> Finding:
     by_base, by_target = p_of_columns(first.T, second.T), p_of_columns(first, second)
     apart = main_less_interaction(first, second)
     errors, shuffled = left_out(gains), regression(gains, "bilinear", _SEED, _SHUFFLES)
-    both = by_base <= _TAIL and by_target <= _TAIL
+    both = by_base <= TAIL and by_target <= TAIL
     verdict = CANNOT_TELL
     if apart.high < 0:
         verdict = CONTRARY

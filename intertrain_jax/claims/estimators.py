@@ -24,10 +24,9 @@ from intertrain_jax.claims.claim import (
 from intertrain_jax.claims.evidence import Evidence, wide
 from intertrain_jax.claims.probe import FEWEST_MODELS, LINEAR_PROBE, TASK
 from intertrain_jax.stats.clusters import clusters_of
-from intertrain_jax.stats.correlation import CONFIDENCE, Correlation, correlation
+from intertrain_jax.stats.correlation import TAIL, Correlation, correlation
 from intertrain_jax.stats.resampling import resample
 
-_TAIL = 0.5 - CONFIDENCE / 2.0
 _REFERENCES = (LINEAR_PROBE, "logme")
 
 
@@ -73,7 +72,7 @@ def lead(first: np.ndarray, second: np.ndarray, gains: np.ndarray, cluster: np.n
     difference, df = transformed(values[0]) - transformed(values[1]), parts[0].df
     if error <= 0:
         return Lead(values[0] - values[1], nan, nan, 1.0, 1.0)
-    half = float(stats.t.ppf(1.0 - _TAIL, df)) * error
+    half = float(stats.t.ppf(1.0 - TAIL, df)) * error
     apart_by = values[0] - values[1]
     # From a difference of transforms to one of coefficients, so that both are zero together.
     slope = apart_by / difference if difference else 1.0 - values[0] ** 2
@@ -143,9 +142,9 @@ def _estimators(records: Evidence) -> Finding:
             f"spearman_{name}_high": of[name].high,
         }
     verdict = CANNOT_TELL
-    if all(found.above <= _TAIL for found in leads.values()):
+    if all(found.above <= TAIL for found in leads.values()):
         verdict = SHOWS
-    elif any(found.below <= _TAIL / len(leads) for found in leads.values()):
+    elif any(found.below <= TAIL / len(leads) for found in leads.values()):
         verdict = CONTRARY
     listed = ", ".join(
         f"{name} {coefficient(of[name].value, of[name].low, of[name].high)}" for name in order

@@ -20,11 +20,10 @@ from intertrain_jax.claims.claim import (
     bracketed,
 )
 from intertrain_jax.claims.evidence import Evidence, Matrix
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import CONFIDENCE, TAIL
 from intertrain_jax.stats.groups import holm
 
 # On each side of a 95 % interval.
-_TAIL = 0.5 - CONFIDENCE / 2.0
 _FEWEST_TARGETS = 3
 
 
@@ -62,7 +61,7 @@ def better_models(matrix: Matrix) -> Better:
     with np.errstate(divide="ignore", invalid="ignore"):
         # Gains without any spread, such as those of a copy of the pretrained model, say nothing.
         t = np.where(error > 0, mean / error, 0.0)
-    half = error * stats.t.ppf(1.0 - _TAIL, n - 1)
+    half = error * stats.t.ppf(1.0 - TAIL, n - 1)
     above, below = (_rejected(np.asarray(of(t, n - 1))) for of in (stats.t.sf, stats.t.cdf))
     models = pd.DataFrame(
         {"base": gains.index, "mean": mean, "low": mean - half, "high": mean + half, "n": n}
@@ -73,7 +72,7 @@ def better_models(matrix: Matrix) -> Better:
 
 def _rejected(p: np.ndarray) -> int:
     """Returns how many hypotheses Holm's rule rejects."""
-    return sum(adjusted <= _TAIL for adjusted in holm(p.tolist()))
+    return sum(adjusted <= TAIL for adjusted in holm(p.tolist()))
 
 
 def _cells(matrix: Matrix) -> dict[str, Number]:

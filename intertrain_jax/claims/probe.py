@@ -23,7 +23,7 @@ from intertrain_jax.claims.claim import (
 )
 from intertrain_jax.claims.evidence import PROBE, Evidence
 from intertrain_jax.stats.clusters import clusters_of
-from intertrain_jax.stats.correlation import CONFIDENCE, correlation
+from intertrain_jax.stats.correlation import TAIL, correlation
 from intertrain_jax.stats.crossed import simple_mean
 
 LINEAR_PROBE, TASK = "lp", "mnli"
@@ -137,11 +137,10 @@ def _top_three(records: Evidence) -> Finding:
     enough = next(n for n, of in lost.items() if np.nanmean(of) < 1.0)
     mean = simple_mean(pd.Series(lost[_TOP]))
     by_chance = _by_chance(gains, _TOP)
-    tail = 0.5 - CONFIDENCE / 2.0
-    low, high = np.quantile(by_chance, [tail, 1.0 - tail])
+    low, high = np.quantile(by_chance, [TAIL, 1.0 - TAIL])
     as_good = float(np.mean(by_chance <= mean.mean + _ROUNDING))
     as_bad = float(np.mean(by_chance >= mean.mean - _ROUNDING))
-    verdict = SHOWS if as_good <= tail else CONTRARY if as_bad <= tail else CANNOT_TELL
+    verdict = SHOWS if as_good <= TAIL else CONTRARY if as_bad <= TAIL else CANNOT_TELL
     numbers: dict[str, Number] = {
         "models": len(gains),
         "targets": gains.shape[1],

@@ -28,7 +28,7 @@ from intertrain_jax.claims.evidence import (
     usual,
     wide,
 )
-from intertrain_jax.stats.correlation import CONFIDENCE, correlation
+from intertrain_jax.stats.correlation import TAIL, correlation
 from intertrain_jax.stats.crossed import averages_of
 
 _FEWEST_SEEDS, _FEWEST_TARGETS = 5, 3
@@ -117,8 +117,8 @@ def spread_of(scores: pd.DataFrame) -> Spread:
         nan = float("nan")
         return Spread(own**0.5, 0.0, nan, nan, nan, s, n)
     df = float(variance.sum() ** 2 / (variance**2 / freedom).sum())
-    ratio, tail = own / noise, 0.5 - CONFIDENCE / 2.0
-    low, high = (ratio / stats.f.ppf(q, s - 1, df) for q in (1.0 - tail, tail))
+    ratio = own / noise
+    low, high = (ratio / stats.f.ppf(q, s - 1, df) for q in (1.0 - TAIL, TAIL))
     return Spread(own**0.5, noise**0.5, ratio, float(low), float(high), s, n)
 
 

@@ -22,12 +22,11 @@ from intertrain_jax.claims.claim import (
 from intertrain_jax.claims.evidence import Evidence
 from intertrain_jax.claims.slopes import curve
 from intertrain_jax.claims.target_size import sized_targets
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import TAIL
 from intertrain_jax.stats.crossed import averages_of
 from intertrain_jax.stats.groups import holm
 
 _FEWEST_SIZES, _FEWEST_SEEDS = 4, 2
-_TAIL = 0.5 - CONFIDENCE / 2.0
 # Residuals that the common profile of noise is taken to rest on beside those there are.
 _PRIOR_RESIDUALS = 4.0
 
@@ -56,7 +55,7 @@ class Bend:
     @property
     def is_u(self) -> bool:
         """Whether a quadratic beats a line by a bend upwards, with its lowest point inside."""
-        return self.p_adjusted <= _TAIL and bool(np.isfinite(self.lowest))
+        return self.p_adjusted <= TAIL and bool(np.isfinite(self.lowest))
 
 
 def bends(rows: pd.DataFrame) -> tuple[Bend, ...]:
@@ -91,7 +90,7 @@ def bends(rows: pd.DataFrame) -> tuple[Bend, ...]:
         means = table.mean().to_numpy()
         bend = float(square @ means)
         error = float(np.sqrt(unit * (np.square(square) @ weight) / len(table)))
-        half = float(stats.t.ppf(1.0 - _TAIL, df)) * error if error > 0 else float("nan")
+        half = float(stats.t.ppf(1.0 - TAIL, df)) * error if error > 0 else float("nan")
         p = float(stats.t.sf(bend / error, df)) if error > 0 else 1.0
         lowest = _lowest(x, means)
         found.append(Bend(target, bend, bend - half, bend + half, p, p, lowest))

@@ -68,6 +68,16 @@ class ExperimentOptions:
         return load_config(stored, self.overrides, **self.short)
 
 
+def _number_or_text(_: click.Context, __: click.Parameter, given: str | None) -> int | str | None:
+    """Returns a number where there is one; what is neither is for the configuration to refuse."""
+    return int(given) if given and re.fullmatch(r"-?[0-9]{1,9}", given) else given
+
+
+lanes_option = click.option(
+    "--lanes", metavar="auto|N", help="Runs trained at once.", callback=_number_or_text
+)
+
+
 def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the common options to a command, which gets them as `options`."""
 
@@ -84,13 +94,13 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
     @click.option("--limit", type=int, metavar="N", help="Rows per split; marks a mere test.")
-    @click.option("--lanes", metavar="auto|N", help="Runs trained at once.")
+    @lanes_option
     @functools.wraps(command)
     def wrapped(
         config: str | None,
         overrides: tuple[str, ...],
         lists: tuple[str, ...],
-        lanes: str | None,
+        lanes: int | str | None,
         **others: Any,
     ) -> Any:
         found = {name: read_model_list(name) for name in lists}
@@ -100,7 +110,7 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
             bases=[model for one in found.values() for model in one.models] or None,
             data_dir=others.pop("data_dir"),
             limit=others.pop("limit"),
-            lanes=int(lanes) if lanes and re.fullmatch(r"-?[0-9]{1,9}", lanes) else lanes,
+            lanes=lanes,
         )
         over = {name: one.pretrained for name, one in found.items() if one.pretrained is not None}
         return command(options=ExperimentOptions(config, overrides, short, over), **others)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.lines import say
+from intertrain_jax.cli.options import lanes_option
 from intertrain_jax.config.study import StudyOptions
 
 
@@ -25,7 +25,7 @@ from intertrain_jax.config.study import StudyOptions
 @click.option("--out", metavar="DIR", help="Results directory. [default: results/NAME]")
 @click.option("--data-dir", metavar="DIR", help="One folder per task; looked at first.")
 @click.option("--limit", type=int, metavar="N", help="Rows per split; marks a mere test.")
-@click.option("--lanes", metavar="auto|N", help="Runs trained at once.")
+@lanes_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; no network, no files.")
 @click.option("--retry-failed", is_flag=True, help="Do runs again that are recorded as failed.")
 @click.option("--quiet", is_flag=True, help="Print one line at the end only.")
@@ -43,13 +43,11 @@ def command(
     directory: the same command goes on where it was stopped. Of that directory, the page is written
     from what is done.
     """
-    lanes: str | None = given["lanes"]
-    number = lanes is not None and re.fullmatch(r"-?[0-9]{1,9}", lanes)
     options = StudyOptions(
         out=given["out"],
         data_dir=given["data_dir"],
         limit=given["limit"],
-        lanes=int(lanes) if lanes is not None and number else lanes,
+        lanes=given["lanes"],
     )
     if dry_run:
         from intertrain_jax.workflows.study_plan import plan_study

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -182,9 +183,9 @@ class ExperimentConfig:
             )
         check_no_repeats("sources", self.sources)
         check_no_repeats("targets", self.targets)
-        changed(self.protocol, self.source_protocol, "source_protocol")
+        _ = self.protocol_of_sources  # says what is wrong with its keys
 
-    @property
+    @cached_property
     def protocol_of_sources(self) -> Protocol:
         """What a run is that makes a source model."""
         return changed(self.protocol, self.source_protocol, "source_protocol")

@@ -166,6 +166,10 @@ class Protocol:
                 f" ({self.epochs:g}) with method lp_then_ft, got {self.probe_epochs:g}. Lower it."
             )
 
+    def rows_of(self, count: int) -> int:
+        """Counts the training examples that a run uses, of so many."""
+        return count if self.train_size is None else min(count, self.train_size)
+
 
 # What all runs of one grid have in common: its tasks are read once, in one precision.
 _SHARED = ("text", "max_length", "precision")

@@ -159,9 +159,10 @@ class GridTasks:
             )
             for step in islice(steps, _FORESEEN):
                 for block in step.blocks:
-                    kind = "whole" if len(step.blocks) == 1 else "part"
-                    blank = Blocks.blank(block.shape, lanes, kind == "whole")
-                    work.setdefault((block.shape, kind), blank)
+                    whole = len(step.blocks) == 1
+                    shape, kind = block.shape, "whole" if whole else "part"
+                    if (shape, kind) not in work:
+                        work[shape, kind] = Blocks.blank(shape, lanes, whole)
             for shape in self.shapes[key].evaluate:
                 if (shape, "evaluate") not in work:
                     work[shape, "evaluate"] = self._placed(Chunk.blank(shape))

@@ -156,7 +156,7 @@ def estimate(
 
 def run_tokens(protocol: Protocol, size: TaskSize, tested: bool = True) -> tuple[float, float]:
     """Returns the (trained, evaluated) tokens of a run that reaches the end of its schedule."""
-    train = size.train if protocol.train_size is None else min(size.train, protocol.train_size)
+    train = protocol.rows_of(size.train)
     bounds = []
     if protocol.epochs is not None:
         bounds.append(protocol.epochs * train)

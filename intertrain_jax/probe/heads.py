@@ -265,7 +265,9 @@ class HeadTrainer:
     def _scoring(self, params: Tree, features_GxNxD: Any) -> Call:
         """Returns what scores N rows; each N is a program."""
         rows = features_GxNxD.shape[1]
-        return Call(self._score.setdefault(rows, jax.jit(self._outputs)), (params, features_GxNxD))
+        if rows not in self._score:
+            self._score[rows] = jax.jit(self._outputs)
+        return Call(self._score[rows], (params, features_GxNxD))
 
     def _outputs(self, params: Tree, features_GxNxD: Array) -> Array:
         """Returns outputs [H, G, N, C] of every head, H = S·Z, one head of each model at a time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,8 @@ class Ranker:
         self._began = time.monotonic()
         self.progress = RankProgress(total=len(refs))
         waiting: list[_Waiting] = []
-        with ThreadPoolExecutor(1, "estimate") as pool:
+        with ThreadPoolExecutor(1, "estimate") as pool, ExitStack() as ending:
+            ending.callback(self._stop)
             for found in self._placed(refs):
                 if isinstance(found, NotLoaded):
                     self._loader.forget(found.ref)
@@ -162,7 +164,6 @@ class Ranker:
             if waiting:
                 self._finish(waiting)
         self._count()
-        self._stop()
         return self.progress
 
     def _stop(self) -> None:

@@ -61,7 +61,7 @@ class HeadSteps:
 
     @classmethod
     def blank(cls, seeds: int, batch_size: int) -> HeadSteps:
-        """Returns no batches, in arrays of the host that may be filled."""
+        """Returns no batches."""
         shape = (STEPS, seeds, batch_size)
         rows, examples = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         return cls(
@@ -111,8 +111,8 @@ class FeatureTable:
         self, batches: Sequence[Sequence[Batch]], labels_N: NDArray[np.float32], batch_size: int
     ) -> tuple[HeadSteps, Any]:
         """Returns batches [T][S] as arrays, and the table that their rows refer to."""
-        blank = HeadSteps.blank(len(batches[0]), batch_size)
-        examples, used = blank.examples_TxSxB, blank.used_TxSxB
+        shape = (STEPS, len(batches[0]), batch_size)
+        examples, used = np.zeros(shape, np.int32), np.zeros(shape, np.bool_)
         for t, of_seeds in enumerate(batches):
             for s, batch in enumerate(of_seeds):
                 examples[t, s, : len(batch.examples)] = batch.examples
@@ -120,6 +120,6 @@ class FeatureTable:
         rows, table = examples, self._resident.get("train")
         if table is None:
             table = self._put("train", examples.reshape(-1))
-            rows = np.arange(examples.size, dtype=np.int32).reshape(examples.shape)
+            rows = np.arange(examples.size, dtype=np.int32).reshape(shape)
         steps = HeadSteps(rows, examples, labels_N[examples], used, np.int32(len(batches)))
         return steps, table

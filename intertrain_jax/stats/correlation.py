@@ -15,6 +15,7 @@ from intertrain_jax.stats.clusters import Ints
 from intertrain_jax.stats.resampling import resample
 
 CONFIDENCE = 0.95
+TAIL = 0.5 - CONFIDENCE / 2.0  # what is beyond either end of an interval at it
 Kind = Literal["pearson", "spearman"]
 
 

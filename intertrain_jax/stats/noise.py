@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import TAIL
 from intertrain_jax.stats.shrinkage import (
     CellDistributions,
     CellNoise,
@@ -164,10 +164,9 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
     std_df_N = prior_df + scale_df_N
     known_N = np.where(df_N > 0, variance_N, shrunk_N)
     independent = float(known_N.sum()) / len(names) ** 2
-    tail = 0.5 - CONFIDENCE / 2.0
     low, high = (
         (average_df * average / float(stats.chi2.ppf(q, average_df)) if average_df else np.nan)
-        for q in (1.0 - tail, tail)
+        for q in (1.0 - TAIL, TAIL)
     )
     return NoiseModel(
         targets=tuple(

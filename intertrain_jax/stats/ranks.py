@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertrain_jax.stats.averages import average_gains, max_gains
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import TAIL
 
 # A target loses much if it loses more than this, in points (Table 1 of the paper).
 LARGE_LOSS = 1.0
@@ -223,9 +223,8 @@ def rank_table(scores: pd.Series, draws: pd.DataFrame) -> RankTable:
         ranks_SxM[some] = stats.rankdata(-draws_SxM[some], axis=1)
         best_M += _among_best(draws_SxM[some], 1).sum(axis=0)
         top3_M += _among_best(draws_SxM[some], 3).sum(axis=0)
-    tail = 0.5 - CONFIDENCE / 2.0
-    low_M = np.quantile(ranks_SxM, tail, axis=0, method="inverted_cdf")
-    high_M = np.quantile(ranks_SxM, 1.0 - tail, axis=0, method="inverted_cdf")
+    low_M = np.quantile(ranks_SxM, TAIL, axis=0, method="inverted_cdf")
+    high_M = np.quantile(ranks_SxM, 1.0 - TAIL, axis=0, method="inverted_cdf")
     best_M /= len(draws_SxM)
     top3_M /= len(draws_SxM)
     runs = _runs(draws_SxM)

@@ -14,7 +14,7 @@ from intertrain_jax.base import nearest
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.averages import AverageGains, How
 from intertrain_jax.stats.clusters import How as Cluster
-from intertrain_jax.stats.correlation import CONFIDENCE
+from intertrain_jax.stats.correlation import TAIL
 from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.statistics.average_gain import AVERAGE_GAIN
 from intertrain_jax.study.statistics.ranks import RANKS
@@ -115,9 +115,8 @@ class Result:
         columns = ["average", "low", "high", "cells"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         if found is not None:
-            tail = 0.5 - CONFIDENCE / 2.0
-            table["low"] = found.averages.quantile(tail)
-            table["high"] = found.averages.quantile(1.0 - tail)
+            table["low"] = found.averages.quantile(TAIL)
+            table["high"] = found.averages.quantile(1.0 - TAIL)
         table["probe"] = self.study.probe.reindex(table.index).astype(float)
         ranks = {} if found is None else {m.base: m for m in found.table.models}
         for column, name in _RANKS.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-# Lets the first programs, for which everything waits, have the processor nearly to themselves.
+# More at once would only delay the first programs, for which everything waits.
 _THREADS = 16
 
 

@@ -91,8 +91,13 @@ class Chunk:
     @classmethod
     def blank(cls, shape: BlockShape) -> Chunk:
         """Returns a dispatch without blocks."""
-        cells = (CHUNK_BLOCKS, shape.rows, shape.segments)
-        return cls(shape, blank_segments(cells), np.full(cells, EMPTY, np.int32), 0)
+        examples = _no_examples(shape)
+        return cls(shape, blank_segments(examples.shape), examples, 0)
+
+
+def _no_examples(shape: BlockShape) -> NDArray[np.int32]:
+    """Returns the slots of a dispatch, all unused."""
+    return np.full((CHUNK_BLOCKS, shape.rows, shape.segments), EMPTY, np.int32)
 
 
 def chunked(view: SplitView, shapes: Sequence[BlockShape]) -> list[Chunk]:
@@ -108,7 +113,7 @@ def chunked(view: SplitView, shapes: Sequence[BlockShape]) -> list[Chunk]:
         of_shape = [block.examples for block in blocks if block.shape == shape]
         for first in range(0, len(of_shape), CHUNK_BLOCKS):
             part = of_shape[first : first + CHUNK_BLOCKS]
-            examples = Chunk.blank(shape).examples
+            examples = _no_examples(shape)
             examples[: len(part)] = part
             chunks.append(Chunk(shape, view.segments(examples), examples, len(part)))
     return chunks

@@ -59,8 +59,7 @@ def check_steps(protocol: Protocol, data: TaskData) -> None:
 
 def rows_trained_on(protocol: Protocol, data: TaskData) -> int:
     """Counts the examples that a run on a task sees."""
-    count = len(data.splits["train"])
-    return count if protocol.train_size is None else min(count, protocol.train_size)
+    return protocol.rows_of(len(data.splits["train"]))
 
 
 def plan_offline(config: ExperimentConfig) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -47,6 +47,7 @@ from intertrain_jax.workflows.study_plan import (
     model_names,
     records_of,
     resolution_of,
+    work_folders,
 )
 from intertrain_jax.workflows.study_table import rankings_table, runs_table
 from intertrain_jax.workflows.watch import Watcher, watcher_of
@@ -137,18 +138,19 @@ def read_study(out: str | Path) -> StudyResult:
 def _done(work: _Work) -> StudyResult:
     """Does what is left of a study, stage by stage."""
     found = work.study
-    first = [s for s in found.grids if s.chosen is None]
-    grids = work.train([work.member(s) for s in first])
+    first: list[tuple[Setting, Sequence[str]]]
+    first = [(s, ()) for s in found.grids if s.chosen is None]
+    grids = work.train(work.members(first))
     later = [s for s in found.grids if s.chosen is not None]
     if later:
-        chosen = []
+        chosen: list[tuple[Setting, Sequence[str]]] = []
         for setting in later:
             assert setting.chosen is not None
             base = grids[found.of(setting.chosen.part).label]
             sources = choose(setting, base.gains.loc[list(base.plan.bases[1:])])
             work.watcher.say(f"{setting.label}: its sources are {', '.join(sources)}")
-            chosen.append(work.member(setting, sources))
-        grids = work.train([work.member(s) for s in first] + chosen)
+            chosen.append((setting, sources))
+        grids = work.train(work.members([*first, *chosen]))
     grids = {s.label: grids[s.label] for s in found.grids}
     rankings = {s.label: work.rank(s, grids) for s in found.rankings}
     return _written(found, grids, {label: x for label, x in rankings.items() if x is not None})
@@ -181,9 +183,14 @@ class _Work:
             self.given = Devices()
         return self.given
 
-    def member(self, setting: Setting, sources: Sequence[str] = ()) -> Member:
-        """Returns a grid with its plan, as far as its ids are known."""
-        return member_of(self.study, setting, resolution_of(self.study), sources)
+    def members(self, wanted: Iterable[tuple[Setting, Sequence[str]]]) -> list[Member]:
+        """Returns grids with their plans, as far as their ids are known.
+
+        Args:
+            wanted: grids, each with the sources that were chosen for it, if any were.
+        """
+        known = resolution_of(self.study)
+        return [member_of(self.study, setting, known, sources) for setting, sources in wanted]
 
     def train(self, members: Sequence[Member]) -> dict[str, GridResult]:
         """Does the runs of grids that are not done; returns label → result."""
@@ -194,8 +201,8 @@ class _Work:
             if not self.only_reads and not all(self._is_known(m, records) for m in group):
                 group = self._do(group, out)
                 merge(records, ResultsDir(out).runs.read_all().by_key)
+            known = resolution_of(self.study)
             for member in group:
-                known = resolution_of(self.study)
                 found[member.setting.label] = _hand_out(member, records, known)
         return {member.setting.label: found[member.setting.label] for member in members}
 
@@ -278,12 +285,12 @@ class _Work:
             for run in grid.plan.runs
             if run.seed == 0 and grid.plan.dependants(run.id)
         }
-        places = sorted(self.study.out_dir.glob(f"{WORK_FOLDER}*"))
-        for folder in folders:
-            if is_directory(folder):
-                continue
+        missing = [folder for folder in folders if not is_directory(folder)]
+        places = work_folders(self.study) if missing else []
+        recorded = {place: ResultsDir(place).runs.read_all().by_key for place in places}
+        for folder in missing:
             run = makers[Path(folder).name]
-            kept = (place for place in places if run.id in ResultsDir(place).runs.read_all().by_key)
+            kept = (place for place, records in recorded.items() if run.id in records)
             export_run(grid.out, run.id, folder, kept_in=next(kept, None))
 
 

@@ -213,7 +213,12 @@ def merge(records: dict[str, Record], more: Mapping[str, Record]) -> None:
 def folders_of(study: StudyConfig) -> list[Path]:
     """Returns the results directories of a study's grids, and those in which they are trained."""
     own = [study.out_dir / setting.label for setting in study.grids]
-    return [*own, *sorted(study.out_dir.glob(f"{WORK_FOLDER}*"))]
+    return [*own, *work_folders(study)]
+
+
+def work_folders(study: StudyConfig) -> list[Path]:
+    """Returns the results directories in which a study's grids are trained."""
+    return sorted(study.out_dir.glob(f"{WORK_FOLDER}*"))
 
 
 def model_names(study: StudyConfig, setting: Setting) -> list[str]:
@@ -245,8 +250,7 @@ def _cost_of_ranking(config: RankConfig, sizes: Mapping[str, TaskSize]) -> Estim
     size = sizes.get(config.task, None if known is None else known.limited(config.data.limit))
     if size is None:
         return Estimate(0.0, 0.0, None if parameters is None else 0.0, (config.task,))
-    most = config.protocol.train_size
-    train = size.train if most is None else min(size.train, most)
+    train = config.protocol.rows_of(size.train)
     examples = (train + size.validation + size.test) * len(config.refs)
     tokens = examples * min(size.tokens, config.protocol.max_length)
     return Estimate(0.0, tokens, None if parameters is None else 2.0 * parameters * tokens)
