@@ -31,8 +31,8 @@ from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.data.batches import schedule_of
 from intertrain_jax.engine.blocks import choose_shapes
 from intertrain_jax.engine.lane import LaneGroup, LaneRun
-from intertrain_jax.engine.queue import Effort, RunQueue
 from intertrain_jax.planning.plan import Run, build_plan
+from intertrain_jax.planning.queue import Effort, RunQueue
 from intertrain_jax.records.resolution import Resolution
 from intertrain_jax.train.arena import SplitView
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from intertrain_jax.config.experiment import Keep
 from intertrain_jax.engine.checkpoint import Checkpoints
-from intertrain_jax.engine.queue import RunQueue
 from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.queue import RunQueue
 from intertrain_jax.records.results import RunResult
 
 

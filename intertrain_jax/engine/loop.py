@@ -17,11 +17,11 @@ from intertrain_jax.engine.keeping import Keeping
 from intertrain_jax.engine.lane import Ended, LaneGroup, LaneRun, Trained, Validated
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lanes import Programs
-from intertrain_jax.engine.queue import RunQueue
 from intertrain_jax.engine.recording import Counts, GridProgress, Recorder, result_of
 from intertrain_jax.engine.starts import Starts
 from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.queue import RunQueue
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.arena import deterministic_programs

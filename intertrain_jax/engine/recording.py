@@ -14,8 +14,8 @@ import numpy as np
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.lane import LaneRun, Standing
-from intertrain_jax.engine.queue import Effort, RunQueue
 from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.queue import Effort, RunQueue
 from intertrain_jax.planning.work import Emit
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.stopping import Progress

@@ -18,10 +18,10 @@ from intertrain_jax.engine.blocks import TaskShapes, choose_shapes
 from intertrain_jax.engine.environment import replicated
 from intertrain_jax.engine.lane_count import shares_blocks
 from intertrain_jax.engine.lane_state import Blocks
-from intertrain_jax.engine.queue import Effort
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import FAMILIES
 from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.queue import Effort
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.train.arena import Chunk, SplitView, backend_of, build_arena, chunked
 from intertrain_jax.train.objectives import Classification, Objective, TextToText

@@ -13,9 +13,9 @@ from intertrain_jax.data.batches import schedule_of
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.engine import recording
 from intertrain_jax.engine.lane import LaneRun
-from intertrain_jax.engine.queue import Effort, RunQueue
 from intertrain_jax.engine.recording import GridProgress, Recorder, result_of
 from intertrain_jax.planning.plan import Plan, Run
+from intertrain_jax.planning.queue import Effort, RunQueue
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.stopping import Progress
 from tests.engine.tiny_grid import tiny_plan, tiny_task

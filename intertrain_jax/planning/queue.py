@@ -2,7 +2,7 @@
 
 Runs that others wait for come first, then the longest, so that lanes end together. Everything is kept
 by block shape in heaps, so that a free lane costs the same whether a hundred runs wait or a hundred
-thousand.
+thousand. One process fills its lanes from it, and so does the driver of many workers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 
 from intertrain_jax.data.packing import BlockShape
 from intertrain_jax.planning.plan import Run
+
+# Of so many runs that come next, one that is preferred may come first, and the first of them may be
+# passed over as often.
+_WINDOW = 16
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,18 @@ class _Ready:
     """The ready runs of one block shape.
 
     Attributes:
-        heap: (nobody waits for it, -tokens, id) of each.
+        heap: (nobody waits for it, -tokens, id) of each; and of some that were taken out of turn.
+        count: how many they are.
         unlocks: runs that wait for any of them.
         tokens: of all of them.
+        passed: how often another one was taken before the first.
     """
 
     heap: list[tuple[bool, int, str]] = field(default_factory=list)
+    count: int = 0
     unlocks: int = 0
     tokens: int = 0
+    passed: int = 0
 
 
 class RunQueue:
@@ -54,6 +62,7 @@ class RunQueue:
 
     Attributes:
         tokens: that all waiting runs would train on, as far as is known before they start.
+        ready: runs that could start now.
     """
 
     def __init__(
@@ -79,7 +88,10 @@ class RunQueue:
         self.tokens = 0
         for r in waiting:
             self._wait(self.runs[r])
+        self.ready = 0
         self._offered: set[str] = set()
+        # Taken out of turn: their heaps name them still.
+        self._stale: set[str] = set()
         self._sources = {run.depends_on for run in self.runs.values()}
         # Source run → the waiting runs that start from its model, in the plan's order.
         self._of_source: dict[str, dict[str, None]] = {}
@@ -116,23 +128,49 @@ class RunQueue:
         """Whether any run of the plan, done or not, starts from the model that this run makes."""
         return run in self._sources
 
-    def take_next(self, shape: BlockShape | None) -> Run | None:
+    def effort(self, run: Run) -> Effort:
+        """Returns what a run will take."""
+        return self._effort(run)
+
+    def take_next(
+        self, shape: BlockShape | None, preferred: Callable[[Run], bool] | None = None
+    ) -> Run | None:
         """Takes out the run that is to start in a free lane; None if no ready run fits.
 
         Args:
             shape: in use by busy lanes; None when all lanes are free, so that any will do.
+            preferred: of the next few runs, the first that it is true of comes before the others, but no
+                run is passed over again and again.
         """
-        upcoming = next(self.upcoming(shape, 1), None)
-        if upcoming is None:
+        following = self.upcoming(shape, 1 if preferred is None else _WINDOW)
+        first = next(following, None)
+        if first is None:
             return None
-        effort = self._effort(upcoming)
+        ready, run = self._ready[self._effort(first).shape], first
+        if preferred is not None and ready.passed < _WINDOW and not preferred(first):
+            run = next(filter(preferred, following), first)
+        ready.passed = 0 if run is first else ready.passed + 1
+        self.take(run)
+        return run
+
+    def take(self, run: Run) -> None:
+        """Takes out a ready run, whatever its turn."""
+        effort = self._effort(run)
         ready = self._ready[effort.shape]
-        heapq.heappop(ready.heap)
-        self._offered.discard(upcoming.id)
-        ready.unlocks -= self.dependants(upcoming.id)
+        self._offered.discard(run.id)
+        self._stale.add(run.id)
+        while ready.heap and ready.heap[0][2] in self._stale:
+            self._stale.discard(heapq.heappop(ready.heap)[2])
+        self.ready -= 1
+        ready.count -= 1
+        ready.unlocks -= self.dependants(run.id)
         ready.tokens -= effort.tokens
-        self._leave(upcoming)
-        return upcoming
+        self._leave(run)
+
+    def heads(self) -> dict[BlockShape, Run]:
+        """Returns the run that comes next, of every block shape of which there is one."""
+        shapes = [shape for shape, ready in self._ready.items() if ready.count]
+        return {shape: next(self.upcoming(shape, 1)) for shape in shapes}
 
     def upcoming(self, shape: BlockShape | None, count: int) -> Iterator[Run]:
         """Yields the runs that `take_next` would take, were nothing to become ready in between.
@@ -147,13 +185,15 @@ class RunQueue:
         if ready is None or not ready.heap:
             return
         # What may come next: the children in the heap of what has come.
-        heap, at = ready.heap, [(ready.heap[0], 0)]
-        for _ in range(min(count, len(heap))):
+        heap, at, left = ready.heap, [(ready.heap[0], 0)], count
+        while at and left:
             (_, _, identity), k = heapq.heappop(at)
-            yield self.runs[identity]
             for child in (2 * k + 1, 2 * k + 2):
                 if child < len(heap):
                     heapq.heappush(at, (heap[child], child))
+            if identity not in self._stale:
+                left -= 1
+                yield self.runs[identity]
 
     def take_orphans(self) -> list[tuple[Run, str]]:
         """Takes out the waiting runs whose source run failed since the last call, each with why."""
@@ -204,7 +244,12 @@ class RunQueue:
         self._offered.add(run.id)
         effort, unlocks = self._effort(run), self.dependants(run.id)
         ready = self._ready.setdefault(effort.shape, _Ready())
-        heapq.heappush(ready.heap, (unlocks == 0, -effort.tokens, run.id))
+        if run.id in self._stale:
+            self._stale.discard(run.id)
+        else:
+            heapq.heappush(ready.heap, (unlocks == 0, -effort.tokens, run.id))
+        self.ready += 1
+        ready.count += 1
         ready.unlocks += unlocks
         ready.tokens += effort.tokens
 
@@ -222,7 +267,7 @@ class RunQueue:
 
     def _busiest_shape(self) -> BlockShape | None:
         """Returns the shape to turn to: of the runs that others wait for, else of the most work."""
-        shapes = [shape for shape, ready in self._ready.items() if ready.heap]
+        shapes = [shape for shape, ready in self._ready.items() if ready.count]
         if not shapes:
             return None
 

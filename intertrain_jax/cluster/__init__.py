@@ -1,0 +1,1 @@
+"""Many devices, each a worker of its own: Ray starts them, one driver keeps the books."""
