@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +13,7 @@ from intertrain_jax.cli.options import ExperimentOptions, experiment_options
 
 if TYPE_CHECKING:
     from intertrain_jax.config.ranking import RankConfig
+    from intertrain_jax.planning.status import WorkerState
     from intertrain_jax.records.results_dir import ResultsDir
 
 _STATES = ("done", "failed", "ready", "waiting", "blocked")
@@ -20,6 +23,8 @@ _STATES = ("done", "failed", "ready", "waiting", "blocked")
 @experiment_options
 def command(options: ExperimentOptions) -> None:
     """Print how many runs are done, failed, running and pending, and which failed and why.
+
+    Of a grid that is being run also its speed, the time left, and what the workers of every node do.
 
     Of a directory that --out names and that holds a ranking, its models as well.
     """
@@ -48,16 +53,39 @@ def command(options: ExperimentOptions) -> None:
         + (f", {counts['blocked']:,} blocked by a failed source" if counts["blocked"] else "")
     )
     if heartbeat is not None:
-        left = heartbeat.seconds_left
+        left, speed = heartbeat.seconds_left, heartbeat.runs_an_hour
         say(
             f"running now: {heartbeat.examples_per_second:,.0f} examples/s,"
-            f" time left {'unknown' if left is None else duration(left)}"
+            + ("" if speed is None else f" {speed:,.0f} runs/h,")
+            + f" time left {'unknown' if left is None else duration(left)}"
         )
+        _show_workers(heartbeat.workers)
     for run in plan.runs:
         if state[run.id] == "failed":
             say(f"failed: {run.name} ({run.id}): {records.by_key[run.id].reason}")
     for problem in records.problems:
         say(f"no record: {problem.path}: {problem.reason}")
+
+
+def _show_workers(workers: Sequence[WorkerState]) -> None:
+    """Prints what the workers of every node do."""
+    by_node: dict[str, list[WorkerState]] = {}
+    for worker in workers:
+        by_node.setdefault(worker.node, []).append(worker)
+    for node, its in sorted(by_node.items()):
+        devices = Counter(worker.device for worker in its)
+        runs, lanes, ended = (
+            sum(getattr(worker, name) for worker in its) for name in ("runs", "lanes", "ended")
+        )
+        say(
+            f"node {node}: {_count(len(its), 'worker')} on"
+            f" {', '.join(f'{n} x {device}' for device, n in sorted(devices.items()))},"
+            f" {_count(runs, 'run')} for {_count(lanes, 'lane')}, {ended:,} ended"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _show_ranking(directory: ResultsDir, ranking: RankConfig) -> None:

@@ -16,6 +16,7 @@ from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.lane import LaneRun, Standing
 from intertrain_jax.planning.plan import Run
 from intertrain_jax.planning.queue import Effort, RunQueue
+from intertrain_jax.planning.status import WorkerState
 from intertrain_jax.planning.work import Emit
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.stopping import Progress
@@ -44,6 +45,7 @@ class GridProgress:
         compile_seconds: time in which training programs were compiled.
         seconds: since the engine started.
         running: the runs in lanes.
+        workers: that do them, where this process only keeps the books.
     """
 
     done: int = 0
@@ -61,6 +63,7 @@ class GridProgress:
     compile_seconds: float = 0.0
     seconds: float = 0.0
     running: tuple[Run, ...] = ()
+    workers: tuple[WorkerState, ...] = ()
 
     @property
     def active(self) -> int:

@@ -74,6 +74,29 @@ def _started(number: int) -> str:
 
 
 @dataclass(frozen=True)
+class WorkerState:
+    """A worker of a grid that is done by several.
+
+    Attributes:
+        name: that the driver gave it.
+        node: the machine.
+        number: of its process there.
+        device: what it computes on.
+        lanes: runs that it trains at once.
+        runs: that it has.
+        ended: runs that it has done.
+    """
+
+    name: str
+    node: str
+    number: int
+    device: str
+    lanes: int
+    runs: int
+    ended: int
+
+
+@dataclass(frozen=True)
 class Heartbeat:
     """What a grid that is being run last said of itself.
 
@@ -85,6 +108,8 @@ class Heartbeat:
         examples_per_second: of training, since the call began.
         seconds_left: estimate; None while there is none.
         running: names of the runs in lanes.
+        seconds: since the call began.
+        workers: that do the runs; none where the process does them itself.
     """
 
     process: Process
@@ -96,6 +121,14 @@ class Heartbeat:
     examples_per_second: float
     seconds_left: float | None
     running: tuple[str, ...] = ()
+    seconds: float = 0.0
+    workers: tuple[WorkerState, ...] = ()
+
+    @property
+    def runs_an_hour(self) -> float | None:
+        """Runs that ended, since the call began; None before the first."""
+        ended = self.done + self.failed
+        return 3600.0 * ended / self.seconds if ended and self.seconds else None
 
     @property
     def current(self) -> bool:

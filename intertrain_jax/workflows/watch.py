@@ -223,4 +223,6 @@ def _heartbeat(progress: GridProgress) -> Heartbeat:
         examples_per_second=examples_per_second(progress),
         seconds_left=seconds_left(progress),
         running=tuple(run.name for run in progress.running),
+        seconds=progress.seconds,
+        workers=progress.workers,
     )

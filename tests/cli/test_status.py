@@ -9,7 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from intertrain_jax.cli import main
-from intertrain_jax.planning.status import Heartbeat, this_process, write_heartbeat
+from intertrain_jax.planning.status import (
+    Heartbeat,
+    WorkerState,
+    this_process,
+    write_heartbeat,
+)
 from intertrain_jax.workflows.grid import grid
 from intertrain_jax.workflows.rank import rank
 from tests.experiments import FakeEngine, write_experiment
@@ -28,10 +33,34 @@ def test_status_of_a_grid(tmp_path: Path) -> None:
         grid(config, runner=FakeEngine(interrupt_after=5))
     out = config.out_dir
     assert "12 runs, 5 done, 0 failed, 0 running, 7 pending" in status(out)
-    write_heartbeat(out, Heartbeat(this_process(), time.time(), 1, 0, 7, 3, 42.0, 90.0))
+    write_heartbeat(out, Heartbeat(this_process(), time.time(), 1, 0, 7, 3, 42.0, 90.0, seconds=60))
     text = status(out)
     assert "5 done, 0 failed, 3 running, 4 pending" in text
-    assert "running now: 42 examples/s, time left 1 min 30 s" in text
+    assert "running now: 42 examples/s, 60 runs/h, time left 1 min 30 s" in text
+    assert "node" not in text
+
+
+def test_status_of_workers_is_told_by_node(tmp_path: Path) -> None:
+    config = write_experiment(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        grid(config, runner=FakeEngine(interrupt_after=5))
+    workers = (
+        WorkerState("w3", "beta", 7, "cpu", 4, 1, 0),
+        WorkerState("w1", "alpha", 5, "H100", 2, 3, 1_000),
+        WorkerState("w2", "alpha", 6, "H100", 2, 2, 4),
+        WorkerState("w4", "alpha", 8, "A100", 2, 0, 1),
+    )
+    beat = Heartbeat(
+        this_process(), time.time(), 2, 1, 7, 3, 42.0, None, seconds=5_400.0, workers=workers
+    )
+    write_heartbeat(config.out_dir, beat)
+    text = status(config.out_dir)
+    assert "running now: 42 examples/s, 2 runs/h, time left unknown\n" in text
+    lines = [line for line in text.splitlines() if line.startswith("node")]
+    assert lines == [
+        "node alpha: 3 workers on 1 x A100, 2 x H100, 5 runs for 6 lanes, 1,005 ended",
+        "node beta: 1 worker on 1 x cpu, 1 run for 4 lanes, 0 ended",
+    ]
 
 
 def test_failures_and_foreign_files_are_listed(tmp_path: Path) -> None:
