@@ -19,44 +19,29 @@ and at a source model that they do not hold: that is no part of the bound.
 from __future__ import annotations
 
 import argparse
-import csv
 import heapq
 import json
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from cluster_work import STOPPING, Work, read_shares, work_of, write_shares
+from numpy.typing import NDArray
 
 from intertrain_jax.base import stream
 from intertrain_jax.cluster.driver import Driver, Given, Rules
-from intertrain_jax.config.experiment import ExperimentConfig, load_config
+from intertrain_jax.config.experiment import load_config
 from intertrain_jax.data.packing import BlockShape
-from intertrain_jax.planning.estimates import (
-    TASK_SIZES,
-    run_tokens,
-)
-from intertrain_jax.planning.plan import Plan, Run
-from intertrain_jax.planning.queue import Effort, RunQueue
-from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.workflows.inputs import plan_offline
+from intertrain_jax.planning.plan import Run
+from intertrain_jax.planning.queue import RunQueue
 
-BENCHMARKS = Path(__file__).resolve().parent.parent / "results" / "benchmarks"
-STOPPING = BENCHMARKS / "cluster-stopping.csv"
 HOUR = 3600.0
-# RoBERTa-base on an H100: 20.4 ms for 10,464 token slots (results/benchmarks/h100-first-look.json), of
-# which nine in ten are filled.
-_TOKENS_A_SECOND = 0.9 * 10_464 / 0.0204
-# Forward passes alone are a third of the work of training.
-_FORWARD = 1 / 3
 # Source models that a worker holds.
 _SOURCES_HELD = 4
-# Tokens of a block, and of its rows for tasks of short, middling and long examples.
-_BLOCK, _ROWS = 8192, (64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -97,57 +82,6 @@ class Campaign:
     losses: Losses = Losses()
     beat: float = 10.0
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Work:
-    """The runs of a campaign, and what each takes.
-
-    Attributes:
-        plan: of the experiment.
-        efforts: task → what the driver knows of its runs.
-        seconds: run → of a whole device, early stopping seen to.
-    """
-
-    plan: Plan
-    efforts: Mapping[str, Effort]
-    seconds: Mapping[str, float]
-
-    @property
-    def total(self) -> float:
-        """Seconds of one device for all runs."""
-        return math.fsum(self.seconds.values())
-
-    def bound(self, workers: int) -> float:
-        """Returns seconds below which no schedule ends."""
-        chains = (
-            self.seconds[run.id] + self.seconds.get(run.depends_on or "", 0.0)
-            for run in self.plan.runs
-        )
-        return max(self.total / workers, max(chains))
-
-
-def work_of(config: ExperimentConfig, shares: np.ndarray, seed: int) -> Work:
-    """Returns the runs of an experiment, and draws how long each takes.
-
-    Args:
-        config: the experiment, of tasks with published sizes.
-        shares: of their schedules that real runs needed.
-        seed: of what is drawn.
-    """
-    plan, draws = plan_offline(config), stream(seed, "stopping")
-    efforts, seconds = {}, {}
-    for run in plan.runs:
-        size, rules = TASK_SIZES[run.target], run.protocol
-        trained, evaluated = run_tokens(rules, size)
-        cut = trained / size.tokens > rules.patience
-        share = float(draws.choice(shares)) if cut else 1.0
-        tested = size.test * size.tokens
-        device = share * (trained + (evaluated - tested) * _FORWARD) + tested * _FORWARD
-        seconds[run.id] = device / _TOKENS_A_SECOND
-        length = next(n for n in _ROWS if n >= min(2 * size.tokens, _ROWS[-1]))
-        efforts[run.target] = Effort(BlockShape(_BLOCK // length, length, 24), int(trained))
-    return Work(plan, efforts, seconds)
 
 
 @dataclass
@@ -306,7 +240,8 @@ class Simulation:
         losses, name = self._campaign.losses, f"worker {self._joined}"
         self._joined += 1
         self._workers[name] = Sleeper(name, now)
-        self._books.call(self._books.driver.join, name, self._campaign.lanes, now)
+        fused = 1  # a lane of a large model has a group of its own
+        self._books.call(self._books.driver.join, name, self._campaign.lanes, now, fused)
         if losses.deaths:
             self._later(now + float(self._draws.exponential(HOUR / losses.deaths)), "death", name)
         self._later(now + losses.checkpoint, "save", name)
@@ -401,27 +336,6 @@ def resident_mebibytes() -> float:
     return pages * 4096 / 2**20
 
 
-def read_shares(path: Path = STOPPING) -> np.ndarray:
-    """Returns the shares of their schedules that real runs needed."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return np.array([float(row["share"]) for row in csv.DictReader(file)])
-
-
-def write_shares(records: Path, to: Path = STOPPING) -> None:
-    """Writes the shares of the schedules that the runs of a results directory needed."""
-    rows = []
-    for record in ResultsDir(records).runs.read_all().by_key.values():
-        rules, result = record.protocol, record.result
-        if result is None or rules.epochs is None:
-            continue
-        share = result.examples / (rules.epochs * result.n_train)
-        rows.append((record.base.label, record.target, record.seed, result.stop_reason, share))
-    with to.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("base", "target", "seed", "stop_reason", "share"))
-        writer.writerows((*row[:4], f"{min(row[4], 1.0):.4f}") for row in sorted(rows))
-
-
 def campaigns(seed: int) -> list[Campaign]:
     """Returns those of the paper's 2,530 runs, and one of 100,188; each without and with lost time."""
     sizes = [(5, 1), (5, 8), (5, 64), (198, 256)]
@@ -429,7 +343,7 @@ def campaigns(seed: int) -> list[Campaign]:
     return [Campaign(*size, losses=lost, seed=seed) for lost in losses for size in sizes]
 
 
-def simulate(campaign: Campaign, config: str, shares: np.ndarray) -> dict[str, float]:
+def simulate(campaign: Campaign, config: str, shares: NDArray[Any]) -> dict[str, float]:
     """Returns the figures of a campaign, in which every run has ended once."""
     experiment = load_config(config, [f"seeds={campaign.seeds}"])
     work = work_of(experiment, shares, campaign.seed)

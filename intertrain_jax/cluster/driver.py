@@ -24,7 +24,7 @@ Verdict = Literal["new", "same", "different"]
 # cannot be done by another that is free.
 _PLENTY = 4
 # A shape that a worker has compiled is preferred to one with longer runs, up to so much longer ones.
-_COMPILED_WORTH = 2
+_COMPILED_WORTH = 1.5
 # Source models that a worker is believed to hold.
 _SOURCES_HELD = 4
 
@@ -65,6 +65,7 @@ class _Worker:
 
     Attributes:
         lanes: runs that it trains at once.
+        shapes_at_once: block shapes that these may have.
         moved: when it last took a step, or got its first run.
         steps: that it has told of.
         runs: on board, in the order given.
@@ -74,6 +75,7 @@ class _Worker:
     """
 
     lanes: int
+    shapes_at_once: int
     moved: float
     steps: int = 0
     runs: dict[str, Run] = field(default_factory=dict)
@@ -144,15 +146,17 @@ class Driver:
         held = {run.depends_on for one in self._workers.values() for run in one.runs.values()}
         return held | {run.depends_on for run in self._suspects}
 
-    def join(self, worker: str, lanes: int, now: float) -> None:
+    def join(self, worker: str, lanes: int, now: float, fused: int | None = None) -> None:
         """Enters a worker.
 
         Args:
             worker: a name that none had before.
             lanes: runs that it trains at once.
             now: seconds, from any beginning.
+            fused: lanes of a group, whose runs share a block shape; None if there is one group.
         """
-        self._workers[worker] = _Worker(lanes, now)
+        groups = -(-lanes // (fused or max(lanes, 1)))
+        self._workers[worker] = _Worker(lanes, groups, now)
         self._lanes += lanes
         self._note(worker)
 
@@ -290,21 +294,21 @@ class Driver:
         return self.queue.take_next(shape, lambda run: run.depends_on in worker.sources)
 
     def _shape_for(self, worker: _Worker) -> BlockShape | None:
-        """Returns the block shape to turn to: lanes that run together share it, and compiling costs."""
+        """Returns the block shape to turn to: fused lanes share one, and compiling costs."""
         heads = self.queue.heads()
         if not heads:
             return None
         efforts = {shape: self.queue.effort(run) for shape, run in heads.items()}
-        running = {self.queue.effort(run).shape for run in worker.runs.values()} & heads.keys()
-        if running and worker.lanes > 1:
-            return next(iter(running))
+        running = {self.queue.effort(run).shape for run in worker.runs.values()}
+        bound = worker.shapes_at_once < worker.lanes and len(running) >= worker.shapes_at_once
+        allowed = running & heads.keys() if bound else None
 
-        def worth(shape: BlockShape) -> tuple[bool, int, int]:
+        def worth(shape: BlockShape) -> tuple[bool, float, int]:
             unlocks = self.queue.dependants(heads[shape].id) > 0
-            known = _COMPILED_WORTH if shape in worker.shapes else 1
+            known = _COMPILED_WORTH if shape in worker.shapes else 1.0
             return unlocks, known * efforts[shape].tokens, shape.length
 
-        return max(heads, key=worth)
+        return max(allowed or heads, key=worth)
 
     def _load(self, name: str, run: Run | None, given: list[Given], now: float) -> bool:
         if run is None:

@@ -94,6 +94,15 @@ def test_a_worker_keeps_its_shape_and_its_source_but_none_idles_for_them() -> No
     assert names(driver.give(0.0)) == {"x": ["long"]}
 
 
+@pytest.mark.parametrize(("fused", "second"), [(None, "short_1"), (2, "short_1"), (1, "long")])
+def test_only_fused_lanes_keep_to_one_shape(fused: int | None, second: str) -> None:
+    """Lanes in turn take the longest run, whatever shape the others have."""
+    efforts = {"short_0": Effort(SHORT, 99), "short_1": Effort(SHORT, 10), "long": Effort(LONG, 60)}
+    driver = driver_of(efforts)
+    driver.join("x", 2, 0.0, fused)
+    assert names(driver.give(0.0)) == {"x": ["short_0", second]}
+
+
 def test_runs_of_a_dead_worker_come_first_and_count_their_attempts() -> None:
     driver = driver_of(shorts("a", "b", "c"))
     driver.join("x", 1, 0.0)
