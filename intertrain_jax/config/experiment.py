@@ -67,18 +67,21 @@ class DataConfig:
         limit: rows per split; marks the results as test-only.
         validation_size: use the first n of one seeded shuffle of every validation split; None uses
             all. Large validation splits cost more time than they are worth to early stopping.
+        test_size: the same of every test split. What is left decides how little a gain can be and show.
         cache_dir: tokenised data; None is $INTERTRAIN_CACHE or ~/.cache/intertrain_jax.
     """
 
     data_dir: str | None = None
     limit: int | None = None
     validation_size: int | None = None
+    test_size: int | None = None
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         check_types(self, "data")
         at_least_one = (lambda x: x >= 1, ">= 1")
-        check_ranges(self, "data", {"limit": at_least_one, "validation_size": at_least_one})
+        sizes = ("limit", "validation_size", "test_size")
+        check_ranges(self, "data", dict.fromkeys(sizes, at_least_one))
 
 
 Keep = Literal["none", "sources", "best", "all"]

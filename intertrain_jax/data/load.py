@@ -100,8 +100,9 @@ def load_task(
                 f"task {task.name!r}: its {name} split is empty, and must have at least one row."
                 " Add rows, or leave the task out."
             )
-    if data.validation_size is not None:
-        parts["validation"] = _mixed(parts["validation"])[: data.validation_size]
+    for name, size in (("validation", data.validation_size), ("test", data.test_size)):
+        if size is not None:
+            parts[name] = _mixed(parts[name])[:size]
     if data.limit is not None:
         parts = {name: _mixed(part)[: data.limit] for name, part in parts.items()}
     splits = {

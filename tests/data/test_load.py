@@ -73,6 +73,17 @@ def test_the_fingerprint_is_of_content_only(data_dir: Path, tmp_path: Path) -> N
     assert load_task(TASK, config(data_dir, limit=5)).fingerprint != expected
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_split_to_score_on_may_be_a_part_of_what_there_is(data_dir: Path, split: str) -> None:
+    whole = load_task(TASK, config(data_dir))
+    part = load_task(TASK, config(data_dir, **{f"{split}_size": 2}))
+    assert part.origin["rows"] == {**whole.origin["rows"], split: 2}
+    assert set(part.splits[split].texts) < set(whole.splits[split].texts)
+    assert part.fingerprint != whole.fingerprint
+    more = load_task(TASK, config(data_dir, **{f"{split}_size": 99}))
+    assert more.origin["rows"] == whole.origin["rows"]
+
+
 def test_a_limit_takes_rows_of_every_class(data_dir: Path) -> None:
     write(data_dir / "toy", "train", sorted(ROWS, key=lambda row: row["label"]))
     data = load_task(TASK, config(data_dir, limit=12))

@@ -48,6 +48,32 @@ def test_gelu_and_its_slope_are_those_of_the_normal_distribution() -> None:
             np.testing.assert_allclose(found, 2 * slope, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("rows", [(), (3,), (2, 5)])
+def test_a_product_in_bfloat16_is_summed_in_float32_forwards_and_backwards(
+    rows: tuple[int, ...],
+) -> None:
+    rng = np.random.default_rng(3)
+    x, above = (jnp.asarray(rng.normal(size=(*rows, n)), jnp.bfloat16) for n in (300, 200))
+    kernel = jnp.asarray(rng.normal(size=(300, 200)), jnp.float32)
+
+    def mapped(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        layer = Linear(300, 200, bias=False)
+        layer.kernel[...] = kernel
+        return layer(x)
+
+    value, pull = jax.vjp(mapped, x, kernel)
+    d_x, d_kernel = pull(above)
+    rounded = [np.asarray(a.astype(jnp.bfloat16), np.float64) for a in (x, kernel, above)]
+    x64, kernel64, above64 = rounded
+    # One rounding of the result, to 8 bits; none of what is summed up.
+    for found, exact in ((value, x64 @ kernel64), (d_x, above64 @ kernel64.T)):
+        assert found.dtype == jnp.bfloat16
+        assert np.abs(np.asarray(found, np.float64) / exact - 1.0).max() < 2.0**-8
+    assert d_kernel.dtype == jnp.float32
+    exact = x64.reshape(-1, 300).T @ above64.reshape(-1, 200)
+    np.testing.assert_allclose(d_kernel, exact, rtol=1e-4, atol=1e-4)
+
+
 def test_a_norm_has_the_gradients_of_its_formula() -> None:
     rng = np.random.default_rng(1)
     scale, bias, above = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in (4, 4, X.shape))
