@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ SCHEMA_VERSION = 1
 # How a pointer of Git LFS begins.
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _SCALARS = (str, float, int, bool, type(None))
+
+
+# How times are written, in records and nowhere else: UTC, to the second.
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class IntertrainError(Exception):
@@ -78,6 +83,11 @@ def nearest(value: str, candidates: Iterable[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """Returns a number of things, in the plural but for one."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def time_now() -> str:
+    """Returns the time as records have it, such as 2026-11-27T18:02:11Z."""
+    return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
 def printable(text: str) -> str:

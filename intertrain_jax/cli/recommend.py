@@ -57,6 +57,7 @@ def command(
     A few models of a ranking are tried, each run for what it is expected to bring, until no further
     one is worth its price. Finished runs are kept: the same command goes on where it was stopped.
     """
+    from intertrain_jax.cli.show import pages_of
     from intertrain_jax.workflows.recommend import recommend
     from intertrain_jax.workflows.watch import Terminal
 
@@ -73,3 +74,4 @@ def command(
         say(f'  pipeline("text-classification", model={place!r})("a text")')
         say(f"For a file: intertrain-jax predict {shlex.quote(place)} FILE.csv")
     say(f"The whole story: {result.out}/decision.md")
+    say(pages_of(result.out))

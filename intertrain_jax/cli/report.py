@@ -24,7 +24,9 @@ _WATCH_SECONDS = 20
 @click.option("--no-figures", is_flag=True, help="Leave the paper's figures out.")
 @click.option("--serve", is_flag=True, help="Show it at an address of this machine, until Ctrl-C.")
 @click.option("--port", default=0, show_default="a free one", help="Port of --serve.")
-@click.option("--date", metavar="TEXT", help="To show on the home page. [default: none]")
+@click.option(
+    "--date", metavar="TEXT", help="As of which the home page is. [default: of the last run]"
+)
 @click.option("--watch", is_flag=True, help="Renew it while a grid runs, until Ctrl-C.")
 def command(
     sources: tuple[str, ...],

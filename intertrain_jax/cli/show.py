@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from intertrain_jax.report.ranking import print_correlations, print_ranking
 from intertrain_jax.report.terminal import print_matrix
 from intertrain_jax.workflows.grid import ANALYSIS_FOLDER
 from intertrain_jax.workflows.rank_files import top_file
+from intertrain_jax.workflows.report import default_folder
 from intertrain_jax.workflows.results import GridResult, RankResult
 from intertrain_jax.workflows.watch import duration
 
@@ -34,7 +36,7 @@ def show_grid(console: Console, result: GridResult) -> None:
     opening = what_to_open(result)
     if opening is not None:
         console.print(opening, soft_wrap=True, markup=False)
-    console.print(pages_of(result), soft_wrap=True, markup=False)
+    console.print(pages_of(result.out), soft_wrap=True, markup=False)
 
 
 def grid_summary(result: GridResult) -> str:
@@ -59,9 +61,10 @@ def what_to_open(result: GridResult) -> str | None:
     return None
 
 
-def pages_of(result: GridResult | RankResult) -> str:
-    """Returns the command that makes pages of it."""
-    return f"As pages: {shlex.join(['intertrain-jax', 'report', str(result.out)])}"
+def pages_of(out: Path) -> str:
+    """Returns the page to open of a results directory, and the command that makes it."""
+    made = shlex.join(["intertrain-jax", "report", str(out)])
+    return f"As pages: {made}, then open {default_folder(out) / 'index.html'}"
 
 
 def show_ranking(console: Console, result: RankResult) -> None:
@@ -69,7 +72,7 @@ def show_ranking(console: Console, result: RankResult) -> None:
     print_ranking(console, result.ranking)
     if result.correlations is not None:
         print_correlations(console, result.correlations)
-    console.print(pages_of(result), soft_wrap=True, markup=False)
+    console.print(pages_of(result.out), soft_wrap=True, markup=False)
     _show_limit(console, result.config.data.limit)
 
 

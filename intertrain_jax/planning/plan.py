@@ -217,6 +217,7 @@ def record_of(
     reason: str | None,
     origin: Mapping[str, object],
     environment: Mapping[str, str],
+    finished: str | None = None,
 ) -> Record:
     """Returns the record of a run that ended.
 
@@ -226,6 +227,7 @@ def record_of(
         reason: why it failed; None if it did not.
         origin: where the target's data came from.
         environment: versions and device.
+        finished: when it ended.
     """
     return Record(
         id=run.id,
@@ -239,6 +241,7 @@ def record_of(
         reason=reason,
         result=result,
         environment=dict(environment),
+        finished=finished,
     )
 
 

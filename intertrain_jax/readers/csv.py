@@ -223,11 +223,11 @@ def check_unique(path: Source, what: str, names: Sequence[str]) -> None:
 
 
 def check_enough(path: Source, gains: pd.DataFrame) -> None:
-    """Checks that there are models to compare, and gains to compare them by."""
-    if len(gains) < FEWEST_MODELS:
+    """Checks that there is a model besides the pretrained one, and a gain of it."""
+    if gains.empty:
         raise IntertrainError(
-            f"file {str(path)!r} must have at least {FEWEST_MODELS} models besides the pretrained one,"
-            f" has {len(gains)}. Add more."
+            f"file {str(path)!r} must have a model besides the pretrained one, and a column of gains,"
+            f" but has {len(gains)} and {len(gains.columns)}. Add one."
         )
     if gains.isna().all(axis=None):
         raise IntertrainError(

@@ -8,15 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from intertrain_jax.base import IntertrainError, nearest
-from intertrain_jax.readers.csv import (
-    FEWEST_MODELS,
-    Source,
-    check_unique,
-    no_pretrained,
-    number,
-    read_csv,
-)
+from intertrain_jax.base import IntertrainError, counted, nearest
+from intertrain_jax.readers.csv import Source, check_unique, no_pretrained, number, read_csv
 from intertrain_jax.readers.units import check_percent
 
 NAME, AVERAGE, PROBE = "model_name", "avg", "mnli_lp"
@@ -67,8 +60,8 @@ def read_leaderboard(
 
     Raises:
         IntertrainError: the file is no such table, a number is none (the row and the column are
-            named), a column occurs twice, scores are not in percent, there are fewer than three
-            models or no scores at all, or no row is the pretrained model's, or it has no scores.
+            named), a column occurs twice, scores are not in percent, there is one model
+            only or no score at all, or no row is the pretrained model's, or it has no scores.
     """
     cells = read_csv(path)
     header, rows = cells.header, cells.rows
@@ -101,10 +94,10 @@ def read_leaderboard(
     }
     numbers = pd.DataFrame(values, dtype=float)
     scores = numbers.drop(columns=[AVERAGE, PROBE])
-    if len(names) < FEWEST_MODELS:
+    if len(names) < 2:
         raise IntertrainError(
-            f"leaderboard {str(path)!r} must have at least {FEWEST_MODELS} models, has {len(names)}."
-            " Add more."
+            f"leaderboard {str(path)!r} must have rows of the pretrained model and another at least,"
+            f" has {counted(len(names), 'row')}. Add more."
         )
     if scores.empty or scores.isna().all(axis=None):
         raise IntertrainError(

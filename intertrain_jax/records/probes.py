@@ -17,7 +17,7 @@ from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.runs import BaseRef, DataStamp
-from intertrain_jax.records.sound import check_result
+from intertrain_jax.records.sound import check_result, check_time
 from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
 
 _ROUNDING = 1e-3
@@ -90,6 +90,7 @@ class ProbeRecord:
         seconds: of loading, features, heads and estimators.
         tokens: of one forward pass over all splits.
         environment: versions and device.
+        finished: when it ended, as `base.time_now` has it; None where that was not noted.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ProbeRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     tokens: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    finished: str | None = None
 
     @property
     def chosen(self) -> tuple[HeadScore, ...]:
@@ -133,6 +135,7 @@ class ProbeRecord:
 def _check(record: ProbeRecord) -> None:
     if (record.status == "done") != (bool(record.chosen) and record.reason is None):
         raise IntertrainError("a record has scores if it is done, else a reason")
+    check_time(record.finished)
     for head in record.heads:
         if head.result is not None:
             check_result(head.result, record.data.source)

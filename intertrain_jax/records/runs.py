@@ -9,7 +9,7 @@ from typing import Any, Literal
 from intertrain_jax.base import IntertrainError, content_hash
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.records.results import RunResult
-from intertrain_jax.records.sound import check_result
+from intertrain_jax.records.sound import check_result, check_time
 from intertrain_jax.records.store import RecordType, Status, Stored, safe_name
 
 RunKind = Literal["pretrained", "source", "base"]
@@ -95,6 +95,7 @@ class Record:
         reason: why it failed, one line.
         result: scores and counts.
         environment: versions and device.
+        finished: when it ended, as `base.time_now` has it; None where that was not noted.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Record:
     reason: str | None = None
     result: RunResult | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    finished: str | None = None
 
     @property
     def score(self) -> float | None:
@@ -123,6 +125,7 @@ def _check(record: Record) -> None:
         raise IntertrainError(f"its id {record.id} does not follow from its content ({expected})")
     if (record.status == "done") != (record.result is not None and record.reason is None):
         raise IntertrainError("a record has a result if it is done, else a reason")
+    check_time(record.finished)
     if record.result is not None:
         # From PT, a task that is no target only makes a source model.
         check_result(record.result, record.data.source, untested=record.kind == "pretrained")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime
 from math import isfinite
 from typing import Any, TypeVar
 
-from intertrain_jax.base import IntertrainError, StopReason
+from intertrain_jax.base import TIME_FORMAT, IntertrainError, StopReason
 from intertrain_jax.records.results import RunResult
 
 # Percent, by metric.
@@ -55,6 +56,23 @@ def check_result(result: RunResult, source: Mapping[str, Any], untested: bool = 
         raise IntertrainError(f"it has scores, but ended as {str(result.stop_reason)!r}")
     _check_history(result)
     _check_rows(result, source.get("rows"))
+
+
+def check_time(finished: str | None) -> None:
+    """Checks that a time is written as times are.
+
+    Raises:
+        IntertrainError: it is not.
+    """
+    try:
+        if (
+            finished is None
+            or datetime.strptime(finished, TIME_FORMAT).strftime(TIME_FORMAT) == finished
+        ):
+            return
+    except ValueError:
+        pass
+    raise IntertrainError(f"its time must be as 2026-11-27T18:02:11Z, but is {finished!r}")
 
 
 def _check_history(result: RunResult) -> None:

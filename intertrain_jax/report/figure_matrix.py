@@ -80,7 +80,7 @@ def draw_matrix(picture: MatrixPicture) -> Figure:
     left = 0.2 + room_for(names, _NAME_SIZE)
     if _several(picture.row_groups):
         left += 0.15 + room_for(list(picture.row_groups), _NAME_SIZE)
-    slanted = 0.72 * room_for(targets, _NAME_SIZE)
+    slanted = 0.72 * room_for([*targets, picture.margin_name], _NAME_SIZE)
     foot = 0.75
     if _several(picture.column_groups):
         foot += max(0.3, 0.7 * room_for(list(picture.column_groups), _NAME_SIZE))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from intertrain_jax.diagnosis.findings import Finding
+from intertrain_jax.records.probes import ProbeRecord
 from intertrain_jax.records.runs import Record
 from intertrain_jax.study.result import Result
 
 NAN = float("nan")
+# Letters of a time that are its day.
+_DAY = 10
 # Scores that differ by less are one.
 _SAME = 1e-9
 
@@ -137,11 +140,14 @@ class Board:
         result: its statistics; None where there are none.
         findings: what `doctor` found.
         methods: the protocol in sentences.
+        stamps: data, versions and dates of its runs: word → text.
         missing: what a reader must know that is missing, one sentence each.
         conflicts: runs that two result sets have with different scores.
         records: of its runs.
         command: that adds a model.
         progress: of its runs; None where all are done, or there are none.
+        examined: whether `doctor` could examine it.
+        times: when its records were made, the first and the last; None where nothing says so.
     """
 
     title: str
@@ -153,11 +159,22 @@ class Board:
     result: Result | None = None
     findings: tuple[Finding, ...] = ()
     methods: tuple[str, ...] = ()
+    stamps: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
     command: str = ""
     progress: Progress | None = None
+    examined: bool = True
+    times: tuple[str, str] | None = None
+
+    @property
+    def date(self) -> str:
+        """The days of its runs; an empty text where nothing says so."""
+        if self.times is None:
+            return ""
+        first, last = (time[:_DAY] for time in self.times)
+        return first if first == last else f"{first} to {last}"
 
     @property
     def tested(self) -> int:
@@ -177,6 +194,12 @@ class Board:
     def sorted_models(self) -> tuple[Model, ...]:
         """Returns the models as they are listed: by rank, then by average, then by name."""
         return tuple(sorted(self.models, key=order))
+
+
+def times_of(records: Iterable[Record | ProbeRecord]) -> tuple[str, str] | None:
+    """Returns when the first and the last of some records were made; None where none says so."""
+    times = [record.finished for record in records if record.finished is not None]
+    return (min(times), max(times)) if times else None
 
 
 def order(model: Model) -> tuple[float, float, str]:

@@ -28,7 +28,8 @@ def protocol_sentences(protocol: Protocol) -> list[str]:
         f"Training ran {length} in batches of {protocol.batch_size} with AdamW, at a learning rate of"
         f" {protocol.learning_rate:g} ({protocol.schedule} schedule, warm-up over"
         f" {100 * protocol.warmup_fraction:g} % of the steps, weight decay {protocol.weight_decay:g}).",
-        f"Models were validated every {protocol.validate_every:,} examples; training stopped after"
+        f"Models were validated every {protocol.validate_every:,} examples and at the end; training"
+        " stopped after"
         f" {protocol.patience:,} examples without a rise of {protocol.early_stop_epsilon:g}. The"
         " score is that of the parameters with the best validation score, on the test split.",
         f"Texts were cut at {protocol.max_length} tokens."

@@ -7,12 +7,16 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from intertrain_jax.base import content_hash
 from intertrain_jax.records.store import safe_name
 
 _LONGEST = 60
 # What moves the text around it, and what has no glyph: shown as a mark, never obeyed.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+# Where a long name may be broken.
+_JOINT = re.compile(r"(?<=[/_.:-])")
 # Names that Windows keeps for devices, and the site for its own files.
 _TAKEN = re.compile(r"assets|(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -52,6 +56,11 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 def visible(text: object) -> str:
     """Returns text in which every character that would not be seen is a replacement mark."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text).encode("utf-8", "replace").decode())
+
+
+def breakable(name: object) -> Markup:
+    """Returns a name as it is written in a page, which may break after what joins its parts."""
+    return Markup("<wbr>").join(escape(part) for part in _JOINT.split(visible(name)) if part)
 
 
 def script_json(value: Any) -> str:

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from intertrain_jax.report import numbers
 from intertrain_jax.site.board import Board
-from intertrain_jax.site.names import short_names, slugs, visible
-from intertrain_jax.site.pages import analysis, compare, home, model, ranking, target
+from intertrain_jax.site.names import breakable, short_names, slugs, visible
+from intertrain_jax.site.pages import analysis, compare, findings, home, model, ranking, target
 
 _HERE = Path(__file__).parent
 # Pages of a board: file, word in the navigation.
@@ -104,7 +104,7 @@ def _render_board(
     add("matrix.html", "matrix.html", shown)
     add("compare.html", "compare.html", compare.page(board))
     add("analysis.html", "analysis.html", analysis.page(board, tuple(sorted(figures))))
-    add("findings.html", "findings.html", {})
+    add("findings.html", "findings.html", findings.page(board))
     add("methods.html", "methods.html", {})
     add("add.html", "add.html", {})
     writer.files[f"{board.slug}/ranking.csv"] = ranking.csv(board).encode()
@@ -140,6 +140,7 @@ def _environment() -> Environment:
         "share": numbers.share,
         "count": numbers.count,
         "known": lambda value: not numbers.is_missing(value),
+        "breakable": breakable,
         "block": lambda text: Markup("\n").join(escape(visible(x)) for x in text.split("\n")),
     }
     environment.filters.update(filters)

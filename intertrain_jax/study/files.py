@@ -113,6 +113,7 @@ def flat_record(record: Record) -> dict[str, Any]:
         "seed": record.seed,
         "status": record.status,
         "reason": record.reason,
+        "finished": record.finished,
         "data_fingerprint": record.data.fingerprint,
         "limit": record.data.source.get("limit"),
         **{key: str(value) if key == "stop_reason" else value for key, value in result.items()},

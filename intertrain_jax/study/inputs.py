@@ -12,7 +12,7 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.diagnosis.examine import examine
 from intertrain_jax.diagnosis.findings import Finding
-from intertrain_jax.readers.csv import FEWEST_MODELS, check_enough, no_pretrained
+from intertrain_jax.readers.csv import check_enough, no_pretrained
 from intertrain_jax.readers.leaderboard import Leaderboard
 from intertrain_jax.readers.matrix import Matrix
 from intertrain_jax.readers.scores import Scores
@@ -169,7 +169,7 @@ def study_of_table(
         percent: whether the user vouches that scores are in percent, however small.
 
     Raises:
-        IntertrainError: there are fewer than three models, no gains, or no scores of the pretrained.
+        IntertrainError: there is no other model, no gain, or no score of the pretrained.
     """
     if isinstance(table, Matrix):
         return study_of_matrix(table, tasks, pretrained, percent)
@@ -190,8 +190,8 @@ def study_of_matrix(
         percent: whether the user vouches that scores are in percent, however small.
 
     Raises:
-        IntertrainError: there is no such row, they are in another unit, or there are fewer than three
-            models or no gains at all.
+        IntertrainError: there is no such row, they are in another unit, or there is no other
+            model or no gain at all.
     """
     source, named = matrix.source, matrix.values.set_axis(pd.Index(matrix.names, name="base"))
     table, notes = targets_alone(named, {*tasks.train, *tasks.test, pretrained or ""})
@@ -229,8 +229,8 @@ def study_of_scores(
     """Returns the study of scores in long form.
 
     Raises:
-        IntertrainError: the pretrained model has no row, or there are fewer than three other models or
-            no gains at all.
+        IntertrainError: the pretrained model has no row, or there is no other model or no gain at
+            all.
     """
     source = scores.source
     table, left_out = runs_alone(scores.runs, {*tasks.train, *tasks.test, pretrained})
@@ -276,7 +276,7 @@ def study_of_leaderboard(
         keep_suspicious: whether to analyse the suspicious rows too.
 
     Raises:
-        IntertrainError: the pretrained model's row cannot be trusted, or fewer than three others can.
+        IntertrainError: the pretrained model's row cannot be trusted, or no other can.
     """
     findings = examine(
         board.scores, board.names, board.average, probe=board.probe, pretrained=board.pretrained
@@ -300,10 +300,10 @@ def study_of_leaderboard(
         }
     )
     kept = tested if keep_suspicious else tested.drop(index=tested.index[everything["suspicious"]])
-    if len(kept) < FEWEST_MODELS:
+    if kept.empty:
         raise IntertrainError(
-            f"leaderboard {name!r} must have at least {FEWEST_MODELS} tested models besides the"
-            f" pretrained one that can be trusted, has {len(kept)}. See `intertrain-jax doctor`."
+            f"leaderboard {name!r} must have a tested model besides the pretrained one that can be"
+            f" trusted, but {len(tested)} are tested and none can. See `intertrain-jax doctor`."
         )
     out = tuple(f for f in findings.findings if f.row in tested.index and f.row not in kept.index)
     untested = len(gains) - len(tested)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import nearest
+from intertrain_jax.readers.units import is_correlation
 from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.averages import AverageGains, How
 from intertrain_jax.stats.clusters import How as Cluster
@@ -115,8 +116,10 @@ class Result:
         columns = ["average", "low", "high", "cells"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         if found is not None:
-            table["low"] = found.averages.quantile(TAIL)
-            table["high"] = found.averages.quantile(1.0 - TAIL)
+            # Of one seed or two the draws know no bound, but scores do.
+            low, high = _possible(self.study, self.averages.targets)
+            table["low"] = found.averages.quantile(TAIL).clip(low, high)
+            table["high"] = found.averages.quantile(1.0 - TAIL).clip(low, high)
         table["probe"] = self.study.probe.reindex(table.index).astype(float)
         ranks = {} if found is None else {m.base: m for m in found.table.models}
         for column, name in _RANKS.items():
@@ -126,6 +129,15 @@ class Result:
         ]
         table = table.rename_axis("base").reset_index()
         return table.sort_values(["average", "base"], ascending=[False, True], ignore_index=True)
+
+
+def _possible(study: Study, targets: Sequence[str]) -> tuple[float, float]:
+    """Returns the least and the largest average gain that scores in percent allow."""
+    metrics = {r.result.metric for r in study.records.values() if r.result is not None}
+    correlated = "spearman" in metrics or any(map(is_correlation, targets))
+    least, most = (-100.0 if correlated else 0.0), 100.0
+    start = float(study.pretrained_scores.reindex(list(targets)).mean(skipna=False))
+    return (least - most, most - least) if np.isnan(start) else (least - start, most - start)
 
 
 # Columns of the table of models → fields of a ranked model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from intertrain_jax.data.tasks import list_tasks
 from intertrain_jax.diagnosis.findings import said_of
 from intertrain_jax.planning.status import counts, read_heartbeat
 from intertrain_jax.records.runs import Record
-from intertrain_jax.site.board import Board, Model, Progress, Target
+from intertrain_jax.site.board import Board, Model, Progress, Target, times_of
 from intertrain_jax.site.build import (
     models_of,
     models_of_ranking,
@@ -34,6 +34,7 @@ from intertrain_jax.workflows.results import GridResult, RankResult, results
 from intertrain_jax.workflows.watch import duration
 
 Source = GridResult | RankResult | str | Path
+_ONE_SEED = "There is one seed: nothing is known of its noise."
 
 
 def boards_of(sources: Sequence[Source], live: bool = False) -> tuple[list[Board], list[str]]:
@@ -153,7 +154,7 @@ def _grid_board(merged: Merged, probes: tuple[str, RankResult] | None, live: boo
     if not ranked:
         missing.append("There is no linear probe of these models.")
     if grid.plan.seeds == 1:
-        missing.append("There is one seed: nothing is known of its noise.")
+        missing.append(_ONE_SEED)
     if grid.config.data.limit is not None:
         missing.append(f"Test only: {grid.config.data.limit} rows per split.")
     missing += [f"{p.path.name} is no record: {p.reason}" for p in grid.stored.problems]
@@ -168,6 +169,7 @@ def _grid_board(merged: Merged, probes: tuple[str, RankResult] | None, live: boo
         names = ", ".join(title for title, _ in merged.parts)
         methods.append(f"Merged are the records of {names}.")
     wanted = {run.id for run in grid.plan.runs}
+    records = tuple(r for key, r in sorted(grid.stored.by_key.items()) if key in wanted)
     return Board(
         title=merged.title,
         slug="",
@@ -183,14 +185,16 @@ def _grid_board(merged: Merged, probes: tuple[str, RankResult] | None, live: boo
             *methods,
             *protocol_sentences(grid.config.protocol),
             *uncertainty_sentences(study.runs is not None and grid.plan.seeds > 1),
-            *_stamps(grid),
             *study.notes,
         ),
+        stamps=_stamps(records),
         missing=tuple(missing),
         conflicts=merged.conflicts,
-        records=tuple(r for key, r in sorted(grid.stored.by_key.items()) if key in wanted),
+        records=records,
         command=_grid_command(grid),
         progress=_progress(merged, live),
+        examined=None not in examined and bool(examined),
+        times=times_of([*records, *(r for rank in ranked for r in rank.stored.values())]),
     )
 
 
@@ -266,6 +270,8 @@ def _ranking_board(ranked: RankResult) -> Board:
             + _largest_class(ranked),
         ),
         missing=tuple(missing),
+        examined=False,
+        times=times_of(ranked.stored.values()),
         command="intertrain-jax rank --model NAME --pretrained "
         f"{config.pretrained or 'PRETRAINED'} --task {config.task} --out DIR",
     )
@@ -284,6 +290,10 @@ def _table_board(path: Path) -> Board:
     if examined is not None and study.kind == "leaderboard":
         models = with_untested(models, examined.subject, study.pretrained)
     missing = list(study.notes)
+    if study.runs is not None and study.gains.asked == 1:
+        missing.append(_ONE_SEED)
+    if examined is None:
+        missing.append("`doctor` could not examine this table: there is too little of it.")
     if not len(study.probe):
         missing.append("There is no linear probe of these models.")
     rows = len({finding.row for finding in study.left_out})
@@ -306,9 +316,9 @@ def _table_board(path: Path) -> Board:
             f"The numbers are those of a published table, {path.name}: how models were trained is not"
             " in it.",
             *uncertainty_sentences(study.runs is not None),
-            *study.notes,
         ),
         missing=tuple(missing),
+        examined=examined is not None,
         command=f"# add a row to {path.name}, then\nintertrain-jax report {path.name} --out DIR",
     )
 
@@ -321,22 +331,18 @@ def _examined(path: Path) -> Diagnosis | None:
         return None
 
 
-def _stamps(grid: GridResult) -> list[str]:
-    """Returns which data and which versions the records name."""
+def _stamps(records: Iterable[Record]) -> tuple[tuple[str, str], ...]:
+    """Returns which data, which versions and which days records name, each with its word."""
     data: dict[str, set[str]] = {}
     versions: set[str] = set()
-    for record in _records(grid.stored.by_key):
+    for record in records:
         data.setdefault(record.target, set()).add(record.data.fingerprint or "unknown")
         told = record.environment
         if told:
             names = ("intertrain_jax", "jax", "flax", "device")
             versions.add(", ".join(f"{name} {told[name]}" for name in names if name in told))
-    lines = [f"Data of {task}: {', '.join(sorted(found))}." for task, found in sorted(data.items())]
-    return lines + [f"Made with {one}." for one in sorted(versions)]
-
-
-def _records(stored: Mapping[str, Record]) -> list[Record]:
-    return [record for _, record in sorted(stored.items())]
+    stamps = [(f"data of {task}", ", ".join(sorted(found))) for task, found in sorted(data.items())]
+    return (*stamps, *(("made with", one) for one in sorted(versions)))
 
 
 def _grid_command(grid: GridResult) -> str:

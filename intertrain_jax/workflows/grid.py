@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, time_now
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.planning.estimates import encoder_parameters, estimate
@@ -154,7 +154,7 @@ def do_runs(
             watcher.warn(f"{run.name} has no test score, as it failed when done again: {reason}")
             return
         origin = {**prepared.data[run.target].origin, "limit": config.data.limit}
-        store.write(record_of(run, result, reason, origin, environment))
+        store.write(record_of(run, result, reason, origin, environment, time_now()))
 
     for run in plan.runs:
         if run.base.label in prepared.unusable and run.id not in done:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, time_now
 from intertrain_jax.config.origins import joined, other_names
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig, RankOptions, load_rank_config, rank_keys
@@ -157,7 +157,7 @@ def rank(
                 nonlocal renewed
                 for outcome in outcomes:
                     files = outcome.files or files_hash(outcome.ref.reference)
-                    record = record_of(outcome, ids.of(outcome.ref, files), probe)
+                    record = record_of(outcome, ids.of(outcome.ref, files), probe, time_now())
                     label = outcome.ref.label
                     before = records.get(label, earlier.get(label))
                     if record.status == "failed" and before and before.status == "done":
@@ -272,13 +272,16 @@ class Probe:
     head_result: Callable[[Any, EncodedTask, int], RunResult | None]
 
 
-def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
+def record_of(
+    outcome: Outcome, identity: str, probe: Probe, finished: str | None = None
+) -> ProbeRecord:
     """Returns the record of a model that was probed, or could not be.
 
     Args:
         outcome: what became of it.
         identity: the record's id.
         probe: what it has in common with the others.
+        finished: when it ended.
     """
     config, protocol, data = probe.config, probe.protocol, probe.data
     loaded, ref = outcome.loaded, outcome.ref
@@ -300,6 +303,7 @@ def record_of(outcome: Outcome, identity: str, probe: Probe) -> ProbeRecord:
         "architecture": outcome.architecture,
         "tokenizer": None if loaded is None else loaded.tokenizer,
         "environment": dict(probe.environment),
+        "finished": finished,
     }
     if outcome.reason is not None or loaded is None:
         return ProbeRecord(**common, status="failed", reason=outcome.reason)

@@ -93,10 +93,13 @@ def ranking_of(config: RankConfig, records: Mapping[str, ProbeRecord]) -> Rankin
 def latest_ranking(config: RankConfig, out: Path) -> tuple[Ranking, dict[str, ProbeRecord]]:
     """Returns the ranking of a results directory, and its records by label, without loading anything.
 
-    Of several records of one model, made as its files or the data changed, the newest file counts.
+    Of several records of one model, made as its files or the data changed, the newest counts; the time
+    of its file only where records have none, as a copy has another.
     """
     store, records = ResultsDir(out).probes, {}
     found = store.read_all().by_key.values()
-    for record in sorted(found, key=lambda record: store.path(record).stat().st_mtime_ns):
+    for record in sorted(
+        found, key=lambda one: (one.finished or "", store.path(one).stat().st_mtime_ns)
+    ):
         records[record.model.label] = record
     return ranking_of(config, records), records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, time_now
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.planning.plan import Run, record_of
 from intertrain_jax.planning.work import GridWork
@@ -57,7 +57,8 @@ def repeat_run(
             if is_better(result, known.get(ended.id)):
                 origin = {**prepared.data[ended.target].origin, "limit": config.data.limit}
                 held.check()
-                record = record_of(ended, result, reason, origin, runner.environment(config.engine))
+                environment = runner.environment(config.engine)
+                record = record_of(ended, result, reason, origin, environment, time_now())
                 directory.runs.write(record)
 
         # All other runs count as done: blocks have the shapes that they had in the grid.

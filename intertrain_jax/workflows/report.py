@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from intertrain_jax.base import IntertrainError
+from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.formats import is_file
 from intertrain_jax.report.figures import write_figures
 from intertrain_jax.site.board import Board, conflicts
@@ -45,8 +45,8 @@ class Site:
     def __repr__(self) -> str:
         """Says what to open."""
         return (
-            f"{len(self.boards)} rankings, {self.written.files:,} files, {self.written.changed:,} of"
-            f" them new or changed. Open {self.index}"
+            f"{counted(len(self.boards), 'ranking')}, {self.written.files:,} files,"
+            f" {self.written.changed:,} of them new or changed. Open {self.index}"
         )
 
 
@@ -65,8 +65,8 @@ def report(
         out: folder of the site: new, empty, or of an earlier report.
         figures: whether to draw the figures of studies of few models.
         refresh: seconds after which pages load themselves anew, and say what is running; None never.
-        date: to show on the home page, as records and tables have none: the same inputs give the same
-            bytes.
+        date: as of which the home page is; None takes the day of the last run, which records say, so
+            that the same inputs give the same bytes.
 
     Raises:
         IntertrainError: there is nothing to show, or the folder holds something else.

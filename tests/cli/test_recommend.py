@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ def test_it_ends_with_the_decision_and_how_to_use_the_model(
     place = str(tmp_path / "out" / "model")
     assert f'  pipeline("text-classification", model={place!r})("a text")' in lines
     assert f"For a file: intertrain-jax predict {place} FILE.csv" in lines
+    made, page = lines[-1].removeprefix("As pages: intertrain-jax ").split(", then open ")
+    pages = CliRunner().invoke(main, [*shlex.split(made), "--no-figures"])
+    assert pages.exit_code == 0 and Path(page).is_file(), pages.output
     code, short = invoke(tmp_path, *given)
     assert code == 0 and short.startswith("Start from"), short
 

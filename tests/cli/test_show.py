@@ -7,13 +7,14 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from intertrain_jax.cli import main
 from intertrain_jax.cli.show import (
     grid_summary,
     pages_of,
@@ -144,6 +145,9 @@ def test_a_rankings_last_lines(ranked: RankResult) -> None:
 
 
 def test_the_command_that_makes_pages_can_be_pasted(tmp_path: Path) -> None:
-    done = SimpleNamespace(out=tmp_path / "my results")
-    said = pages_of(cast(Any, done))
-    assert shlex.split(said.removeprefix("As pages: "))[1:] == ["report", str(done.out)]
+    done = grid(write_experiment(tmp_path / "my results", seeds=1), runner=FakeEngine())
+    said = pages_of(done.out)
+    assert printed(show_grid, done).endswith(said)
+    made, page = said.removeprefix("As pages: intertrain-jax ").split(", then open ")
+    code = CliRunner().invoke(main, [*shlex.split(made), "--no-figures"]).exit_code
+    assert code == 0 and Path(page).is_file()

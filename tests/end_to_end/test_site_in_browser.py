@@ -64,16 +64,14 @@ class Tab:
 
 
 def representative(site: Path) -> list[Path]:
-    """Returns every kind of page, of the tiny and of the hostile board."""
+    """Returns every page of the tiny board, and every kind of page of the hostile one."""
     kinds = [
         p
         for p in sorted(site.rglob("*.html"))
-        if p.parent.name not in ("models", "targets", "long")
+        if p.is_relative_to(site / "tiny") or p.parent.name not in ("models", "targets", "long")
     ]
     return kinds + [
-        sorted(site.glob(f"{board}/{folder}/*.html"))[0]
-        for board in ("tiny", "hostile")
-        for folder in ("models", "targets")
+        sorted(site.glob(f"hostile/{folder}/*.html"))[0] for folder in ("models", "targets")
     ]
 
 

@@ -167,8 +167,11 @@ def test_names_are_there_once() -> None:
 def test_there_is_enough_to_compare() -> None:
     gains = pd.DataFrame({"rte": [np.nan, 1.0, np.nan]})
     csv.check_enough(csv.Frame(gains), gains)
-    with pytest.raises(IntertrainError, match=r"at least 3 models .* has 2"):
-        csv.check_enough(csv.Frame(gains), gains[:2])
+    csv.check_enough(csv.Frame(gains), gains[1:2])
+    with pytest.raises(
+        IntertrainError, match=r"a model besides the pretrained .* has 0 and 1. Add"
+    ):
+        csv.check_enough(csv.Frame(gains), gains[:0])
     with pytest.raises(IntertrainError, match="all 3 are missing"):
         csv.check_enough(csv.Frame(gains), gains * np.nan)
 

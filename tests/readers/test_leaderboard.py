@@ -53,7 +53,11 @@ def test_the_pretrained_row_can_be_named_by_the_option_or_by_the_file(tmp_path: 
         ("model_name", "model", "'model_name' is missing"),
         ("a,b\n", "a,a\n", "column 'a' must be there once"),
         ("3,z,66", "3,,66", "line 5 does not"),
-        ("2,x/y,,51,,\n3,z,66,52,62,70\n", "", "at least 3 models, has 2"),
+        (
+            GOOD[GOOD.index("1,x") :],
+            "",
+            "the pretrained model and another at least, has 1 row. Add",
+        ),
         ("60,,50", "60,49,50", "no base model 'other'"),
         ("60,,50,70", "60,,,", "no base model 'other'"),
         ("3,z,66,52,62,70", "3,z,66", "line 5: has 3 fields"),

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from intertrain_jax.base import IntertrainError, StopReason
+from intertrain_jax.base import IntertrainError, StopReason, time_now
+from intertrain_jax.records.probes import PROBES
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.records.sound import check_result, odd_ones
+from intertrain_jax.records.runs import RUNS
+from intertrain_jax.records.sound import check_result, check_time, odd_ones
 from intertrain_jax.stats.gains import Expected
 from intertrain_jax.study.scores import score_table
 from tests.probe_runs import probe_record
@@ -74,6 +76,18 @@ def test_what_only_makes_a_source_model_may_have_no_test_score() -> None:
     check_result(replace(WHOLE, test=None), ROWS, untested=True)
     with pytest.raises(IntertrainError, match="validation score must be in"):
         check_result(replace(WHOLE, test=None, validation=101.0), ROWS, untested=True)
+
+
+def test_times_are_written_as_times_are() -> None:
+    check_time(None)
+    check_time(time_now())
+    for wrong in ("2026-11-27", "2026-13-27T18:02:11Z", "2026-11-27T18:02:11+01:00", "<b>", "1"):
+        with pytest.raises(IntertrainError, match="must be as 2026-11-27T18:02:11Z, but is"):
+            check_time(wrong)
+    with pytest.raises(IntertrainError, match="its time must be"):
+        RUNS.from_json(RUNS.to_json(replace(make_record(make_plan().runs[0]), finished="now")))
+    with pytest.raises(IntertrainError, match="its time must be"):
+        PROBES.from_json(PROBES.to_json(replace(probe_record("a", (60.0,)), finished="now")))
 
 
 def test_who_contradicts_most_others_is_odd() -> None:

@@ -6,8 +6,9 @@ import dataclasses
 from pathlib import Path
 
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.site.board import Model, conflicts, order
+from intertrain_jax.site.board import Model, conflicts, order, times_of
 from tests.boards import board
+from tests.runs import make_plan, make_record
 
 
 def test_models_without_rank_come_last_and_equals_by_name() -> None:
@@ -22,6 +23,18 @@ def test_what_a_board_counts() -> None:
     assert [model.measured for model in tiny.models] == [True, True, True, False]
     assert Model("x", probe=1.0).measured
     assert Model("x", status="not tested", probe=1.0).paged
+
+
+def test_a_board_says_the_days_of_its_runs() -> None:
+    day = "2026-11-20T01:02:03Z"
+    assert board().date == "" and board(times=(day, day)).date == "2026-11-20"
+    late = "2026-12-01T00:00:00Z"
+    assert board(times=(day, late)).date == "2026-11-20 to 2026-12-01"
+    plan = make_plan()
+    records = [make_record(run) for run in plan.runs[:3]]
+    assert times_of(records) is None
+    dated = [dataclasses.replace(records[0], finished=late), records[1]]
+    assert times_of([*dated, dataclasses.replace(records[2], finished=day)]) == (day, late)
 
 
 def test_a_run_with_two_scores_is_told_and_an_equal_one_is_not(repository: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from intertrain_jax.site.names import script_json, short_names, slugs, visible
+from intertrain_jax.site.names import breakable, script_json, short_names, slugs, visible
 from tests.boards import HOSTILE
 
 
@@ -23,6 +23,11 @@ def test_what_is_not_seen_becomes_a_mark() -> None:
     assert visible("a\u202eb\nc\x1b[0m") == "a\ufffdb\ufffdc\ufffd[0m"
     assert visible("naïve 🙂 日本") == "naïve 🙂 日本"
     assert visible("\ud800") == "?"
+
+
+def test_names_break_after_what_joins_their_parts() -> None:
+    assert breakable("org/a_b-c") == "org/<wbr>a_<wbr>b-<wbr>c"
+    assert breakable("<b>_\u202e") == "&lt;b&gt;_<wbr>\ufffd" and breakable("") == ""
 
 
 def test_json_ends_no_script() -> None:

@@ -106,3 +106,5 @@ def test_a_board_of_nothing_says_so() -> None:
     assert "No model has a gain" in empty["tiny/matrix.html"].decode()
     assert "no two models" in empty["tiny/compare.html"].decode()
     assert "Nothing was found" in empty["tiny/findings.html"].decode()
+    unseen = render([board(findings=(), examined=False)])["tiny/findings.html"].decode()
+    assert "Nothing was found" not in unseen and "were not examined" in unseen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,19 @@ def test_where_seeds_are_known_intervals_are_of_seeds_with_the_pretrained_model_
     assert (models["high"] - models["low"] > 2 * 1.96 * draws.error[models.index]).all()
     held = (draws.draws[models.index] >= models["low"]) & (draws.draws <= models["high"])
     np.testing.assert_allclose(held.mean(), 0.95, atol=0.002)
+
+
+def test_averages_lie_where_scores_can_be(tmp_path: Path) -> None:
+    scores = planted_scores()
+    one = scores[(scores["target"] == "t0") & ~((scores["base"] != "PT") & (scores["seed"] > 0))]
+    one = one[(one["base"] == "PT") & (one["seed"] < 2) | one["base"].isin(["m0", "m1"])]
+    result = computed(RANKS, study_of(one, tmp_path))
+    start, models = result.study.pretrained_scores["t0"], result.models()
+    # Two seeds say next to nothing of the noise.
+    assert (models["low"] == -start).all() and (models["high"] == 100 - start).all()
+    named = one.assign(target="stsb")
+    models = computed(RANKS, study_of(named, tmp_path)).models()
+    assert (models["low"] == -100 - start).all() and (models["high"] == 100 - start).all()
 
 
 def test_else_they_are_of_targets() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.config.ranking import RankConfig
+from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.study.model_ranking import Ranking, rank_models
 from intertrain_jax.workflows.rank_files import (
+    latest_ranking,
     read_gains,
     write_correlations,
     write_table,
@@ -27,6 +32,25 @@ def ranking() -> Ranking:
         "c": probe_record("c", (70.0, 71.0)),
     }
     return rank_models(list(records), records, "PT", 2, ["logme"])
+
+
+def test_of_two_records_of_a_model_the_later_counts_whatever_their_files_say(
+    tmp_path: Path,
+) -> None:
+    store = ResultsDir(tmp_path).probes
+    probes = [
+        replace(probe_record("a", (score,)), id=name)
+        for score, name in ((60.0, "b" * 12), (70.0, "a" * 12))
+    ]
+    days = ("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z")
+    config = RankConfig(task="alpha", models=("a",))
+    for order in (probes, probes[::-1]):
+        for probe, day in zip(order, days, strict=True):
+            store.write(replace(probe, finished=day))
+        # As a copy of the directory has it.
+        os.utime(store.path(order[0]), (4e9, 4e9))
+        assert latest_ranking(config, tmp_path)[1]["a"].heads == order[1].heads
+        os.utime(store.path(order[0]), (1e9, 1e9))
 
 
 def test_gains_are_numbers_by_base_model_and_target(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -110,7 +111,46 @@ def test_the_published_leaderboard_is_pages_of_bearable_size(
     table = text[text.index('id="ranking"') : text.index("</table>")]
     assert table.count('<th scope="row"') == rows
     assert table.count("not tested: It has no score on any target.") == rows - len(known)
+    text = text.replace("<wbr>", "")
     assert all(text.count("<bdi>" + escape(m.name) + "</bdi>") for m in board.models)
+
+
+BOARD = ",model_name,avg,mnli_lp,a,b\n0,base,60,,50,70\n"
+RUNS = "base,target,seed,score\nPT,a,0,50\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "tested", "said"),
+    [
+        (BOARD + "1,x/y,65,50,60,70\n", 1, "too little of it"),
+        (BOARD + "1,x/y,60,,60,\n2,z,,51,,\n", 1, "1 row has no score"),
+        ("base,rte\nx,1\n", 1, "nothing is known of seeds"),
+        ("base,rte,cola\nx,1,2\ny,-1,\n", 2, "no linear probe"),
+        (RUNS + "x,a,0,60\n", 1, "too little of it"),
+        (RUNS + "x,a,0,60\ny,a,0,\nPT,b,0,50\nx,b,0,\ny,b,0,70\n", 1, "There is one seed"),
+    ],
+)
+def test_small_tables_are_pages_that_say_what_is_missing(
+    tmp_path: Path, text: str, tested: int, said: str
+) -> None:
+    table = tmp_path / "base_table.csv"
+    table.write_text(text)
+    (board,) = report(table, out=tmp_path / "site", figures=False).boards
+    assert board.tested == tested and any(said in line for line in board.missing)
+    page = (tmp_path / "site" / board.slug / "analysis.html").read_text()
+    assert "Not computed, because" in page and board.times is None
+
+
+def test_pages_are_as_of_the_last_run(tmp_path: Path) -> None:
+    done = grid(write_experiment(tmp_path, seeds=1), runner=FakeEngine())
+    runs = done.stored.by_key
+    times = sorted(str(record.finished) for record in runs.values())
+    dated = {key: replace(r, finished="2026-11-20T00:00:00Z") for key, r in runs.items()}
+    made = [replace(done, stored=replace(done.stored, by_key=one)) for one in (runs, dated)]
+    (now,), (then,) = (report(m, out=tmp_path / "site", figures=False).boards for m in made)
+    assert now.times == (times[0], times[-1]) and len(times[0]) == len("2026-11-20T00:00:00Z")
+    assert "As of 2026-11-20." in (tmp_path / "site" / "index.html").read_text()
+    assert "2026-11-20" in (tmp_path / "site" / then.slug / "index.html").read_text()
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty"])

@@ -7,9 +7,17 @@
   var body = document.querySelector("#compare tbody");
   function signed(x) { return (x < 0 ? "" : "+") + x.toFixed(2); }
   function interval(x, half) { return "[" + signed(x - half) + ", " + signed(x + half) + "]"; }
+  // Long names may break after what joins their parts.
+  function write(place, text) {
+    place.textContent = "";
+    text.split(/(?<=[\/_.:-])(?=[^\d\s])/).forEach(function (part, i) {
+      if (i) place.appendChild(document.createElement("wbr"));
+      place.appendChild(document.createTextNode(part));
+    });
+  }
   function cell(row, text, tag, css) {
     var one = document.createElement(tag || "td");
-    one.textContent = text;
+    write(one, text);
     if (css) one.className = css;
     row.appendChild(one);
   }
@@ -38,7 +46,7 @@
       (half === null ? "" : " " + interval(mean, half)) + " over " + n + " targets; the interval is over " + (all ? "seeds." : "targets.");
     ["a", "b"].forEach(function (id) {
       var select = document.getElementById(id);
-      document.getElementById("name-" + id).textContent = select.options[select.selectedIndex].text;
+      write(document.getElementById("name-" + id), select.options[select.selectedIndex].text);
     });
     history.replaceState(null, "", "#a=" + first + "&b=" + second);
   }

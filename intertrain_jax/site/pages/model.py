@@ -67,7 +67,7 @@ def card(board: Board, model: Model) -> str:
         f"{board.measure.capitalize()} over {_code(board.pretrained)}, in points: {average}"
         + (f" [{low}, {high}]" if math.isfinite(model.low) else "")
         + (f", rank {model.rank:g} of {board.tested} models" if model.ranked else "")
-        + (f" (between {rank_text(model)})" if rank_text(model) else "")
+        + (f" (interval {rank_text(model)})" if rank_text(model) else "")
         + ".",
         "",
         "| target | gain | interval | seeds |",

@@ -64,10 +64,11 @@ def cell_of(cell: Cell | None, scale: Scale) -> dict[str, Any] | None:
 
 
 def rank_text(model: Model) -> str:
-    """Returns the interval of a rank, an empty text where there is none."""
+    """Returns the interval of a rank: one number where it has no width, nothing where there is none."""
     if not math.isfinite(model.rank_low):
         return ""
-    return f"{model.rank_low:.0f}–{model.rank_high:.0f}"
+    low, high = f"{model.rank_low:.0f}", f"{model.rank_high:.0f}"
+    return low if low == high else f"{low}–{high}"
 
 
 def groups_text(groups: tuple[int, ...]) -> str:

@@ -12,6 +12,13 @@ def test_a_card_counts_and_shows_the_best_first() -> None:
     assert (card["failed"], card["partial"]) == (1, 1)
 
 
+def test_it_is_as_of_the_last_run_that_says_when_it_was() -> None:
+    old = board(times=("2026-11-20T23:59:59Z", "2026-11-21T00:00:00Z"))
+    new = board(times=("2026-11-25T00:00:00Z", "2026-11-25T01:00:00Z"))
+    assert page([new, old, board()], [])["date"] == "2026-11-25"
+    assert page([new], [], "today")["date"] == "today" and page([board()], [])["date"] is None
+
+
 def test_rankings_over_one_pretrained_model_stand_together() -> None:
     boards = [board(title="a"), board(title="b", pretrained="other"), board(title="c")]
     sections = page(boards, [])["sections"]

@@ -28,7 +28,7 @@ def test_a_cell_is_sorted_by_its_number_and_says_its_interval() -> None:
 
 def test_ranks_and_groups_as_text() -> None:
     good, _, _, broken = board().models
-    assert rank_text(good) == "1–1" and rank_text(broken) == ""
+    assert rank_text(good) == "1" and rank_text(broken) == ""
     assert [groups_text(g) for g in ((), (3,), (2, 3, 4))] == ["", "3", "2–4"]
 
 
