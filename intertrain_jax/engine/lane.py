@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,9 @@ from intertrain_jax.planning.plan import Run
 from intertrain_jax.train.arena import SplitView
 from intertrain_jax.train.step import Segments
 from intertrain_jax.train.stopping import Progress
+
+# A micro-step takes as long as so many evaluations of as many tokens: it goes forward, and back.
+_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -288,6 +292,43 @@ class LaneGroup:
         """Runs that have left their lanes, and whose tests nobody has looked at."""
         ended = [sent.run for sent in self.sent if isinstance(sent, Ended)]
         return [run for run in ended if run.progress.reason is not StopReason.DIVERGED]
+
+    def turns_ahead(self, devices: int, slots: Callable[[Run], int]) -> int:
+        """Returns how many turns the host sends off before it looks back.
+
+        Devices of a mesh validate at different times. While one does, the others need work, and whoever
+        reads an answer or a loss waits for the slowest of them: as many turns as a validation is long.
+        On one device they would be for nothing, where a run turns out to have ended.
+
+        Args:
+            devices: of the mesh.
+            slots: token slots that a run's validation computes.
+        """
+        if devices == 1:
+            return 0
+        lanes = len(self.slots) // devices
+        turns = (
+            -(-slots(lane.run) // (_PASSES * lanes * lane.shapes[0].tokens))
+            for lane in self.busy.values()
+        )
+        return max(turns, default=0)
+
+    def to_look_at(self, sent: int, ahead: int, due: Container[int]) -> int:
+        """Returns how many of the oldest of `self.sent` are to be looked at.
+
+        Args:
+            sent: how many had been sent before the last turns.
+            ahead: turns that devices have to do meanwhile, if any were sent.
+            due: lanes whose last validation is to be looked at, as they reach the next one.
+        """
+        known = [isinstance(x, Validated) and x.lane in due for x in self.sent]
+        needed = max((i + 1 for i, one in enumerate(known) if one), default=0)
+        count, turns = len(self.sent), 0
+        none_sent = count == sent
+        while count > sent or (count and turns < ahead and not none_sent):
+            count -= 1
+            turns += isinstance(self.sent[count], Trained)
+        return max(count, needed)
 
     def next_turn(self) -> Turn:
         """Takes the next tick of all ready lanes whose next block has the most wanted shape.

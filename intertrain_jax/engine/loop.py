@@ -167,13 +167,14 @@ class GridLoop:
             source = f"Its source run {run.depends_on} ({run.base.label})"
             self._finish(run, None, f"{source} failed: {why}")
         self.refill(group)
+        ahead = group.turns_ahead(self._mesh.size, self.tasks.validation_slots)
         sent, due = len(group.sent), set()
         if group.ready:
             # Where a run may turn out to have ended, little is sent that would be for nothing.
             unread = any(isinstance(x, Validated) for x in group.sent)
-            due = self.dispatch(group, 1 if unread else TICKS)
+            due = self.dispatch(group, max(1, ahead) if unread else TICKS)
         # Devices have something to do: what was sent before is looked at, a block late.
-        self._look(group, sent)
+        self._look(group, group.to_look_at(sent, ahead, due))
         self.validate(group, due)
         if self._recorder.due:
             self._write_results()

@@ -139,6 +139,11 @@ class GridTasks:
             self._chunks[key, split] = [self._placed(chunk) for chunk in chunks]
         return self._chunks[key, split]
 
+    def validation_slots(self, run: Run) -> int:
+        """Returns the token slots that a validation computes."""
+        chunks = self.chunks_of(self.key_of(run), "validation")
+        return sum(chunk.count * chunk.shape.tokens for chunk in chunks)
+
     def foreseen(self, runs: Iterable[Run], lanes: int) -> list[Blocks | Chunk]:
         """Returns blank work of every shape that these runs will do, in the order in which it will come.
 
