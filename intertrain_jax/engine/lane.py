@@ -283,6 +283,11 @@ class LaneGroup:
         return {k: lane for k, lane in self.busy.items() if not lane.waits}
 
     @property
+    def unread(self) -> bool:
+        """Whether a validation was sent off that is not yet looked at."""
+        return any(isinstance(sent, Validated) for sent in self.sent)
+
+    @property
     def open(self) -> list[LaneRun]:
         """Runs without an outcome: in lanes, or out of them already."""
         return [*self.busy.values(), *self.untested]

@@ -171,8 +171,7 @@ class GridLoop:
         sent, due = len(group.sent), set()
         if group.ready:
             # Where a run may turn out to have ended, little is sent that would be for nothing.
-            unread = any(isinstance(x, Validated) for x in group.sent)
-            due = self.dispatch(group, max(1, ahead) if unread else TICKS)
+            due = self.dispatch(group, max(1, ahead) if group.unread else TICKS)
         # Devices have something to do: what was sent before is looked at, a block late.
         self._look(group, group.to_look_at(sent, ahead, due))
         self.validate(group, due)
