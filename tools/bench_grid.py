@@ -27,6 +27,7 @@ import json
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,7 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
 
     from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, ModelConfig
     from intertrain_jax.config.protocol import Protocol
+    from intertrain_jax.engine.books import books_of
     from intertrain_jax.engine.environment import prepare_process
     from intertrain_jax.engine.lane_count import fusing_pays, laid_out
     from intertrain_jax.engine.lanes import Programs
@@ -285,7 +287,12 @@ def engine_rounds(work: Work, setting: Setting) -> Measure:
         options,
         Path(work.out) / "engine",
     )
-    loop = GridLoop(grid, lambda run, result, reason: None, lambda progress: None, Programs())
+    loop = GridLoop(
+        grid,
+        partial(books_of, grid, lambda run, result, reason: None),
+        lambda progress: None,
+        Programs(),
+    )
     parameters = sum(x.size for x in jax.tree.leaves(checkpoint.params))
     pays = fusing_pays(jax.default_backend(), parameters)
     loop.open_lanes(laid_out(setting.lanes, fuse, 1, pays))

@@ -7,7 +7,12 @@ from typing import Any
 import click
 
 from intertrain_jax.cli.lines import say
-from intertrain_jax.cli.options import ExperimentOptions, experiment_options, target_options
+from intertrain_jax.cli.options import (
+    ExperimentOptions,
+    experiment_options,
+    target_options,
+    workers_option,
+)
 
 
 @click.command()
@@ -22,6 +27,7 @@ from intertrain_jax.cli.options import ExperimentOptions, experiment_options, ta
 @target_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; no network, no files.")
 @click.option("--retry-failed", is_flag=True, help="Do runs again that are recorded as failed.")
+@workers_option
 @click.option("--quiet", is_flag=True, help="Print one line at the end only.")
 @click.pass_context
 def command(
@@ -31,6 +37,7 @@ def command(
     own: dict[str, Any],
     dry_run: bool,
     retry_failed: bool,
+    workers: str,
     quiet: bool,
 ) -> None:
     """Train every base model on every target, and show the gains.
@@ -52,7 +59,8 @@ def command(
     from intertrain_jax.workflows.grid import grid
     from intertrain_jax.workflows.watch import Terminal
 
-    result = grid(config, retry_failed=retry_failed, progress=Terminal(quiet), **own)
+    shown = Terminal(quiet)
+    result = grid(config, retry_failed=retry_failed, workers=workers, progress=shown, **own)
     console = make_console()
     if not quiet:
         from intertrain_jax.cli.show import show_grid

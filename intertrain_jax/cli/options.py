@@ -78,6 +78,14 @@ lanes_option = click.option(
 )
 
 
+workers_option = click.option(
+    "--workers",
+    metavar="N|auto|HOST:PORT",
+    default="1",
+    help="Processes that compute, each on a device of its own; of a Ray cluster, or this machine's.",
+)
+
+
 def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the common options to a command, which gets them as `options`."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.cli.options import target_options
+from intertrain_jax.cli.options import target_options, workers_option
 from intertrain_jax.config.ranking import DEFAULT_TASK
 from intertrain_jax.config.refs import ModelRef, read_model_list
 
@@ -58,6 +58,7 @@ class _EstimatorNames(click.Option):
 @click.option(
     "--retry-failed", is_flag=True, help="Probe models again that are recorded as failed."
 )
+@workers_option
 @click.option("--quiet", is_flag=True, help="Print one line at the end only.")
 @click.pass_context
 def command(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from intertrain_jax.cli.lines import say
-from intertrain_jax.cli.options import target_options
+from intertrain_jax.cli.options import target_options, workers_option
 
 
 @click.command()
@@ -43,6 +43,7 @@ from intertrain_jax.cli.options import target_options
 @click.option("--limit", type=int, metavar="N", help="Rows per split; marks a mere test.")
 @click.option("--set", "overrides", metavar="KEY.SUB=VALUE", multiple=True, help="Repeatable.")
 @click.option("--explain", is_flag=True, help="Print why each run was done, and what came of it.")
+@workers_option
 @click.option("--quiet", is_flag=True, help="Print the decision only.")
 def command(
     target: str,

@@ -36,12 +36,14 @@ class Rules:
     Attributes:
         ahead: runs that a worker gets beyond its lanes, while there are plenty.
         deaths: of workers with the same run on board, after which that run has failed.
-        silent_seconds: a worker with runs that takes no step for so long is given up.
+        silent_seconds: a worker with runs that gives no answer for so long is given up,
+        stuck_seconds: and one that answers and takes no step.
     """
 
     ahead: int = 2
     deaths: int = 3
-    silent_seconds: float = 600.0
+    silent_seconds: float = 120.0
+    stuck_seconds: float = 1800.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class _Worker:
         lanes: runs that it trains at once.
         shapes_at_once: block shapes that these may have.
         moved: when it last took a step, or got its first run.
+        heard: when it was last heard, or asked.
         steps: that it has told of.
         runs: on board, in the order given.
         shapes: block shapes that it has compiled.
@@ -77,6 +80,7 @@ class _Worker:
     lanes: int
     shapes_at_once: int
     moved: float
+    heard: float
     steps: int = 0
     runs: dict[str, Run] = field(default_factory=dict)
     shapes: set[BlockShape] = field(default_factory=set)
@@ -146,6 +150,10 @@ class Driver:
         held = {run.depends_on for one in self._workers.values() for run in one.runs.values()}
         return held | {run.depends_on for run in self._suspects}
 
+    def attempts(self, run: str) -> int:
+        """Returns how often a run has been begun, the time that is under way included."""
+        return self._deaths.get(run, 0) + 1
+
     def join(self, worker: str, lanes: int, now: float, fused: int | None = None) -> None:
         """Enters a worker.
 
@@ -156,14 +164,21 @@ class Driver:
             fused: lanes of a group, whose runs share a block shape; None if there is one group.
         """
         groups = -(-lanes // (fused or max(lanes, 1)))
-        self._workers[worker] = _Worker(lanes, groups, now)
+        self._workers[worker] = _Worker(lanes, groups, now, now)
         self._lanes += lanes
         self._note(worker)
 
+    def asked(self, worker: str, now: float) -> None:
+        """Enters that a worker was asked for an answer, as it had given the last one."""
+        if (known := self._workers.get(worker)) is not None:
+            known.heard = now
+
     def beat(self, worker: str, steps: int, now: float) -> None:
-        """Enters how many steps a worker has taken so far."""
-        if (known := self._workers.get(worker)) is not None and steps != known.steps:
-            known.steps, known.moved = steps, now
+        """Enters a worker's answer: how many steps it has taken so far."""
+        if (known := self._workers.get(worker)) is not None:
+            known.heard = now
+            if steps != known.steps:
+                known.steps, known.moved = steps, now
 
     def ended(
         self, worker: str, run: str, outcome: str, failure: str | None, now: float
@@ -178,7 +193,7 @@ class Driver:
             now: seconds.
         """
         if (known := self._workers.get(worker)) is not None and run in known.runs:
-            known.moved = now
+            known.moved = known.heard = now
             self._unload(worker, run)
         ended = self.queue.runs[run]
         twice = self._deaths.get(run, 0) > 0
@@ -240,8 +255,13 @@ class Driver:
         return False
 
     def silent(self, now: float) -> list[str]:
-        """Returns the workers that have runs, and have not taken a step for too long."""
+        """Returns the workers that have runs, and have not answered for too long."""
         latest = now - self._rules.silent_seconds
+        return [name for name, one in self._workers.items() if one.runs and one.heard < latest]
+
+    def stuck(self, now: float) -> list[str]:
+        """Returns the workers that have runs, and have not taken a step for too long."""
+        latest = now - self._rules.stuck_seconds
         return [name for name, one in self._workers.items() if one.runs and one.moved < latest]
 
     def give(self, now: float) -> list[Given]:
@@ -315,10 +335,10 @@ class Driver:
             return False
         worker = self._workers[name]
         if not worker.runs:
-            worker.moved = now
+            worker.moved = worker.heard = now
         worker.got(run, self.queue.effort(run).shape)
         self._at[run.id] = name
-        given.append(Given(name, run, self._deaths.get(run.id, 0) + 1))
+        given.append(Given(name, run, self.attempts(run.id)))
         if not worker.room:
             self._free.pop(name, None)
         return True

@@ -85,6 +85,7 @@ class DataConfig:
 
 
 Keep = Literal["none", "sources", "best", "all"]
+Transport = Literal["object-store", "shared"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ class EngineConfig:
     """How runs are executed; nothing here changes what a run is.
 
     Attributes:
-        lanes: runs trained at once, over all devices; "auto" measures.
-        devices: how many devices to use; "auto" is all of them.
+        lanes: runs trained at once, over all devices of a process, by each worker where there are
+            several; "auto" measures.
+        devices: how many devices to use; "auto" is all of them. A worker has one.
         checkpoint_minutes: minutes between checkpoints of the runs in flight.
         keep: which runs' weights stay when the grid is done: "sources" are the source models, "best"
             also the run of every target with the best validation score, "all" every run.
@@ -105,6 +107,10 @@ class EngineConfig:
         deterministic: whether the same run gives the same bits each time. On CPUs and TPUs it does,
             whatever is asked; on GPUs true adds gradients in one order, which takes longer, and "auto"
             is false.
+        weights: how source models get to workers: "object-store" sends them, "shared" lets workers read
+            them in the results directory, on a filesystem that all of them have at the same place.
+        silent_minutes: a worker that does not answer for so long is given up and replaced.
+        stuck_minutes: the same of one that answers, and takes no step; compiling and loading are none.
     """
 
     lanes: int | Auto = "auto"
@@ -116,6 +122,9 @@ class EngineConfig:
     block_rows: int | Auto = "auto"
     fuse: int | Auto = "auto"
     deterministic: bool | Auto = "auto"
+    weights: Transport = "object-store"
+    silent_minutes: float = 2.0
+    stuck_minutes: float = 30.0
 
     def __post_init__(self) -> None:
         check_types(self, "engine")
@@ -130,6 +139,8 @@ class EngineConfig:
                 "row_length": (lambda x: x == "auto" or x >= 16, ">= 16 or 'auto'"),
                 "block_rows": at_least_one,
                 "fuse": at_least_one,
+                "silent_minutes": (lambda x: x > 0, "> 0"),
+                "stuck_minutes": (lambda x: x > 0, "> 0"),
             },
         )
         check_most(self, "engine", _MOST)

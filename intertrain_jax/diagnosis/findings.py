@@ -24,6 +24,7 @@ Rule = Literal[
     "unreadable",
     "failed",
     "repeated run",
+    "contradicted",
 ]
 Severity = Literal["error", "warning", "note"]
 

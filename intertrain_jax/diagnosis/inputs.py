@@ -192,6 +192,7 @@ def _read_records(out: Path) -> Subject:
     found += _failed(runs)
     found += _repeated(store, runs)
     found += _not_counts(runs)
+    found += _contradicted(runs)
     if all(run.score is None for run in runs):
         raise IntertrainError(
             f"directory {str(out)!r} must hold at least one finished run to examine, but of"
@@ -262,3 +263,11 @@ def _not_counts(runs: Sequence[Record]) -> Iterator[Finding]:
                 f" {run.result.n_test:,} test examples is no whole number of right answers."
             )
             yield Finding(-1, _row_name(run), "out of range", "error", text)
+
+
+def _contradicted(runs: Sequence[Record]) -> Iterator[Finding]:
+    """Finds runs that workers did twice, and that came out otherwise the second time."""
+    for run in runs:
+        if run.result is not None and run.result.contradicted is not None:
+            text = f"Run {run.id} on {run.target}, seed {run.seed}: {run.result.contradicted}."
+            yield Finding(-1, _row_name(run), "contradicted", "error", text)

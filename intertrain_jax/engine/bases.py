@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import jax
 
 from intertrain_jax.base import IntertrainError, cache_root, content_hash, reason_of
 from intertrain_jax.config.formats import read_json
@@ -21,49 +17,17 @@ from intertrain_jax.data.encoded import EncodedTask, TaskKey
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.data.text import has_tokenizer, tokenizer_fingerprint
 from intertrain_jax.data.tokens import Tokenisations
+from intertrain_jax.engine.held import HELD_BYTES, BaseModel, HeldModels
 from intertrain_jax.models.families.family import AnyConfig
-from intertrain_jax.models.fits import check_positions, check_shape, check_words, with_words
+from intertrain_jax.models.fits import check_positions, check_shape, check_words
 from intertrain_jax.models.hf.references import files_hash, resolve_reference, resolved_revision
 from intertrain_jax.models.hf.weights import Checkpoint, load_weights, read_config
 from intertrain_jax.planning.plan import Plan
 from intertrain_jax.planning.work import ref_of
 from intertrain_jax.records.store import write_atomic
 
-# Weights are held up to this many bytes and models, and at least those of one model; beside them are
-# those that are loaded ahead.
-HELD_BYTES, HELD_MODELS = 2 << 30, 8
-_AHEAD = 2
 # What is remembered is asked for under this number: a change of what is checked makes it void.
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class BaseModel:
-    """What is known of a base model that can be used; its weights are not held.
-
-    Attributes:
-        ref: as the grid names it.
-        directory: where its files are.
-        commit: of a hub model.
-        config: its shape and dropout rates.
-        fingerprint: hash of its weights.
-        tokenizer: hash of the files of the tokenizer that it reads: its own, or the pretrained
-            model's where it has none.
-        tokens: id of the tokens that it reads; equal where tokenizers agree (see `Tokenisations`).
-    """
-
-    ref: ModelRef
-    directory: Path
-    commit: str | None
-    config: AnyConfig
-    fingerprint: str
-    tokenizer: str
-    tokens: str
-
-    @property
-    def identity(self) -> str:
-        """Hash of weights and tokenizer: both decide scores."""
-        return content_hash([self.fingerprint, self.tokenizer])
 
 
 class BaseModels:
@@ -87,15 +51,13 @@ class BaseModels:
         cache_dir: str | None = None,
         held_bytes: int = HELD_BYTES,
     ) -> None:
-        self._pretrained, self._protocol, self._held_bytes = pretrained, protocol, held_bytes
+        self._pretrained, self._protocol = pretrained, protocol
         # Else the encoder alone is used.
         self._texts = protocol.text is None or protocol.in_words
         self._tokens = Tokenisations(data, protocol, cache_dir)
         self._remembered = cache_root(cache_dir) / "bases"
         self._looked: dict[ModelRef, BaseModel | str] = {}
-        self._held: OrderedDict[ModelRef, Checkpoint] = OrderedDict()
-        self._ahead: dict[ModelRef, Future[Checkpoint]] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._held = HeldModels(self._texts, held_bytes)
 
     @property
     def pretrained(self) -> BaseModel:
@@ -131,11 +93,7 @@ class BaseModels:
         Raises:
             IntertrainError: it cannot be used, or is no longer what it was when it was looked at.
         """
-        if ref not in self._held:
-            future = self._ahead.pop(ref, None) or self._submit(self.look(ref))
-            self._hold(ref, future.result())
-        self._held.move_to_end(ref)
-        return self._held[ref]
+        return self._held.load(self.look(ref), self.pretrained.config.vocab_size)
 
     def expect(self, refs: Iterable[ModelRef]) -> None:
         """Begins to load base models in the background, a few of those that are to be loaded next.
@@ -143,17 +101,9 @@ class BaseModels:
         Args:
             refs: in the order in which their runs are expected to start.
         """
-        for ref, future in list(self._ahead.items()):
-            if future.done():
-                del self._ahead[ref]
-                if future.exception() is None:  # else its runs will say so
-                    self._hold(ref, future.result())
-        for ref in refs:
-            if len(self._ahead) == _AHEAD:
-                return
-            found = self._looked.get(ref)
-            if isinstance(found, BaseModel) and ref not in self._held and ref not in self._ahead:
-                self._ahead[ref] = self._submit(found)
+        looked = (self._looked.get(ref) for ref in refs)
+        found = (model for model in looked if isinstance(model, BaseModel))
+        self._held.expect(found, self.pretrained.config.vocab_size)
 
     def tasks(self, plan: Plan) -> dict[TaskKey, EncodedTask]:
         """Returns every task of a plan in the tokens of every base model that is to do it.
@@ -170,11 +120,7 @@ class BaseModels:
 
     def close(self) -> None:
         """Lets all weights go and ends the thread; what is known of models stays."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-        self._pool = None
-        self._ahead.clear()
-        self._held.clear()
+        self._held.close()
 
     def _look(self, ref: ModelRef) -> BaseModel:
         directory = resolve_reference(ref.reference, ref.at)
@@ -216,37 +162,3 @@ class BaseModels:
         with suppress(OSError):  # a cache that cannot be written is no reason to stop
             write_atomic(path, json.dumps({"fingerprint": fingerprint}))
         return fingerprint
-
-    def _submit(self, model: BaseModel) -> Future[Checkpoint]:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "load")
-        return self._pool.submit(_read, model, self.pretrained.config.vocab_size, self._texts)
-
-    def _hold(self, ref: ModelRef, checkpoint: Checkpoint) -> None:
-        self._held[ref] = checkpoint
-        while len(self._held) > 1 and (
-            len(self._held) > HELD_MODELS or sum(map(_size, self._held.values())) > self._held_bytes
-        ):
-            self._held.popitem(last=False)
-
-
-def _read(model: BaseModel, words: int, texts: bool) -> Checkpoint:
-    """Loads a model that has been looked at, with so many words: it reads no others."""
-    name = model.ref.label
-    try:
-        config, hf_config = read_config(model.directory, name)
-        checkpoint = load_weights(model.directory, name, config, hf_config, texts)
-    except Exception as error:  # as in `look`
-        raise IntertrainError(reason_of(error, "It can no longer be loaded")) from error
-    if checkpoint.fingerprint != model.fingerprint:
-        raise IntertrainError(
-            f"Model '{name}' must stay the same while a grid runs, but its files have changed;"
-            " restore them, or give the model another directory."
-        )
-    if config.vocab_size == words:
-        return checkpoint
-    return replace(checkpoint, params=with_words(checkpoint.params, words))
-
-
-def _size(checkpoint: Checkpoint) -> int:
-    return sum(x.nbytes for x in jax.tree.leaves((checkpoint.params, checkpoint.head)))

@@ -17,6 +17,7 @@ import orbax.checkpoint as ocp
 
 from intertrain_jax.base import IntertrainError, StopReason, reason_of
 from intertrain_jax.config.formats import read_json
+from intertrain_jax.engine.feed import Weights
 from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.lane_state import Lanes
 from intertrain_jax.records.store import write_atomic
@@ -261,11 +262,11 @@ def _check_seal(folder: Path) -> None:
         raise WeightsLostError(f"{folder}: its files are not what they were when it was written")
 
 
-def save_run(checkpoints: Checkpoints, lane: LaneRun, state: Lanes) -> None:
+def save_run(weights: Weights, lane: LaneRun, state: Lanes) -> None:
     """Writes a run that stands at the end of a batch (so its gradient accumulator is empty).
 
     Args:
-        checkpoints: the experiment's.
+        weights: where runs in flight are kept.
         lane: the host's side of the run.
         state: the device's side, read out of its lane.
     """
@@ -282,23 +283,21 @@ def save_run(checkpoints: Checkpoints, lane: LaneRun, state: Lanes) -> None:
         "seconds": lane.elapsed,
         "notes": list(lane.notes),
     }
-    checkpoints.save_lane(lane.run.id, lane.step, jax.tree.map(np.asarray, tree), host)
+    weights.save_lane(lane.run.id, lane.step, jax.tree.map(np.asarray, tree), host)
 
 
-def load_run(
-    checkpoints: Checkpoints, run: str, shapes: Tree
-) -> tuple[Tree, dict[str, Any]] | None:
+def load_run(weights: Weights, run: str, shapes: Tree) -> tuple[Tree, dict[str, Any]] | None:
     """Returns (parameter, moment and best trees by name, arguments for `LaneRun`), or None.
 
     Args:
-        checkpoints: the experiment's.
+        weights: where runs in flight are kept.
         run: the run's id.
         shapes: shapes of the lane's parameters.
 
     Raises:
         WeightsLostError: what is there cannot be used.
     """
-    saved = checkpoints.load_lane(run, dict.fromkeys(("params", "mean", "square", "best"), shapes))
+    saved = weights.load_lane(run, dict.fromkeys(("params", "mean", "square", "best"), shapes))
     if saved is None:
         return None
     state, host = saved

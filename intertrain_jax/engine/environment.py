@@ -94,8 +94,23 @@ def check_inputs(name: str, config: AnyConfig, options: EngineConfig, protocol: 
         protocol: of all runs.
 
     Raises:
-        IntertrainError: the protocol is for another kind of model, inputs are longer than the model's
-            position embeddings, or there are fewer devices than asked for.
+        IntertrainError: as of `check_protocol`; or there are fewer devices than asked for.
+    """
+    check_protocol(name, config, protocol)
+    lane_mesh(options.devices)
+
+
+def check_protocol(name: str, config: AnyConfig, protocol: Protocol) -> None:
+    """Checks that a model and the protocol fit each other, whatever the devices.
+
+    Args:
+        name: what the user calls the pretrained model.
+        config: that model's shape.
+        protocol: of all runs.
+
+    Raises:
+        IntertrainError: the protocol is for another kind of model, or inputs are longer than the model's
+            position embeddings.
     """
     if FAMILIES[config.family].text_to_text != (protocol.text is not None):
         raise IntertrainError(
@@ -108,7 +123,6 @@ def check_inputs(name: str, config: AnyConfig, options: EngineConfig, protocol: 
             )
         )
     check_positions(config, name, protocol)
-    lane_mesh(options.devices)
 
 
 def resolve_precision(precision: Precision) -> Precision:

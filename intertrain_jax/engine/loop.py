@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, StopReason
-from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, save_run
+from intertrain_jax.engine.books import books_of
+from intertrain_jax.engine.checkpoint import WeightsLostError, save_run
 from intertrain_jax.engine.environment import lane_mesh, prepare_process, replicated
 from intertrain_jax.engine.evaluation import send
-from intertrain_jax.engine.keeping import Keeping
+from intertrain_jax.engine.feed import Feed
 from intertrain_jax.engine.lane import Ended, LaneGroup, LaneRun, Trained, Validated
 from intertrain_jax.engine.lane_count import LaneCounts, choose_lanes
 from intertrain_jax.engine.lanes import Programs
-from intertrain_jax.engine.recording import Counts, GridProgress, Recorder, result_of
+from intertrain_jax.engine.recording import Counts, GridProgress, result_of
 from intertrain_jax.engine.starts import Starts
 from intertrain_jax.engine.tasks import GridTasks
 from intertrain_jax.planning.plan import Run
-from intertrain_jax.planning.queue import RunQueue
 from intertrain_jax.planning.work import Emit, GridWork, ref_of
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.arena import deterministic_programs
@@ -60,33 +61,37 @@ def run_grid(
     programs = known or Programs()
     try:
         with deterministic_programs(work.options.deterministic is True):
-            return GridLoop(work, emit, watch, programs).run()
+            return GridLoop(work, partial(books_of, work, emit), watch, programs).run()
     finally:
         programs.stop()
         work.bases.close()
 
 
 class GridLoop:
-    """One call of `run_grid`; see there for the arguments."""
+    """Trains the runs that a feed gives, until there are no more.
 
-    def __init__(self, work: GridWork, emit: Emit, watch: Watch, known: Programs) -> None:
+    Args:
+        work: what all of them share: tasks, base models, options, and a plan that has every kind of run.
+        feed: makes the feed, when the tasks are there.
+        watch: as of `run_grid`.
+        known: programs, to which those of this loop are added.
+    """
+
+    def __init__(
+        self, work: GridWork, feed: Callable[[GridTasks], Feed], watch: Watch, known: Programs
+    ) -> None:
         plan, options = work.plan, work.options
         self._bases, self._options, self._watch, self._known = work.bases, options, watch, known
-        self._checkpoints = Checkpoints(work.out / "checkpoints")
         self._protocol, self._mesh = plan.runs[0].protocol, lane_mesh(options.devices)
         self.tasks = GridTasks(work, self._mesh)
-        self._starts = Starts(work.bases, self.tasks, self._protocol, self._checkpoints)
+        self._feed = feed(self.tasks)
+        self._starts = Starts(work.bases, self.tasks, self._protocol, self._feed.weights)
         self._pretrained: Any = None
         if any(run.protocol.l2_to_base > 0 for run in plan.runs):
             self._pretrained = jax.device_put(
                 self._starts.pretrained_body(plan), replicated(self._mesh)
             )
-        self._waiting = RunQueue(
-            plan.runs, work.done, self._checkpoints.has_source, self.tasks.effort_of
-        )
-        self._keeping = Keeping(options.kept, self._checkpoints, self._waiting)
-        self._recorder = Recorder(emit, self._checkpoints, self._waiting, options.kept != "none")
-        self._counts = Counts(self._waiting.to_record, self.tasks.effort_of)
+        self._counts = Counts(self.tasks.effort_of)
         self.groups: list[LaneGroup] = []
 
     @property
@@ -100,14 +105,9 @@ class GridLoop:
         Raises:
             IntertrainError: there is no memory for a single lane.
         """
-        self._checkpoints.take_over()
-        wanted = {run for run in self._waiting.runs if self._waiting.dependants(run)}
-        keep = None if self._options.kept != "none" else wanted
-        self._checkpoints.keep_only(self._waiting.waiting, keep)
-        runs, precision = len(self._waiting), self._protocol.precision
-        asked = (self._options, self._starts.objective, self.tasks.largest_block, precision)
-        counts = choose_lanes(*asked, self._mesh, runs) if runs else None
-        while len(self._waiting) or any(group.open for group in self.groups):
+        counts = self.lane_counts(runs) if (runs := self._feed.open()) else None
+        self._counts.set(total=self._feed.to_record)
+        while self._feed.more or any(group.open for group in self.groups):
             assert counts is not None
             scarce = None
             try:
@@ -122,12 +122,19 @@ class GridLoop:
             if scarce is not None:
                 counts = self._shrink(counts, scarce)
         self._write_results()
-        self._checkpoints.close()
+        self._feed.close()
         self._watch(self.progress)
         return self.progress
 
+    def lane_counts(self, runs: int) -> LaneCounts:
+        """Returns how many lanes to open for so many runs."""
+        asked = (self._options, self._starts.objective, self.tasks.largest_block)
+        return choose_lanes(*asked, self._protocol.precision, self._mesh, runs)
+
     def _round(self) -> None:
         """Gives every group its turn, and the watcher the news."""
+        if not any(group.open for group in self.groups):
+            self._feed.wait()
         for group in self.groups:
             self._turn(group)
             try:
@@ -155,15 +162,14 @@ class GridLoop:
             for _ in range(counts.groups)
         ]
         self._counts.set(lanes=counts.lanes)
-        waiting = (run for run in self._waiting.runs.values() if run.id in self._waiting.waiting)
-        soon = (*self._waiting.upcoming(None, AHEAD), *waiting)
+        soon = self._feed.foreseen(AHEAD)
         work = self.tasks.foreseen(soon, counts.fused)
         lanes, tokens = self.groups[0].lanes, self.tasks.arena.tokens
         self._programs.expect(lanes, work, tokens, self._pretrained)
 
     def _turn(self, group: LaneGroup) -> None:
         """Fills a group's free lanes, sends it on, and looks at what it did before."""
-        for run, why in self._waiting.take_orphans():
+        for run, why in self._feed.take_orphans():
             source = f"Its source run {run.depends_on} ({run.base.label})"
             self._finish(run, None, f"{source} failed: {why}")
         self.refill(group)
@@ -175,14 +181,14 @@ class GridLoop:
         # Devices have something to do: what was sent before is looked at, a block late.
         self._look(group, group.to_look_at(sent, ahead, due))
         self.validate(group, due)
-        if self._recorder.due:
+        if self._feed.due:
             self._write_results()
         busy = [lane for group in self.groups for lane in group.busy.values()]
         self._counts.set(
             running=tuple(lane.run for lane in busy),
             compilations=self.compilations,
             damaged=self._starts.damaged,
-            tokens_left=self._counts.tokens_left(self._waiting.tokens, busy),
+            tokens_left=self._counts.tokens_left(self._feed.tokens, busy),
         )
 
     def _save_in_flight(self) -> None:
@@ -192,13 +198,13 @@ class GridLoop:
             while group.busy:
                 for k, lane in group.busy.items():
                     if lane.between_batches:
-                        save_run(self._checkpoints, lane, self._programs.read(group.lanes, k))
+                        save_run(self._feed.weights, lane, self._programs.read(group.lanes, k))
                         group.slots[k] = None
                 if group.busy:
                     self.validate(group, self.dispatch(group, most=1))
                     self.settle(group)
         self._write_results()
-        self._checkpoints.close()
+        self._feed.close()
 
     def dispatch(self, group: LaneGroup, most: int = TICKS) -> set[int]:
         """Sends a group on its way until a validation is due; returns the lanes that reach one.
@@ -256,14 +262,14 @@ class GridLoop:
             self.settle(group)
         for k in saved:
             if k in group.busy:
-                save_run(self._checkpoints, group.busy[k], self._programs.read(group.lanes, k))
+                save_run(self._feed.weights, group.busy[k], self._programs.read(group.lanes, k))
 
     def _test(self, group: LaneGroup, k: int) -> None:
         """Sends off the test of a run that has ended, if anybody reads it, and frees its lane."""
         lane, answers = group.busy[k], None
-        if self.tasks.is_tested(lane.run) and lane.run.id not in self._waiting.silent:
+        if self._feed.is_tested(lane.run):
             answers = send(self.tasks, self._programs, group.lanes, k, lane.run, best=True)
-        wanted = self._keeping.needs(lane.run)
+        wanted = self._feed.wants_weights(lane.run)
         best = self._programs.read(group.lanes, k).best if wanted else None
         group.sent.append(Ended(lane, answers, best))
         group.slots[k] = None
@@ -323,7 +329,7 @@ class GridLoop:
             failure = "Its score is undefined: all predictions are the same."
         elif sent.best is not None:
             self._write_results()
-            self._keeping.save(lane.run, self._starts.source_params(lane.run, sent.best), result)
+            self._feed.keep(lane.run, self._starts.source_params(lane.run, sent.best), result)
         self._close(lane, result, failure)
 
     def _close(self, lane: LaneRun, result: RunResult | None, failure: str | None) -> None:
@@ -332,26 +338,23 @@ class GridLoop:
 
     def _finish(self, run: Run, result: RunResult | None, reason: str | None) -> None:
         """Closes a run's account; its record is written once its weights are safe."""
-        self._waiting.close(run, reason)
-        if run.id in self._waiting.silent:
-            return
-        self._recorder.add(run, result, reason)
-        self._counts.ended(failed=reason is not None)
+        if self._feed.finish(run, result, reason):
+            self._counts.ended(failed=reason is not None)
 
     def _write_results(self) -> None:
         """Writes the records of runs that ended."""
-        self._recorder.write({lane.run.depends_on for group in self.groups for lane in group.open})
+        self._feed.write({lane.run.depends_on for group in self.groups for lane in group.open})
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""
         for k in group.free:
             shape = next((lane.shapes[0] for lane in group.busy.values()), None)
-            run = self._waiting.take_next(shape)
+            run = self._feed.take_next(shape)
             if run is None:
                 return
             self._bases.expect(
                 ref_of(upcoming)
-                for upcoming in self._waiting.upcoming(shape, AHEAD)
+                for upcoming in self._feed.upcoming(shape, AHEAD)
                 if upcoming.depends_on is None
             )
             try:
@@ -367,7 +370,7 @@ class GridLoop:
         """Lets a run wait until the model that it starts from has been made again."""
         assert run.depends_on is not None
         self._starts.forget_source(run.depends_on)
-        if not self._waiting.wait_for_source(run):
+        if not self._feed.wait_for_source(run):
             self._finish(
                 run, None, f"It could not start: its source's model is damaged again: {why}"
             )
@@ -387,11 +390,11 @@ class GridLoop:
                 f"a lane on each device must fit into memory, but there is none for it: {cure} ({why})."
             )
         for run in unread:
-            self._waiting.put_back(run)
+            self._feed.put_back(run)
         for run in interrupted:
             if fewer == now:
                 reason = f"Memory ran out with one lane per device: {cure} ({why})"
                 self._finish(run, None, reason)
             else:
-                self._waiting.put_back(run)
+                self._feed.put_back(run)
         return fewer

@@ -85,15 +85,14 @@ class Counts:
     """Keeps account of what the engine has done.
 
     Args:
-        total: runs that it sets out to do.
         effort: what a run takes.
 
     Attributes:
         progress: so far.
     """
 
-    def __init__(self, total: int, effort: Callable[[Run], Effort]) -> None:
-        self.progress = GridProgress(total=total)
+    def __init__(self, effort: Callable[[Run], Effort]) -> None:
+        self.progress = GridProgress()
         self._effort = effort
         # Tokens of the runs that ended: trained on, and of their whole schedules.
         self._stopped_at = self._stopped_of = 0

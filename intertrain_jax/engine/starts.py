@@ -10,7 +10,8 @@ import numpy as np
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.protocol import Protocol
-from intertrain_jax.engine.checkpoint import Checkpoints, WeightsLostError, load_run
+from intertrain_jax.engine.checkpoint import WeightsLostError, load_run
+from intertrain_jax.engine.feed import Weights
 from intertrain_jax.engine.lane import LaneRun
 from intertrain_jax.engine.lane_state import Lanes
 from intertrain_jax.engine.lanes import LanePrograms
@@ -33,7 +34,7 @@ class Starts:
         bases: the grid's base models.
         tasks: all tasks of the grid.
         protocol: that all runs share.
-        checkpoints: where source models and runs in flight are.
+        weights: where source models and runs in flight are.
 
     Attributes:
         objective: what all runs optimise.
@@ -45,7 +46,7 @@ class Starts:
         bases: Bases,
         tasks: GridTasks,
         protocol: Protocol,
-        checkpoints: Checkpoints,
+        weights: Weights,
     ) -> None:
         self.objective = tasks.objective
         self.damaged = 0
@@ -56,11 +57,11 @@ class Starts:
             name: () if task.regression else task.label_names
             for (_, name), task in tasks.encoded.items()
         }
-        self._checkpoints = checkpoints
+        self._weights = weights
 
     def forget_source(self, source: str) -> None:
         """Deletes a source model whose weights are damaged."""
-        self._checkpoints.forget_source(source)
+        self._weights.forget_source(source)
         self.damaged += 1
 
     def enter(
@@ -99,11 +100,11 @@ class Starts:
     def _saved(self, run: Run, total_steps: int) -> tuple[Tree, dict[str, Any]] | None:
         """Returns what was saved of a run in flight; what is damaged is deleted, to be trained again."""
         try:
-            saved = load_run(self._checkpoints, run.id, self.objective.parameter_shapes())
+            saved = load_run(self._weights, run.id, self.objective.parameter_shapes())
             if saved is not None and saved[1]["step"] >= total_steps:
                 raise WeightsLostError(f"it stands at step {saved[1]['step']} of {total_steps}")
         except WeightsLostError:
-            self._checkpoints.forget_lane(run.id)
+            self._weights.forget_lane(run.id)
             self.damaged += 1
             return None
         return saved
@@ -131,7 +132,7 @@ class Starts:
         else:
             assert run.base.source_task is not None
             like = self.objective.saved_shapes(self._classes[run.base.source_task])
-            saved = self._checkpoints.load_source(run.base.source_run, like)
+            saved = self._weights.load_source(run.base.source_run, like)
             body, old_head = self._body(saved), saved.get("head")
             names = self._labels[run.base.source_task]
         inherit = run.protocol.head == "inherit"

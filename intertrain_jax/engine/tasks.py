@@ -53,6 +53,12 @@ def objective_of(
     return TextToText(config, outputs, length, protocol.text.decision, own_head)
 
 
+def effort_key(task: TaskKey, run: Run) -> tuple[Any, ...]:
+    """Returns what decides a run's effort: its task, in its tokens, and how much of that it takes."""
+    rules = run.protocol
+    return (task, rules.train_size, rules.epochs, rules.max_examples, rules.batch_size)
+
+
 class GridTasks:
     """Every task of a grid, in the tokens of every base model that does it.
 
@@ -106,10 +112,6 @@ class GridTasks:
         """Returns the task that a run reads."""
         return self._work.tasks[self.key_of(run)]
 
-    def is_tested(self, run: Run) -> bool:
-        """Whether anybody reads a run's test score: not of one that only makes a source model."""
-        return self._work.plan.in_matrix(run)
-
     def shapes_of(self, run: Run) -> TaskShapes:
         """Returns the block shapes of a run's task."""
         return self.shapes[self.key_of(run)]
@@ -124,8 +126,8 @@ class GridTasks:
 
     def effort_of(self, run: Run) -> Effort:
         """Returns what a run will take, computed once for all runs of a task and a length."""
-        task, rules = self.key_of(run), run.protocol
-        key = (task, rules.train_size, rules.epochs, rules.max_examples, rules.batch_size)
+        task = self.key_of(run)
+        key = effort_key(task, run)
         if key not in self._efforts:
             examples = self.schedule_of(run).total_steps * run.protocol.batch_size
             tokens = int(examples * self.train_of(run).lengths.mean())

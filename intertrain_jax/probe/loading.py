@@ -88,6 +88,7 @@ class ModelLoader:
         architectures: hashes of the shape that models must have, with and without their words; none
             takes the pretrained model's, or else that of most models of the list.
         fallback: model whose tokenizer those read that have none.
+        shape: that models must have, where it is known.
     """
 
     def __init__(
@@ -99,20 +100,26 @@ class ModelLoader:
         downloads: Path | None,
         architectures: Collection[str],
         fallback: ModelRef | None,
+        shape: AnyConfig | None = None,
     ) -> None:
         self._protocol, self._mesh, self._downloads = protocol, mesh, downloads
         self._architectures, self._fallback = architectures, fallback
-        self._shape: AnyConfig | None = None
+        self._shape = shape
         self._task = data.task.name
         self._tokens = Tokenisations({self._task: data}, protocol, cache_dir)
         self._packed: dict[str, PackedTask] = {}
         self._tokenising = threading.Lock()
         self._ahead: dict[ModelRef, Loaded | NotLoaded] = {}
 
-    def stream(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
-        """Yields every model in the order given, the next ones being loaded in the background."""
+    def shape_of(self, refs: Sequence[ModelRef]) -> AnyConfig | None:
+        """Returns the shape that models must have: one of these is to decide it, if none has."""
         if self._shape is None and not self._architectures:
             self._shape = self._commonest(refs)
+        return self._shape
+
+    def stream(self, refs: Sequence[ModelRef]) -> Iterator[Loaded | NotLoaded]:
+        """Yields every model in the order given, the next ones being loaded in the background."""
+        self.shape_of(refs)
         with ThreadPoolExecutor(_LOADERS, "load") as pool:
             waiting: list[Future[Loaded | NotLoaded]] = []
             for ref in refs:

@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from numpy.typing import NDArray
 
 from intertrain_jax.base import StopReason
 from intertrain_jax.config.protocol import Protocol
@@ -21,11 +20,12 @@ from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
+from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import architecture_hash
 from intertrain_jax.models.heads import arranged_head, classes_of
 from intertrain_jax.models.labels import class_names
 from intertrain_jax.probe.estimates import estimate
-from intertrain_jax.probe.features import FeatureProgram, Features
+from intertrain_jax.probe.features import FeatureProgram
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
 from intertrain_jax.probe.table import RESIDENT_BYTES, Probed
@@ -34,7 +34,7 @@ from intertrain_jax.train.objectives import Classification
 from intertrain_jax.train.step import DTYPES
 
 # Models whose heads are trained together where their features are small.
-_MOST_TOGETHER = 8
+MOST_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,10 @@ class Ranker:
             IntertrainError: it cannot be probed; says why.
         """
         self._loader.require(ref)
+
+    def shape_of(self, refs: Sequence[ModelRef]) -> AnyConfig | None:
+        """Returns the shape that models of a list must have; None where none is known."""
+        return self._loader.shape_of(refs)
 
     def run(self, refs: Sequence[ModelRef], emit: Emit, watch: Watch) -> RankProgress:
         """Probes every model, and returns the final progress.
@@ -244,7 +248,7 @@ class Ranker:
             self._config.estimators,
             features,
             loaded.task.labels,
-            task,
+            task.num_classes,
             objective,
             checkpoint.head,
         )
@@ -281,7 +285,7 @@ class Ranker:
         if self._config.group != "auto":
             wanted = int(self._config.group)
         else:
-            wanted = min(_MOST_TOGETHER, len(self._config.refs), max(1, RESIDENT_BYTES // size))
+            wanted = min(MOST_TOGETHER, len(self._config.refs), max(1, RESIDENT_BYTES // size))
         return -(-wanted // devices) * devices
 
     def _finish(self, waiting: Sequence[_Waiting]) -> None:
@@ -342,6 +346,7 @@ def prepare(
     mesh: Mesh,
     downloads: Path | None,
     architectures: Collection[str],
+    shape: AnyConfig | None = None,
 ) -> Ranker:
     """Returns a ranking that is ready to run.
 
@@ -352,24 +357,17 @@ def prepare(
         mesh: devices.
         downloads: where models off the hub go that are deleted after use; None keeps them in the
             hub client's cache.
-        architectures: as of `ModelLoader`.
+        architectures, shape: as of `ModelLoader`.
     """
     cache = config.data.cache_dir
     fallback = config.refs[0] if config.pretrained is not None else None
-    loader = ModelLoader(data, protocol, mesh, cache, downloads, architectures, fallback)
+    loader = ModelLoader(data, protocol, mesh, cache, downloads, architectures, fallback, shape)
     return Ranker(config, protocol, loader, mesh)
 
 
-def _timed_estimates(
-    names: Sequence[str],
-    features: Features,
-    labels: Mapping[str, NDArray[np.float32]],
-    task: EncodedTask,
-    objective: Classification,
-    head: Any,
-) -> tuple[dict[str, float | None], tuple[str, ...], float]:
+def _timed_estimates(*given: Any) -> tuple[dict[str, float | None], tuple[str, ...], float]:
     began = time.monotonic()
-    values, notes = estimate(names, features, labels, task.num_classes, objective, head)
+    values, notes = estimate(*given)
     return values, notes, time.monotonic() - began
 
 

@@ -26,6 +26,8 @@ class RunResult:
         tokens: tokens trained on, padding not counted.
         unanswered: test examples for which a text-to-text model gave no label's text; they are wrong.
         notes: further things to know, one line each.
+        contradicted: what another worker made of the same run, where it was done twice and came out
+            otherwise; None as a rule.
     """
 
     metric: str
@@ -42,3 +44,4 @@ class RunResult:
     tokens: int = 0
     unanswered: int = 0
     notes: tuple[str, ...] = ()
+    contradicted: str | None = None

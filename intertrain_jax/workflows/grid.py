@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from intertrain_jax.base import IntertrainError, time_now
+from intertrain_jax.cluster.address import wanted
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.planning.estimates import encoder_parameters, estimate
@@ -26,7 +27,7 @@ from intertrain_jax.study.files import write_analysis
 from intertrain_jax.workflows.inputs import ExperimentTasks, check_steps, find_tasks, measure
 from intertrain_jax.workflows.own import GridOptions, experiment_of, is_own, look_over, tokenizer_of
 from intertrain_jax.workflows.results import GridResult
-from intertrain_jax.workflows.runner import Devices, Runner
+from intertrain_jax.workflows.runner import Runner, runner_of
 from intertrain_jax.workflows.watch import Watcher, grid_display, watcher_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def grid(
     overrides: Mapping[str, Any] | Sequence[str] = (),
     retry_failed: bool = False,
     progress: bool | Watcher = False,
+    workers: int | str = 1,
     runner: Runner | None = None,
     **options: Unpack[GridOptions],
 ) -> GridResult:
@@ -88,7 +90,9 @@ def grid(
         overrides: dotted key → value, or "key.sub=value" each.
         retry_failed: do runs again that are recorded as failed.
         progress: whether to print lines and bars; or what takes them.
-        runner: what computes; None is this process's devices.
+        workers: how many processes compute, each on a device of its own: a number, "auto" for all
+            devices, or the address of a Ray cluster; 1 is this process.
+        runner: what computes, instead.
         options: `seeds`, `out`, `bases`, `data_dir`, `limit`, `lanes` and `targets`, as on the command
             line; targets may be names, files and DataFrames, of which `test`, `text`, `text2` and
             `label` say more.
@@ -96,18 +100,19 @@ def grid(
     Raises:
         IntertrainError: something does not fit; nothing was written.
     """
+    asked = wanted(workers)
     config, guessed = experiment_of(config, overrides, **options)
     watcher = watcher_of(progress)
-    runner = runner or Devices()
     for line in guessed:
         watcher.say(line)
-    prepared = prepare(config, runner, watcher)
-    _look_over(prepared, watcher)
-    plan = prepared.plan
-    with ResultsDir(config.out_dir).exclusive() as held:
-        done = do_runs(prepared, held, watcher, runner, retry_failed=retry_failed)
-        held.check()
-        result = analysed(prepared, watcher, done.progress)
+    with runner_of(runner, asked) as computing:
+        prepared = prepare(config, computing, watcher)
+        _look_over(prepared, watcher)
+        plan = prepared.plan
+        with ResultsDir(config.out_dir).exclusive() as held:
+            done = do_runs(prepared, held, watcher, computing, retry_failed=retry_failed)
+            held.check()
+            result = analysed(prepared, watcher, done.progress)
     lacking = len(plan.runs) - sum(result.counts) - len(done.unscored)
     if lacking:
         raise IntertrainError(
@@ -185,7 +190,8 @@ def do_runs(
     work = GridWork(rest, done | others, bases, bases.tasks(plan), config.engine, out)
     with grid_display(watcher, out) as show:
         final = runner.run_grid(work, emit, show)
-    if "cpu" in environment.get("device", ""):
+    # Of one process: an estimate is of one.
+    if "cpu" in environment.get("device", "") and "workers" not in environment:
         _keep_rate(prepared, done | lost | others, final.seconds - final.compile_seconds)
     return Done(final, unscored)
 

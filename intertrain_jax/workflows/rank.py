@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from intertrain_jax.base import IntertrainError, time_now
+from intertrain_jax.cluster.address import wanted
 from intertrain_jax.config.origins import joined, other_names
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig, RankOptions, load_rank_config, rank_keys
@@ -53,11 +54,11 @@ from intertrain_jax.workflows.rank_files import (
     write_top,
 )
 from intertrain_jax.workflows.results import RankResult
-from intertrain_jax.workflows.runner import Devices, Runner
-from intertrain_jax.workflows.watch import Display, Watcher, duration, watcher_of
+from intertrain_jax.workflows.runner import Runner, runner_of
+from intertrain_jax.workflows.watch import Watcher, show_ranking, watcher_of
 
 if TYPE_CHECKING:
-    from intertrain_jax.probe.ranker import Outcome, RankProgress
+    from intertrain_jax.probe.ranker import Outcome
 
 # The table on disk is renewed at most this often while models are probed.
 _RENEW_SECONDS = 20.0
@@ -71,6 +72,7 @@ def rank(
     top: int | None = None,
     retry_failed: bool = False,
     progress: bool | Watcher = False,
+    workers: int | str = 1,
     runner: Runner | None = None,
     **options: Unpack[RankingOptions],
 ) -> RankResult:
@@ -86,7 +88,8 @@ def rank(
         top: write a list of that many best models.
         retry_failed: probe models again that are recorded as failed.
         progress: whether to print lines and bars; or what takes them.
-        runner: what computes; None is this process's devices.
+        workers: as of `grid`.
+        runner: what computes, instead.
         options: `task`, `pretrained`, `seeds`, `estimators`, `out`, `data_dir`, `head`, and `config`, a
             YAML file with further keys; or instead of `task` a `target`, which may be a file or a
             DataFrame, of which `test`, `text`, `text2` and `label` say more.
@@ -94,10 +97,25 @@ def rank(
     Raises:
         IntertrainError: something does not fit; nothing was written.
     """
+    asked = wanted(workers)
     config, guessed = _ranking(models, overrides, options)
     check_estimators(config.estimators)
     watcher = watcher_of(progress)
-    runner = runner or Devices()
+    for line in guessed:
+        watcher.say(line)
+    with runner_of(runner, asked) as computing:
+        return _ranked(config, gains, top, retry_failed, watcher, computing)
+
+
+def _ranked(
+    config: RankConfig,
+    gains: pd.DataFrame | str | Path | None,
+    top: int | None,
+    retry_failed: bool,
+    watcher: Watcher,
+    runner: Runner,
+) -> RankResult:
+    """Ranks what a configuration names; see `rank`."""
     directory = ResultsDir(config.out_dir)
     out, store = directory.path, directory.probes
     task = get_task(config.task, config.tasks)
@@ -107,8 +125,6 @@ def rank(
     else:
         file = out / "analysis" / "gains.csv" if gains is None else Path(gains)
         gain_table = read_gains(file, required=gains is not None, say=watcher.say)
-    for line in guessed:
-        watcher.say(line)
     watcher.say(f"reading {config.task}")
     data = load_task(task, config.data)
     check_steps(config.protocol, data)
@@ -176,7 +192,7 @@ def rank(
                     write_table(out, ranking_of(config, records))
 
             with watcher.display("models") as display:
-                done = run.run(pending, emit, lambda p: _show(display, p))
+                done = run.run(pending, emit, lambda p: show_ranking(display, p))
         ranking = ranking_of(config, records)
         write_table(out, ranking)
         correlations = None
@@ -376,18 +392,3 @@ def _revisions(outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Returns label → commit of the models off the hub."""
     found = {one.ref.label: one.loaded.revision for one in outcomes if one.loaded is not None}
     return {label: revision for label, revision in found.items() if revision is not None}
-
-
-def _show(display: Display, progress: RankProgress) -> None:
-    def text() -> str:
-        rate = progress.examples / progress.seconds if progress.seconds else 0.0
-        parts = [f"{progress.passed:,}/{progress.total:,}"]
-        if progress.failed:
-            parts.append(f"{progress.failed:,} failed")
-        parts.append(f"{progress.done:,} ranked, {rate:,.0f} examples/s")
-        if progress.passed:
-            left = progress.seconds / progress.passed * (progress.total - progress.passed)
-            parts.append(f"{duration(left)} left")
-        return ", ".join(parts)
-
-    display.show(time.monotonic(), progress.passed, progress.total, text)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.cluster.address import wanted
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.origins import origin_of
 from intertrain_jax.config.refs import ModelRef
@@ -35,7 +36,7 @@ from intertrain_jax.workflows.own import Target, shown_by
 from intertrain_jax.workflows.own_grid import OwnOptions, own_experiment, run_in_words
 from intertrain_jax.workflows.repeat import repeat_run
 from intertrain_jax.workflows.run_length import fitted
-from intertrain_jax.workflows.runner import Devices, Runner
+from intertrain_jax.workflows.runner import Runner, runner_of
 from intertrain_jax.workflows.searching import SPENT_FILE, Hours, Searching
 from intertrain_jax.workflows.watch import Watcher, watcher_of
 
@@ -114,6 +115,7 @@ def recommend(
     *,
     overrides: Mapping[str, Any] | Sequence[str] = (),
     progress: bool | Watcher = False,
+    workers: int | str = 1,
     runner: Runner | None = None,
     **options: Unpack[RecommendOptions],
 ) -> Recommendation:
@@ -126,20 +128,31 @@ def recommend(
         target: a file, a folder of splits, a dataset of the hub, or rows.
         overrides: keys of the grid's configuration, "key.sub=value" each.
         progress: whether to print lines and bars; or what takes them.
-        runner: what computes; None is this process's devices.
+        workers: as of `grid`.
+        runner: what computes, instead.
         options: see `RecommendOptions`.
 
     Raises:
         IntertrainError: something does not fit; nothing was trained. Or the hours were over before
             anything was.
     """
-    watcher = watcher_of(progress)
+    with runner_of(runner, wanted(workers)) as computing:
+        return _recommended(target, overrides, watcher_of(progress), computing, options)
+
+
+def _recommended(
+    target: Target,
+    overrides: Mapping[str, Any] | Sequence[str],
+    watcher: Watcher,
+    runner: Runner,
+    options: RecommendOptions,
+) -> Recommendation:
+    """Does what `recommend` says."""
     rules, final_seed = _rules(options), options.get("final_seed")
     candidates = candidates_of(
         options.get("ranking"), options.get("models", ()), options.get("pretrained")
     )
     config, data, said = own_experiment(target, candidates.pretrained, overrides, options)
-    runner = runner or Devices()
     most = options.get("max_hours")
     device = runner.environment(config.engine).get("device", "")
     config, shortened = fitted(config, data, overrides, most, device)

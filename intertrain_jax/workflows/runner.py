@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from intertrain_jax.cluster.address import Wanted
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Precision
 from intertrain_jax.config.protocol import Protocol as RunProtocol
@@ -97,6 +99,28 @@ class Runner(Protocol):
 
     def head_result(self, head: Any, task: EncodedTask, train: int) -> RunResult | None:
         """Returns what a record keeps of a head; None where it has no score."""
+
+
+@contextmanager
+def runner_of(given: Runner | None, workers: Wanted | None) -> Iterator[Runner]:
+    """Gives what computes: what was given; or workers, while this is open; or this process's devices.
+
+    Args:
+        given: by the caller; None where nothing was.
+        workers: that were asked for; None for none.
+    """
+    if given is not None:
+        yield given
+    elif workers is None:
+        yield Devices()
+    else:
+        from intertrain_jax.cluster.runner import Workers
+
+        made = Workers(workers)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 class Devices:

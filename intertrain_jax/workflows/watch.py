@@ -18,6 +18,7 @@ from intertrain_jax.workflows.interrupts import orderly
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.recording import GridProgress
+    from intertrain_jax.probe.ranker import RankProgress
 
 _LINE_SECONDS = 10.0
 _BEAT_SECONDS = 5.0
@@ -180,6 +181,23 @@ def describe(progress: GridProgress) -> str:
     left = seconds_left(progress)
     parts.append("time left unknown" if left is None else f"{duration(left)} left")
     return ", ".join(parts)
+
+
+def show_ranking(display: Display, progress: RankProgress) -> None:
+    """Shows how many models are probed, throughput and time left."""
+
+    def text() -> str:
+        rate = progress.examples / progress.seconds if progress.seconds else 0.0
+        parts = [f"{progress.passed:,}/{progress.total:,}"]
+        if progress.failed:
+            parts.append(f"{progress.failed:,} failed")
+        parts.append(f"{progress.done:,} ranked, {rate:,.0f} examples/s")
+        if progress.passed:
+            left = progress.seconds / progress.passed * (progress.total - progress.passed)
+            parts.append(f"{duration(left)} left")
+        return ", ".join(parts)
+
+    display.show(time.monotonic(), progress.passed, progress.total, text)
 
 
 def examples_per_second(progress: GridProgress) -> float:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from intertrain_jax.cli import main
 from intertrain_jax.workflows import recommend as module
+from intertrain_jax.workflows import runner
 from tests.searches import Scored, spare_pictures, write_models, write_target
 
 
@@ -24,7 +25,7 @@ def test_it_ends_with_the_decision_and_how_to_use_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spare_pictures(monkeypatch)
-    monkeypatch.setattr(module, "Devices", Scored)
+    monkeypatch.setattr(runner, "Devices", Scored)
     monkeypatch.setattr(module, "export_run", lambda out, run, where, more: where.mkdir())
     write_target(tmp_path)
     ranking = write_models(tmp_path)

@@ -176,18 +176,23 @@ def test_late_results_are_taken_once_and_compared() -> None:
     assert end(driver, "y", "b", "another") == "different"
 
 
-def test_a_worker_that_takes_no_step_is_silent_and_one_without_runs_is_not() -> None:
-    driver = driver_of(shorts("a", "b"), Rules(ahead=0, silent_seconds=10.0))
+def test_a_worker_with_runs_is_to_answer_and_to_take_steps() -> None:
+    driver = driver_of(shorts("a", "b"), Rules(ahead=0, silent_seconds=10.0, stuck_seconds=30.0))
     driver.join("x", 1, 0.0)
     driver.give(0.0)
-    driver.join("idle", 3, 0.0)
+    driver.join("y", 1, 0.0)
     driver.give(1.0)
+    driver.join("free", 1, 1.0)
     driver.beat("x", 7, 5.0)
-    assert driver.silent(14.0) == ["idle"]
-    driver.died("idle", "silent", 14.0)
-    driver.join("free", 0, 14.0)
-    driver.beat("x", 7, 14.0)
-    assert driver.silent(14.0) == [] and driver.silent(15.1) == ["x"]
+    driver.beat("y", 7, 5.0)
+    driver.asked("y", 9.0)
+    assert driver.silent(14.0) == [] and driver.silent(16.0) == ["x"]
+    assert driver.silent(20.0) == ["x", "y"], "of one without runs nothing is expected"
+    for now in range(5, 36, 5):
+        driver.beat("x", 7, now)
+        driver.beat("y", now, now)
+    assert driver.silent(36.0) == [] and driver.stuck(35.0) == []
+    assert driver.stuck(36.0) == ["x"]
 
 
 def test_dependants_of_a_failed_source_are_orphans() -> None:

@@ -233,3 +233,17 @@ def test_without_findings_a_file_is_as_it_was() -> None:
         ["x", "1.0"],
         ["y", ""],
     ]
+
+
+def test_a_run_that_came_out_otherwise_when_it_was_done_twice(tmp_path: Path) -> None:
+    store = ResultsDir(tmp_path).runs
+    records = [make_record(run) for run in PLAN.runs]
+    for record in records:
+        store.write(record)
+    assert not read_subject(tmp_path).found
+    said, first = "done twice, it gave test 70.0, then test 71.0", records[0]
+    assert first.result is not None
+    store.write(replace(first, result=replace(first.result, contradicted=said)))
+    (found,) = read_subject(tmp_path).found
+    assert (found.rule, found.severity) == ("contradicted", "error")
+    assert first.id in found.evidence and said in found.evidence

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from intertrain_jax.base import StopReason
-from intertrain_jax.engine import evaluation, loop
+from intertrain_jax.engine import books, evaluation, loop
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.engine.lanes import LanePrograms
 from intertrain_jax.engine.recording import GridProgress
@@ -241,7 +241,7 @@ def test_peak_memory_does_not_grow_with_the_number_of_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Source models are kept in host memory up to a bound, which these would never reach.
-    monkeypatch.setattr(loop, "Checkpoints", partial(Checkpoints, host_cache_bytes=1))
+    monkeypatch.setattr(books, "Checkpoints", partial(Checkpoints, host_cache_bytes=1))
 
     def live_bytes(seeds: int) -> int:
         peak = [0]

@@ -305,7 +305,7 @@ def test_those_without_a_tokenizer_read_the_pretrained_models(
     config = config_of(2, pretrained=pretrained, data=DataConfig(cache_dir="there"))
     nothing: Any = None
     ranker = prepare(config, PROTOCOL, nothing, nothing, nothing, "shape")
-    ((_, protocol, _, cache, downloads, architecture, fallback),) = given
+    ((_, protocol, _, cache, downloads, architecture, fallback, _),) = given
     assert (protocol, cache, downloads, architecture) == (PROTOCOL, "there", None, "shape")
     assert fallback == (None if pretrained is None else ModelRef("org/pt", "v1"))
     ranker.require(ModelRef("org/pt"))
