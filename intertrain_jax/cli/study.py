@@ -40,8 +40,7 @@ def command(
     """Run several grids and rankings that belong together, and judge what they show.
 
     Runs that several parts have in common are done once. Finished ones are kept in the results
-    directory: the same command goes on where it was stopped. Of that directory, the page is written
-    from what is done.
+    directory: the same command goes on where it was stopped.
     """
     options = StudyOptions(
         out=given["out"],
@@ -55,21 +54,16 @@ def command(
         for line in plan_study(name, overrides=overrides, **options).lines:
             say(line)
         return
-    from intertrain_jax.workflows.study import read_study, study
+    if Path(name).is_dir():
+        raise IntertrainError(
+            f"study {name!r} must be a file or the name of a bundled study, but is a directory. Name the"
+            f" configuration to go on, or read what is there: intertrain-jax analyze {name}"
+        )
+    from intertrain_jax.workflows.study import study
     from intertrain_jax.workflows.watch import Terminal
 
-    if Path(name).is_dir():
-        if overrides or retry_failed or any(given.values()):
-            raise IntertrainError(
-                f"directory {name!r} is only read, and options change nothing there. Name the study's"
-                " configuration to go on, or leave them out."
-            )
-        result = read_study(name)
-    else:
-        shown = Terminal(quiet)
-        result = study(
-            name, overrides=overrides, retry_failed=retry_failed, progress=shown, **options
-        )
+    shown = Terminal(quiet)
+    result = study(name, overrides=overrides, retry_failed=retry_failed, progress=shown, **options)
     say(repr(result))
     runs, done, _ = result.counts
     click.get_current_context().exit(1 if done < runs else 0)

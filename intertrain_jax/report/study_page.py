@@ -110,7 +110,7 @@ def study_page(
         f"# {name}",
         "",
         f"{done:,} of {counted(runs, 'run')} done, {failed:,} failed; runs that parts share are counted"
-        " once. Written by `intertrain-jax study` from the records in these folders; the same command"
+        " once. Written from the records in these folders; `intertrain-jax analyze` with this folder"
         " writes it again.",
         "",
     ]

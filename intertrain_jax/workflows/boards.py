@@ -78,7 +78,16 @@ def _read(source: Source) -> GridResult | RankResult | Path:
             f"RESULTS {str(path)!r} must be a results directory or a CSV file, but there is none."
             " Correct it."
         )
-    return results(path) if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    found = results(path)
+    if isinstance(found, GridResult | RankResult):
+        return found
+    parts = [*found.grids, *found.rankings]
+    raise IntertrainError(
+        f"RESULTS {str(path)!r} is a study of {counted(len(parts), 'part')}, each with a directory."
+        f" Name those that belong together, such as {path / parts[0]}."
+    )
 
 
 def _title(found: GridResult | RankResult | Path) -> str:

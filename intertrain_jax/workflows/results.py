@@ -15,6 +15,7 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
 from intertrain_jax.config.formats import is_file
 from intertrain_jax.config.ranking import RANK_FILE, RankConfig, load_rank_config
+from intertrain_jax.config.study import STUDY_FILE
 from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.readers.csv import read_frame
@@ -33,6 +34,7 @@ from intertrain_jax.workflows.studies import analyse_plan, study_of_plan
 if TYPE_CHECKING:
     from intertrain_jax.engine.recording import GridProgress
     from intertrain_jax.probe.ranker import RankProgress
+    from intertrain_jax.workflows.study import StudyResult
 
 KEY = ["base", "target", "seed"]
 
@@ -175,16 +177,21 @@ class RankResult:
         return f"{title}. Scores in percent; files in {self.out}"
 
 
-def results(path: str | Path) -> GridResult | RankResult:
+def results(path: str | Path) -> GridResult | RankResult | StudyResult:
     """Returns what lies in a results directory, as the call that made it would; computes nothing.
 
     Args:
-        path: of a grid or of a ranking; of both, the grid.
+        path: of a grid, of a ranking or of a study; of a grid and a ranking, the grid.
 
     Raises:
-        IntertrainError: there is neither.
+        IntertrainError: there is none of these.
     """
     out = Path(path)
+    if is_file(out / STUDY_FILE):
+        # A study is made of grids and rankings, which are here.
+        from intertrain_jax.workflows.study import read_study
+
+        return read_study(out)
     if is_file(out / EXPERIMENT_FILE):
         return read_grid(out)
     if is_file(out / RANK_FILE):
@@ -194,8 +201,8 @@ def results(path: str | Path) -> GridResult | RankResult:
         correlations = read_frame(file) if file.is_file() else None
         return RankResult(config, ranking, records, correlations, out)
     raise IntertrainError(
-        f"results directory {str(out)!r} must hold an experiment or a ranking, but there is none."
-        " Correct the path."
+        f"results directory {str(out)!r} must hold an experiment, a ranking or a study, but there is"
+        " none. Correct the path."
     )
 
 

@@ -88,6 +88,11 @@ class StudyResult:
             failed |= own_failed
         return len(every), len(done), len(failed)
 
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """The title of every claim, and what these records show of it."""
+        return [(v.title, f"{v.verdict}. {v.found}".rstrip()) for v in self.verdicts]
+
     def __repr__(self) -> str:
         """Says how far it is."""
         runs, done, failed = self.counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+import intertrain_jax as ij
+from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli import main
 from intertrain_jax.workflows import study as module
 from tests.experiments import FakeEngine
@@ -35,10 +38,6 @@ def test_a_study_ends_with_one_line(file: str, monkeypatch: pytest.MonkeyPatch) 
         r"Study 'tiny-study': (\d+) of \1 runs done, 0 rankings; files in \S+/out\n", result.stdout
     )
     assert result.exit_code == 0
-    folder = str(Path(file).parent / "out")
-    assert invoke(folder).stdout == result.stdout
-    refused = invoke(folder, "--limit", "3")
-    assert refused.exit_code == 2 and "is only read" in refused.stderr
     failing = FakeEngine(failures={"alpha:beta:0": "diverged"})
     monkeypatch.setattr(module, "study", functools.partial(module.study.func, runner=failing))  # type: ignore[attr-defined]
     again = invoke(file, "--quiet", "--out", str(Path(file).parent / "other"))
@@ -51,6 +50,31 @@ def test_a_dry_run_prints_runs_tokens_and_hours(file: str, tmp_path: Path) -> No
     assert "tiny-study in all: 28 runs, each done once" in output
     assert "GPU hours: under 0.01" in output and "placeholders: alpha" in output
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_done_of_a_study_is_analysed_by_its_directory(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "study", functools.partial(module.study, runner=FakeEngine()))
+    out = tmp_path / "out"
+    assert invoke(file, "--quiet", "--out", str(out)).exit_code == 0
+    page = (out / "README.md").read_bytes()
+    (out / "README.md").unlink()
+    found = CliRunner().invoke(main, ["analyze", str(out)], catch_exceptions=False)
+    assert found.exit_code == 0 and (out / "README.md").read_bytes() == page
+    assert found.output.startswith("Study 'tiny-study': ")
+    verdicts = json.loads((out / "analysis" / "verdicts.json").read_text("utf-8"))
+    squeezed = " ".join(found.output.split())
+    assert verdicts and all(" ".join(v["title"].split()) in squeezed for v in verdicts)
+    assert repr(ij.results(out)).startswith("Study 'tiny-study': ")
+    with pytest.raises(IntertrainError, match=r"a study of \d+ parts, .* such as .*/a\."):
+        ij.report(out, out=tmp_path / "site")
+    refused = CliRunner().invoke(main, ["analyze", str(out), "--averages", "common"])
+    assert refused.exit_code == 2 and "of which --averages says nothing" in refused.output
+    again = invoke(str(out))
+    assert (
+        again.exit_code == 2 and f"read what is there: intertrain-jax analyze {out}" in again.output
+    )
 
 
 def test_a_grid_is_no_study(tmp_path: Path) -> None:

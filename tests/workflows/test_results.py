@@ -60,7 +60,7 @@ def test_a_directory_gives_the_same_as_the_call(done: GridResult) -> None:
 
 
 def test_a_directory_of_nothing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(IntertrainError, match="must hold an experiment or a ranking"):
+    with pytest.raises(IntertrainError, match="must hold an experiment, a ranking or a study"):
         results(tmp_path)
     with pytest.raises(IntertrainError, match="must hold an experiment"):
         read_finished(tmp_path / "nowhere")
