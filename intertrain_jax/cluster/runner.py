@@ -23,7 +23,7 @@ from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.encoded import EncodedTask
 from intertrain_jax.data.load import TaskData
-from intertrain_jax.engine.bases import BaseModels
+from intertrain_jax.engine.bases import LookedAt
 from intertrain_jax.engine.environment import check_protocol, prepare_process
 from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.planning.work import BaseModel, Bases, Emit, GridWork
@@ -45,8 +45,7 @@ class Workers:
         prepare_process()
         self._pool = Pool(wanted)
         self._places: dict[EngineConfig | None, Place] = {}
-        self._asked: tuple[Any, ...] | None = None
-        self._bases: Any = None
+        self._looked = LookedAt()
 
     def bases(
         self,
@@ -56,13 +55,7 @@ class Workers:
         cache_dir: str | None,
     ) -> Bases:
         """Returns base models, which are looked at here and loaded by the workers that need them."""
-        contents = {name: task.fingerprint for name, task in data.items()}
-        asked = (pretrained, contents, protocol, cache_dir)
-        if asked != self._asked:
-            self._asked = asked
-            self._bases = BaseModels(pretrained, data, protocol, cache_dir)
-        found: Bases = self._bases
-        return found
+        return self._looked.of(pretrained, data, protocol, cache_dir)
 
     def check_pretrained(
         self, ref: ModelRef, model: BaseModel, options: EngineConfig, protocol: RunProtocol

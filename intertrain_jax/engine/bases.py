@@ -162,3 +162,25 @@ class BaseModels:
         with suppress(OSError):  # a cache that cannot be written is no reason to stop
             write_atomic(path, json.dumps({"fingerprint": fingerprint}))
         return fingerprint
+
+
+class LookedAt:
+    """The base models that were asked for last: asked for again, they are not looked at again."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[Any, ...] | None = None
+        self._bases: BaseModels | None = None
+
+    def of(
+        self,
+        pretrained: ModelRef,
+        data: Mapping[str, TaskData],
+        protocol: Protocol,
+        cache_dir: str | None,
+    ) -> BaseModels:
+        """Returns base models; see `BaseModels`."""
+        contents = {name: task.fingerprint for name, task in data.items()}
+        asked = (pretrained, contents, protocol, cache_dir)
+        if self._bases is None or asked != self._asked:
+            self._asked, self._bases = asked, BaseModels(pretrained, data, protocol, cache_dir)
+        return self._bases

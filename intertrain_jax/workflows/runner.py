@@ -130,13 +130,12 @@ class Devices:
     """
 
     def __init__(self) -> None:
+        from intertrain_jax.engine.bases import LookedAt
         from intertrain_jax.engine.environment import prepare_process
         from intertrain_jax.engine.lanes import Programs
 
         prepare_process()
-        self._programs = Programs()
-        self._asked: tuple[Any, ...] | None = None
-        self._bases: Any = None
+        self._programs, self._looked = Programs(), LookedAt()
 
     def bases(
         self,
@@ -146,15 +145,7 @@ class Devices:
         cache_dir: str | None,
     ) -> Bases:
         """Returns base models that are loaded into host memory, a few at a time."""
-        from intertrain_jax.engine.bases import BaseModels
-
-        contents = {name: task.fingerprint for name, task in data.items()}
-        asked = (pretrained, contents, protocol, cache_dir)
-        if asked != self._asked:
-            self._asked = asked
-            self._bases = BaseModels(pretrained, data, protocol, cache_dir)
-        found: Bases = self._bases
-        return found
+        return self._looked.of(pretrained, data, protocol, cache_dir)
 
     def check_pretrained(
         self, ref: ModelRef, model: BaseModel, options: EngineConfig, protocol: RunProtocol

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.cluster.runner import Workers
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig
@@ -49,8 +50,9 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> Devices:
 @pytest.mark.parametrize("call", calls_of(Runner))
 def test_devices_and_their_stand_ins_take_what_a_runner_takes(call: str) -> None:
     wanted = list(calls_of(Runner)[call].parameters.values())
-    real = inspect.signature(getattr(Devices, call)).parameters
-    assert [p.name for p in real.values()] == [p.name for p in wanted]
+    for kind in (Devices, Workers):
+        real = inspect.signature(getattr(kind, call)).parameters
+        assert [p.name for p in real.values()] == [p.name for p in wanted]
     for fake in (FakeEngine, FakeRunner):
         if hasattr(fake, call):
             inspect.signature(getattr(fake, call)).bind(*wanted)
@@ -58,10 +60,12 @@ def test_devices_and_their_stand_ins_take_what_a_runner_takes(call: str) -> None
 
 @pytest.mark.parametrize(("protocol", "name"), [(RankingRun, n) for n in calls_of(RankingRun)])
 def test_rankings_take_what_is_asked_of_them(protocol: type, name: str) -> None:
+    from intertrain_jax.cluster.ranking import WorkersRanking
     from intertrain_jax.probe.ranker import Ranker
 
     wanted = list(calls_of(protocol)[name].parameters)
-    assert list(inspect.signature(getattr(Ranker, name)).parameters) == wanted
+    for kind in (Ranker, WorkersRanking):
+        assert list(inspect.signature(getattr(kind, name)).parameters) == wanted
     inspect.signature(getattr(FakeRanking, name)).bind(*wanted)
 
 
