@@ -208,8 +208,9 @@ def _connect(address: str | None, count: int | None) -> None:
     said: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         with warnings.catch_warnings():
-            # JAX warns of forks: what Ray forks becomes another program at once.
-            warnings.simplefilter("ignore", RuntimeWarning)
+            # JAX warns of forks, and what Ray forks becomes another program at once; Ray warns of what
+            # it then raises.
+            warnings.simplefilter("ignore")
             if address is not None:
                 ray.init(address, **said)
             else:
