@@ -220,7 +220,8 @@ def _connect(address: str | None, count: int | None) -> None:
         where = f"at {address}" if address else "on this machine"
         raise IntertrainError(
             f"a Ray cluster {where} must be reachable, but is not: {_line(str(error))}."
-            " Start it (`ray start --head`), or correct --workers."
+            " Start it (`ray start --head`), set RAY_AUTH_MODE=token if it asks for one, or correct"
+            " --workers."
         ) from error
 
 
