@@ -200,7 +200,7 @@ def _grid_board(merged: Merged, probes: tuple[str, RankResult] | None, live: boo
         missing=tuple(missing),
         conflicts=merged.conflicts,
         records=records,
-        command=_grid_command(grid),
+        command=_add_command("grid", EXPERIMENT_FILE, "bases, under model,"),
         progress=_progress(merged, live),
         examined=None not in examined and bool(examined),
         times=times_of([*records, *(r for rank in ranked for r in rank.stored.values())]),
@@ -281,8 +281,7 @@ def _ranking_board(ranked: RankResult) -> Board:
         missing=tuple(missing),
         examined=False,
         times=times_of(ranked.stored.values()),
-        command="intertrain-jax rank --model NAME --pretrained "
-        f"{config.pretrained or 'PRETRAINED'} --task {config.task} --out DIR",
+        command=_add_command("rank", RANK_FILE, "models"),
     )
 
 
@@ -354,10 +353,11 @@ def _stamps(records: Iterable[Record]) -> tuple[tuple[str, str], ...]:
     return (*stamps, *(("made with", one) for one in sorted(versions)))
 
 
-def _grid_command(grid: GridResult) -> str:
+def _add_command(verb: str, file: str, key: str) -> str:
+    """Returns how to add a model to results: in their own file, as an option would stand for it."""
     lines = [
-        "# experiment.yaml of these results has everything; add the model and start it again",
-        f"intertrain-jax grid --config {EXPERIMENT_FILE} --set model.bases='[org/name]' --out DIR",
+        f"# in DIR/{file}, where DIR has these results, add the model to {key} then",
+        f"intertrain-jax {verb} --config DIR/{file} --out DIR",
         "intertrain-jax report DIR --out SITE",
     ]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from dataclasses import replace
@@ -10,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from intertrain_jax.cli import main
 from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.planning.status import Heartbeat, this_process, write_heartbeat
 from intertrain_jax.study.model_ranking import Ranking
@@ -95,3 +99,24 @@ def test_what_is_running_is_said_only_where_pages_are_renewed(done: GridResult) 
     (done.out / "heartbeat.json").unlink()
     (ended,), _ = boards_of([done], live=True)
     assert ended.progress is not None and "tiny is not running now" in ended.progress.said
+
+
+def test_the_commands_that_add_a_model_keep_what_is_measured(
+    done: GridResult, tmp_path: Path
+) -> None:
+    out = tmp_path / "my results"
+    shutil.copytree(done.out, out)
+    (board,), _ = boards_of([out])
+    first, second, _ = board.command.replace("DIR", shlex.quote(str(out))).splitlines()
+    assert first.startswith(f"# in {shlex.quote(str(out))}/experiment.yaml") and "bases" in first
+    file = out / "experiment.yaml"
+    raw = yaml.safe_load(file.read_text("utf-8"))
+    shutil.copytree(raw["model"]["bases"][0], tmp_path / "more")
+    raw["model"]["bases"].append(str(tmp_path / "more"))
+    file.write_text(yaml.safe_dump(raw), "utf-8")
+    planned = CliRunner().invoke(main, [*shlex.split(second)[1:], "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    runs = sum(done.counts)
+    assert (
+        f"of these, {done.counts[0]} are done and {runs - done.counts[0]} failed" in planned.output
+    )
