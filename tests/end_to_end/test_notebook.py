@@ -43,7 +43,8 @@ def test_the_notebook_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shorter = ('"protocol.epochs": 3', '"protocol.epochs": 1')
+    less = '"protocol.epochs": 1, "data.limit": 64, "engine.lanes": 4, "engine.devices": 1'
+    shorter = ('"protocol.epochs": 3', less)
     left = run_cells(repository / "examples" / "quickstart.ipynb", shorter)
     run = left["run"]
     assert run.counts == (12, 0)
