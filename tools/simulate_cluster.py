@@ -371,7 +371,7 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     for campaign in campaigns(arguments.seed):
         figures = simulate(campaign, arguments.config, shares)
-        rounded = {name: float(f"{x:.4g}") for name, x in figures.items()}
+        rounded = {n: x if isinstance(x, int) else float(f"{x:.4g}") for n, x in figures.items()}
         found.append({"losses": asdict(campaign.losses), **rounded})
         print(found[-1], flush=True)
     if arguments.out:

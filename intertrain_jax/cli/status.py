@@ -73,7 +73,8 @@ def _show_workers(workers: Sequence[WorkerState]) -> None:
     for worker in workers:
         by_node.setdefault(worker.node, []).append(worker)
     for node, its in sorted(by_node.items()):
-        devices = Counter(worker.device for worker in its)
+        # Of a process with one device, which is what a worker is.
+        devices = Counter(worker.device.removeprefix("1 x ") for worker in its)
         runs, lanes, ended = (
             sum(getattr(worker, name) for worker in its) for name in ("runs", "lanes", "ended")
         )

@@ -46,8 +46,8 @@ def test_status_of_workers_is_told_by_node(tmp_path: Path) -> None:
         grid(config, runner=FakeEngine(interrupt_after=5))
     workers = (
         WorkerState("w3", "beta", 7, "cpu", 4, 1, 0),
-        WorkerState("w1", "alpha", 5, "H100", 2, 3, 1_000),
-        WorkerState("w2", "alpha", 6, "H100", 2, 2, 4),
+        WorkerState("w1", "alpha", 5, "1 x H100", 2, 3, 1_000),
+        WorkerState("w2", "alpha", 6, "1 x H100", 2, 2, 4),
         WorkerState("w4", "alpha", 8, "A100", 2, 0, 1),
     )
     beat = Heartbeat(
