@@ -212,3 +212,10 @@ class FakeEngine:
                 emit(run, result if plan.in_matrix(run) else replace(result, test=None), None)
             watch(progress)
         return progress
+
+
+def analysis(out: Path) -> dict[str, bytes]:
+    """Every analysis file but the table of runs, which holds times."""
+    folder = out / "analysis"
+    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "records.csv"]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}

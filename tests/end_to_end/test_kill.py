@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.planning.status import HEARTBEAT_FILE
+from tests.experiments import analysis
 
 KILLS = 3
 LONGEST_SECONDS = 4.0
@@ -53,13 +54,6 @@ def start(out: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
 def finish(process: subprocess.Popen[bytes]) -> None:
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()[-2000:]
-
-
-def analysis(out: Path) -> dict[str, bytes]:
-    """Every analysis file but the table of runs, which holds times."""
-    folder = out / "analysis"
-    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "records.csv"]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def count_records(out: Path) -> int:

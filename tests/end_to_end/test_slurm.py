@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.experiments import analysis
+
 DAEMONS = ("slurmctld", "slurmd")
 CONFIGURATION = """
 ClusterName=trial
@@ -148,13 +150,6 @@ def slurm(tmp_path: Path, repository: Path) -> Iterator[Slurm]:
             process.send_signal(signal.SIGTERM)
         for process in started:
             process.wait(30)
-
-
-def analysis(out: Path) -> dict[str, bytes]:
-    """Every analysis file but the table of runs, which holds times."""
-    folder = out / "analysis"
-    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "records.csv"]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 # Generous, as it is there for a job that hangs: a slow machine may take its time.
