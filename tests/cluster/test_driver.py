@@ -76,7 +76,7 @@ def test_runs_are_given_ahead_only_while_plenty_are_ready() -> None:
 def test_a_worker_keeps_its_shape_and_its_source_but_none_idles_for_them() -> None:
     efforts = {"s": Effort(SHORT, 1), "s2": Effort(SHORT, 1)}
     efforts |= {f"of_{k}": Effort(SHORT, 50 - k) for k in range(4)} | {"long": Effort(LONG, 60)}
-    sources = {"of_0": "s", "of_1": "s2", "of_2": "s", "of_3": "s2"}
+    sources = {"of_0": "s", "of_1": "s2", "of_2": "s2", "of_3": "s"}
     driver = driver_of(efforts, sources=sources)
     driver.join("x", 1, 0.0)
     assert names(driver.give(0.0)) == {"x": ["s"]}
@@ -86,11 +86,12 @@ def test_a_worker_keeps_its_shape_and_its_source_but_none_idles_for_them() -> No
     end(driver, "y", "s2")
     assert names(driver.give(0.0)) == {"x": ["of_0"], "y": ["of_1"]}
     end(driver, "x", "of_0")
-    assert names(driver.give(0.0)) == {"x": ["of_2"]}
-    end(driver, "x", "of_2")
-    # A shape that is compiled is worth more than a run that is a little longer.
+    # "of_2" is longer, but its source is at the other one.
     assert names(driver.give(0.0)) == {"x": ["of_3"]}
     end(driver, "x", "of_3")
+    # A shape that is compiled is worth more than a run that is a little longer.
+    assert names(driver.give(0.0)) == {"x": ["of_2"]}
+    end(driver, "x", "of_2")
     assert names(driver.give(0.0)) == {"x": ["long"]}
 
 
@@ -118,6 +119,20 @@ def test_runs_of_a_dead_worker_come_first_and_count_their_attempts() -> None:
     assert [(one.run.id, one.attempt) for one in driver.give(2.0)] == [("b", 2)]
     assert end(driver, "z", "b") == "new" and end(driver, "z", "c") == "new"
     assert driver.finished
+
+
+def test_what_a_dead_worker_had_comes_before_longer_runs() -> None:
+    efforts = {"s": Effort(SHORT, 1), "small": Effort(SHORT, 10), "of_s": Effort(SHORT, 500)}
+    driver = driver_of(efforts, sources={"of_s": "s"})
+    driver.join("x", 1, 0.0)
+    driver.join("y", 1, 0.0)
+    assert names(driver.give(0.0)) == {"x": ["s"], "y": ["small"]}
+    end(driver, "x", "s")
+    driver.died("y", "killed", 0.0)
+    assert names(driver.give(0.0)) == {"x": ["small"]}
+    driver.left("x", 0.0)
+    driver.join("z", 1, 0.0)
+    assert names(driver.give(0.0)) == {"z": ["small"]}
 
 
 def test_after_three_deaths_a_run_has_failed_and_its_neighbour_has_not() -> None:
