@@ -59,7 +59,10 @@ def p_value(p: float, floor: float = 0.0) -> str:
     """
     if floor and p <= floor * (1 + 1e-9):
         return f"p at most {p:.1g}"
-    return "p < 1e-300" if p < 1e-300 else f"p = {p:.1g}"
+    if p < 1e-300:
+        return "p < 1e-300"
+    said = f"{p:.1g}"
+    return "p > 0.9" if said == "1" and p < 1.0 else f"p = {said}"
 
 
 def is_test(column: str) -> bool:

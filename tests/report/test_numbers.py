@@ -46,3 +46,8 @@ def test_a_cell_that_rounds_to_nothing_has_no_sign() -> None:
 def test_no_p_value_is_zero() -> None:
     assert numbers.p_value(0.0) == "p < 1e-300"
     assert numbers.p_value(0.0312) == "p = 0.03"
+
+
+def test_only_what_is_certain_has_a_p_value_of_one() -> None:
+    found = [numbers.p_value(p) for p in (0.94, 0.951, 0.9999, 1.0)]
+    assert found == ["p = 0.9", "p > 0.9", "p > 0.9", "p = 1"]
