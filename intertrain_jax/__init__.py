@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from intertrain_jax.workflows.plan import plan
     from intertrain_jax.workflows.predict import predict
     from intertrain_jax.workflows.rank import rank
+    from intertrain_jax.workflows.reading import results
     from intertrain_jax.workflows.recommend import recommend
     from intertrain_jax.workflows.report import report
-    from intertrain_jax.workflows.results import results
     from intertrain_jax.workflows.study import study
 
 __version__ = "0.1.0"
@@ -34,7 +34,7 @@ _LAZY = {
     "rank": "workflows.rank",
     "recommend": "workflows.recommend",
     "report": "workflows.report",
-    "results": "workflows.results",
+    "results": "workflows.reading",
     "study": "workflows.study",
 }
 __all__ = [

@@ -9,10 +9,9 @@ import click
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.lines import say
+from intertrain_jax.cli.pairs import print_pairs
+from intertrain_jax.cli.study import print_study
 from intertrain_jax.config.study import STUDY_FILE
-
-# The option that always has a value.
-_CLUSTER = ("cluster", "auto")
 
 
 @click.command()
@@ -81,11 +80,11 @@ def command(out: str | None, x: str | None, y: str | None, **options: Any) -> No
     ((shape, table),) = named.items()
     directory = shape == "results" and not Path(table).is_file()
     if directory and (Path(table) / STUDY_FILE).is_file():
-        _study(Path(table), {"out": out, "x": x, "y": y, **options})
+        print_study(Path(table), {"out": out, "x": x, "y": y, **options})
         return
     _refuse(shape, directory, {"x": x, "y": y, **options})
     if shape == "pairs":
-        _pairs(table, x, y, options["cluster"], _folder(out, table))
+        print_pairs(table, x, y, options["cluster"], _folder(out, table))
         return
     from intertrain_jax.report.closing import print_closing
     from intertrain_jax.report.terminal import make_console, print_matrix
@@ -110,44 +109,6 @@ def command(out: str | None, x: str | None, y: str | None, **options: Any) -> No
         console.print(note, markup=False, soft_wrap=True, style="dim")
     print_closing(console, found.lines)
     console.print(f"Summary, tables and figures: {folder}", markup=False, soft_wrap=True)
-
-
-def _study(directory: Path, options: dict[str, Any]) -> None:
-    """The grids and rankings of a study: what the paper claims, and what they show of it."""
-    given = [name for name, value in options.items() if value and (name, value) != _CLUSTER]
-    if given:
-        word = {"other": "with"}.get(given[0], given[0]).replace("_", "-")
-        raise IntertrainError(
-            f"directory {str(directory)!r} holds a study, of which --{word} says nothing. Remove it,"
-            " or name the directory of one of its parts."
-        )
-    from intertrain_jax.report.closing import print_closing
-    from intertrain_jax.report.terminal import make_console
-    from intertrain_jax.workflows.study import read_study
-
-    found = read_study(directory)
-    console = make_console()
-    console.print(repr(found), markup=False, soft_wrap=True)
-    print_closing(console, found.lines)
-    console.print(f"With figures: {found.out / 'README.md'}", markup=False, soft_wrap=True)
-
-
-def _pairs(table: str, x: str | None, y: str | None, cluster: Any, folder: Path) -> None:
-    """Two columns: correlations, line and figure."""
-    if x is None or y is None:
-        raise IntertrainError("--pairs needs the names of two columns. Name them with --x and --y.")
-    from intertrain_jax.report.analysis import write_pairs
-    from intertrain_jax.report.closing import pairs_lines, print_closing
-    from intertrain_jax.report.terminal import make_console
-    from intertrain_jax.workflows.analyze import compare
-
-    found = compare(table, x, y, cluster)
-    write_pairs(folder, found)
-    console = make_console()
-    for note in found.pairs.notes:
-        console.print(note, markup=False, soft_wrap=True, style="dim")
-    print_closing(console, pairs_lines(found))
-    console.print(f"Summary, tables and figure: {folder}", markup=False, soft_wrap=True)
 
 
 def _refuse(shape: str, directory: bool, options: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,31 @@ def command(
     say(repr(result))
     runs, done, _ = result.counts
     click.get_current_context().exit(1 if done < runs else 0)
+
+
+def print_study(directory: Path, options: Mapping[str, Any]) -> None:
+    """Prints what the paper claims and what a study's records show of it, and writes its page again.
+
+    Args:
+        directory: of the study.
+        options: of `analyze`, which say nothing here.
+
+    Raises:
+        IntertrainError: an option was given, or a file is not what it must be.
+    """
+    given = [name for name, value in options.items() if value and value != "auto"]
+    if given:
+        word = {"other": "with"}.get(given[0], given[0]).replace("_", "-")
+        raise IntertrainError(
+            f"directory {str(directory)!r} holds a study, of which --{word} says nothing. Remove it,"
+            " or name the directory of one of its parts."
+        )
+    from intertrain_jax.report.closing import print_closing
+    from intertrain_jax.report.terminal import make_console
+    from intertrain_jax.workflows.study import read_study
+
+    found = read_study(directory)
+    console = make_console()
+    console.print(repr(found), markup=False, soft_wrap=True)
+    print_closing(console, found.lines)
+    console.print(f"With figures: {found.out / 'README.md'}", markup=False, soft_wrap=True)

@@ -30,7 +30,8 @@ from intertrain_jax.workflows.doctor import Diagnosis, doctor
 from intertrain_jax.workflows.merging import Merged, merge
 from intertrain_jax.workflows.model_cards import facts_of_card
 from intertrain_jax.workflows.rank_files import latest_ranking
-from intertrain_jax.workflows.results import GridResult, RankResult, results
+from intertrain_jax.workflows.reading import results
+from intertrain_jax.workflows.results import GridResult, RankResult
 from intertrain_jax.workflows.watch import duration
 
 Source = GridResult | RankResult | str | Path

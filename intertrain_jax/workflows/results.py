@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
-from intertrain_jax.config.formats import is_file
-from intertrain_jax.config.ranking import RANK_FILE, RankConfig, load_rank_config
-from intertrain_jax.config.study import STUDY_FILE
+from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.planning.status import done_and_failed
-from intertrain_jax.readers.csv import read_frame
 from intertrain_jax.records.probes import ProbeRecord
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Runs
@@ -28,13 +25,11 @@ from intertrain_jax.study.inputs import Study
 from intertrain_jax.study.model_ranking import Ranking
 from intertrain_jax.study.result import Result
 from intertrain_jax.workflows.inputs import find_tasks
-from intertrain_jax.workflows.rank_files import CORRELATIONS_FILE, latest_ranking
 from intertrain_jax.workflows.studies import analyse_plan, study_of_plan
 
 if TYPE_CHECKING:
     from intertrain_jax.engine.recording import GridProgress
     from intertrain_jax.probe.ranker import RankProgress
-    from intertrain_jax.workflows.study import StudyResult
 
 KEY = ["base", "target", "seed"]
 
@@ -175,35 +170,6 @@ class RankResult:
         if len(self.failed):
             title += f", {len(self.failed):,} failed"
         return f"{title}. Scores in percent; files in {self.out}"
-
-
-def results(path: str | Path) -> GridResult | RankResult | StudyResult:
-    """Returns what lies in a results directory, as the call that made it would; computes nothing.
-
-    Args:
-        path: of a grid, of a ranking or of a study; of a grid and a ranking, the grid.
-
-    Raises:
-        IntertrainError: there is none of these.
-    """
-    out = Path(path)
-    if is_file(out / STUDY_FILE):
-        # A study is made of grids and rankings, which are here.
-        from intertrain_jax.workflows.study import read_study
-
-        return read_study(out)
-    if is_file(out / EXPERIMENT_FILE):
-        return read_grid(out)
-    if is_file(out / RANK_FILE):
-        config = load_rank_config(out / RANK_FILE)
-        ranking, records = latest_ranking(config, out)
-        file = out / CORRELATIONS_FILE
-        correlations = read_frame(file) if file.is_file() else None
-        return RankResult(config, ranking, records, correlations, out)
-    raise IntertrainError(
-        f"results directory {str(out)!r} must hold an experiment, a ranking or a study, but there is"
-        " none. Correct the path."
-    )
 
 
 def read_grid(out: Path) -> GridResult:

@@ -43,25 +43,6 @@ def scores(tmp_path: Path) -> Path:
     return path
 
 
-def test_table_4_of_the_paper(published: Path, tmp_path: Path) -> None:
-    file = published / "paper_table4_roberta.csv"
-    pairs = ("--pairs", file, "--x", "lp_gain_mnli", "--y", "avg_gain_general")
-    result = analyze(*pairs, "--out", tmp_path / "o")
-    assert result.exit_code == 0
-    # Of 66 models of 36 owners; as of 66 independent ones, the intervals would be those below.
-    assert "Pearson 0.66 [+0.26, +0.86]" in flat(result) and "66 in 36 groups" in flat(result)
-    plain = flat(analyze(*pairs, "--cluster", "none", "--out", tmp_path / "plain"))
-    assert "Pearson 0.66 [+0.49, +0.78]" in plain and "groups" not in plain
-    assert "Spearman 0.51 [+0.29, +0.68]" in plain
-    assert "avg_gain_general = 0.126·lp_gain_mnli − 1.83; slope [" in flat(result)
-    assert "66 of 66 rows" in flat(result)
-    found = summary(tmp_path / "o")["statistics"]["probe_gain"]
-    assert found["pearson"]["value"] == pytest.approx(0.66, abs=0.005)
-    assert found["line"]["slope"] == pytest.approx(0.126, abs=0.0005)
-    assert found["line"]["intercept_low"] < -1.83 < found["line"]["intercept_high"]
-    assert (tmp_path / "o" / "figures" / "probe_gain.png").is_file()
-
-
 def test_a_published_leaderboard(published: Path, tmp_path: Path) -> None:
     file = published / "model-recycling" / "roberta-base_table.csv"
     began = time.process_time()
@@ -258,12 +239,6 @@ def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
         (
             ["--leaderboard", "x.csv", "--probe", "gains.csv"],
             "--probe is for inputs other than --leaderboard only",
-        ),
-        (["--pairs", "scores.csv"], "--pairs needs the names of two columns"),
-        (["--pairs", "scores.csv", "--x", "seeds", "--y", "score"], "Did you mean 'seed'"),
-        (
-            ["--pairs", "scores.csv", "--x", "target", "--y", "score"],
-            "column 'target' must be a number",
         ),
     ],
 )
