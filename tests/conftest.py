@@ -24,6 +24,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("INTERTRAIN_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Returns one process more than there are cores: some tests wait for daemons and processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_unconfigure() -> None:
     """Deletes the compiled programs of this run."""
     if not _WORKER:
