@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,13 @@ def test_lanes_that_did_not_fit_are_gone_before_fewer_are_opened(
     monkeypatch.setattr(LanePrograms, "empty_lanes", watched)
     monkeypatch.setattr(LanePrograms, "accumulate", scarce)
     plan = tiny_plan(["short"], seeds=8)
+    gc.collect()  # what other tests have left
     outcomes, progress = run_tiny(tmp_path, plan, TASKS, lanes=8, fuse=8)
     assert len(outcomes.results) == 8 and progress.lanes == 1
     assert [lanes for lanes, _ in opened] == [8, 4, 2, 1]
     # Whatever was tried before, no more is in use than before the first lane.
-    assert len({size for _, size in opened}) == 1
+    first, *later = [size for _, size in opened]
+    assert max(later) <= first
 
 
 def test_no_memory_for_any_lane_is_one_line(
