@@ -1,11 +1,8 @@
-"""How many lanes to open: what memory holds, and of that what trains fastest."""
+"""How many lanes to open: what memory holds, and of that what fills a device."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +10,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from intertrain_jax.base import IntertrainError, cache_root, content_hash
 from intertrain_jax.config.experiment import EngineConfig
-from intertrain_jax.config.formats import read_json
 from intertrain_jax.data.packing import BlockShape
-from intertrain_jax.engine.lane_state import Blocks
-from intertrain_jax.engine.lanes import LanePrograms
-from intertrain_jax.records.store import write_atomic
 from intertrain_jax.train.objectives import Objective
-from intertrain_jax.train.step import DTYPES
 
 # Lanes hold parameters, two moments, a gradient accumulator and the best parameters, in float32;
 # beside them one gradient per lane is made in every micro-step.
@@ -38,8 +29,9 @@ CPU_LANES, CPU_FUSED_LANES, SMALL_MODEL = 4, 8, 2_000_000
 TURNS, LARGE_MODEL = 2, 50_000_000
 # Fused lanes of a device from which on small blocks fill it.
 SHARING_LANES = 8
-# A larger lane count has to be this much faster to be worth its memory and its idle tail.
-_WORTHWHILE = 1.05
+# Token slots of a device's micro-step from which on more fused lanes bring little. Trying lane counts on
+# the device instead compiled seven programs, one after another: 245 s of an H200 (docs/speed.md).
+FILLING_TOKENS = 65_536
 
 
 def lane_bytes(objective: Objective, shape: BlockShape, precision: str) -> int:
@@ -66,12 +58,6 @@ def memory_limit(device: Any) -> int:
 
 def _has_meminfo() -> bool:
     return Path("/proc/meminfo").is_file()
-
-
-def lane_candidates(most: int, devices: int) -> list[int]:
-    """Returns powers of two times the number of devices, up to `most` (at least one per device)."""
-    counts = [devices * 2**i for i in range(12)]
-    return [count for count in counts if count <= max(most, devices)]
 
 
 @dataclass(frozen=True)
@@ -145,9 +131,8 @@ def choose_lanes(
 ) -> LaneCounts:
     """Returns how many lanes to open.
 
-    "auto" bounds their number by memory and by the number of runs. For models that are fused on
-    accelerators it then measures the throughput of doubling lane counts for as long as that grows, and
-    remembers the outcome for this machine and shape.
+    "auto" bounds their number by memory, by the number of runs, and by what fills a device: of models
+    that are fused there, lanes of `FILLING_TOKENS` slots together; of others a few in turn.
 
     Args:
         options: `lanes` and `fuse`.
@@ -168,81 +153,8 @@ def choose_lanes(
     fitting = int(budget // lane_bytes(objective, shape, precision)) * devices
     most = min(fitting, _MOST, -(-runs // devices) * devices)
     if device.platform == "cpu" or not pays:
-        # Measuring would take longer than it saves: more lanes only lengthen the idle tail.
+        # More lanes only lengthen the idle tail.
         few = TURNS if device.platform != "cpu" else CPU_FUSED_LANES if pays else CPU_LANES
         return laid_out(max(1, min(most, few * devices)), options.fuse, devices, pays)
-    candidates = lane_candidates(most, devices)
-    key = content_hash(
-        {
-            "objective": asdict(objective),
-            "shape": asdict(shape),
-            "precision": precision,
-            "devices": devices,
-            "device": device.device_kind,
-            "jax": jax.__version__,
-            "candidates": candidates,
-        }
-    )
-    cached = cache_root() / "lanes" / f"{key}.json"
-    best = _remembered(cached)
-    if best is None:
-
-        def measure(count: int) -> float:
-            return tokens_per_second(objective, count, shape, precision, mesh)
-
-        best, speeds = fastest(candidates, measure)
-        write_atomic(cached, json.dumps({"lanes": best, "slots_per_second": speeds}))
-    return laid_out(best, options.fuse, devices, pays)
-
-
-def _remembered(cached: Path) -> int | None:
-    try:
-        return int(read_json(cached)["lanes"])
-    except (IntertrainError, ValueError, KeyError, TypeError, OverflowError):
-        return None
-
-
-def fastest(candidates: list[int], measure: Callable[[int], float]) -> tuple[int, dict[str, float]]:
-    """Tries growing lane counts until one is no longer worthwhile; memory running out ends it too."""
-    speeds: dict[str, float] = {}
-    best = candidates[0]
-    for count in candidates:
-        try:
-            speed = measure(count)
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            break
-        if speeds and speed < _WORTHWHILE * speeds[str(best)]:
-            break
-        speeds[str(count)] = speed
-        best = count
-    return best, speeds
-
-
-def tokens_per_second(
-    objective: Objective,
-    lanes: int,
-    shape: BlockShape,
-    precision: str,
-    mesh: Mesh,
-    ticks: int = 4,
-) -> float:
-    """Measures the token slots per second of full blocks, one optimiser step every second tick."""
-    programs = LanePrograms(objective, lanes, mesh, DTYPES[precision])
-    state = programs.empty_lanes()
-    full = Blocks.blank(shape, lanes)
-    for lengths in (full.segments.lengths_RxQ, full.segments.boundaries_RxQ):
-        lengths[:] = shape.length // shape.segments
-    full.share_K[:] = 1
-    halves = [replace(full, apply_K=np.full(lanes, ends)) for ends in (False, True)]
-    arena = np.zeros(shape.length, np.uint16)
-    best = 0.0
-    for attempt in range(3):
-        began = time.perf_counter()
-        for tick in range(ticks):
-            state, _ = programs.advance(state, halves[tick % 2], arena, None)
-        jax.block_until_ready(state.runs.step)
-        if attempt:  # the first compiles
-            best = max(best, ticks * lanes * shape.tokens / (time.perf_counter() - began))
-    return best
+    filling = max(1, FILLING_TOKENS // shape.tokens) * devices
+    return laid_out(max(1, min(most, filling)), options.fuse, devices, pays)

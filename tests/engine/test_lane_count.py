@@ -16,11 +16,9 @@ from intertrain_jax.engine.environment import lane_mesh
 from intertrain_jax.engine.lane_count import (
     LaneCounts,
     choose_lanes,
-    fastest,
     fusing_pays,
     laid_out,
     lane_bytes,
-    lane_candidates,
     shares_blocks,
 )
 from intertrain_jax.train.objectives import Classification
@@ -37,21 +35,8 @@ def test_lanes_are_laid_out_over_devices() -> None:
     assert laid_out(8, 3, 1, False) == LaneCounts(3, 3)
     assert LaneCounts(3, 3).halved(1) == LaneCounts(1, 3)
     assert LaneCounts(1, 8).halved(4) == LaneCounts(1, 4) == LaneCounts(1, 4).halved(4)
-    assert lane_candidates(20, 4) == [4, 8, 16] and lane_candidates(1, 4) == [4]
     assert fusing_pays("gpu", 10**7) and fusing_pays("cpu", 10**5)
     assert not fusing_pays("cpu", 10**7) and not fusing_pays("gpu", 10**8)
-
-
-def test_the_lane_count_stops_growing_where_it_no_longer_pays() -> None:
-    speeds = {1: 100.0, 2: 180.0, 4: 185.0, 8: 900.0}
-    assert fastest([1, 2, 4, 8], speeds.__getitem__)[0] == 2
-
-    def scarce(count: int) -> float:
-        if count > 1:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no")
-        return 1.0
-
-    assert fastest([1, 2], scarce) == (1, {"1": 1.0})
 
 
 class Accelerator:
@@ -69,27 +54,38 @@ class Imagined:
     size, devices = 1, np.array([Accelerator()])
 
 
-def test_lanes_are_chosen_by_measurement_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+@pytest.mark.parametrize(
+    ("rows", "runs", "devices", "lanes"),
+    [
+        (16, 500, 1, 64),  # never more than this
+        (32, 500, 1, 32),  # blocks of 2,048 tokens: 32 of them fill the device
+        (32, 500, 2, 64),
+        (32, 5, 1, 5),
+        (32, 5, 2, 6),
+        (4096, 500, 1, 1),
+    ],
+)
+def test_as_many_small_lanes_are_fused_as_fill_an_accelerator(
+    rows: int, runs: int, devices: int, lanes: int
+) -> None:
+    shape = BlockShape(rows, 64, 21)
+    mesh: Any = SimpleNamespace(size=devices, devices=np.array([Accelerator()] * devices))
+    asked = (Classification(tiny_config(), 3), shape, "float32", mesh, runs)
+    assert choose_lanes(EngineConfig(), *asked) == LaneCounts(1, lanes)
+    assert choose_lanes(EngineConfig(lanes=3), *asked).fused == -(-3 // devices) * devices
 
-    def measured(objective: object, lanes: int, *rest: object) -> float:
-        calls.append(lanes)
-        return {1: 1.0, 2: 2.0, 4: 2.0}[lanes]
 
-    monkeypatch.setattr(lane_count, "tokens_per_second", measured)
-    arguments = (Classification(tiny_config(), 3), SHORT, "float32", Imagined(), 5)
-    assert choose_lanes(EngineConfig(), *arguments) == LaneCounts(1, 2)
-    assert choose_lanes(EngineConfig(), *arguments) == LaneCounts(1, 2)
-    assert calls == [1, 2, 4]
-    assert choose_lanes(EngineConfig(lanes=3, fuse=3), *arguments) == LaneCounts(1, 3)
+def test_memory_bounds_fused_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_count, "lane_bytes", lambda *arguments: 3 << 27)
+    asked = (Classification(tiny_config(), 3), SHORT, "float32", Imagined())
+    assert choose_lanes(EngineConfig(), *asked, 100) == LaneCounts(1, 2)
 
 
 @pytest.mark.parametrize("gigabytes", [1, 4])
-def test_large_models_take_turns_on_an_accelerator_without_measuring(
+def test_large_models_take_turns_on_an_accelerator(
     monkeypatch: pytest.MonkeyPatch, gigabytes: int
 ) -> None:
     monkeypatch.setattr(lane_count, "LARGE_MODEL", 10)
-    monkeypatch.setattr(lane_count, "tokens_per_second", None)
     monkeypatch.setattr(lane_count, "lane_bytes", lambda *arguments: 6 << 27)
     monkeypatch.setattr(Accelerator, "memory_stats", lambda self: {"bytes_limit": gigabytes << 30})
     arguments = (Classification(tiny_config(), 3), SHORT, "bfloat16", Imagined())
@@ -99,7 +95,7 @@ def test_large_models_take_turns_on_an_accelerator_without_measuring(
     assert choose_lanes(EngineConfig(lanes=3), *arguments, 100) == LaneCounts(3, 1)
 
 
-def test_a_cpu_opens_few_lanes_without_measuring() -> None:
+def test_a_cpu_opens_few_lanes() -> None:
     arguments = (Classification(tiny_config(), 3), SHORT, "float32", lane_mesh(1))
     assert choose_lanes(EngineConfig(), *arguments, 100) == LaneCounts(1, 8)
     assert choose_lanes(EngineConfig(), *arguments, 3) == LaneCounts(1, 3)
