@@ -21,7 +21,7 @@ from intertrain_jax.claims.claim import (
 )
 from intertrain_jax.claims.evidence import Evidence, Matrix
 from intertrain_jax.stats.correlation import CONFIDENCE, TAIL
-from intertrain_jax.stats.groups import holm
+from intertrain_jax.stats.groups import effects_among
 
 # On each side of a 95 % interval.
 _FEWEST_TARGETS = 3
@@ -44,9 +44,10 @@ class Better:
 def better_models(matrix: Matrix) -> Better:
     """Returns how many base models help, with an interval that holds for all of them together.
 
-    A model's average is tested by Student's t over targets, which are a sample. The models that Holm's
-    rule leaves above zero, at 2.5 %, are the lower end; all but those that it leaves below, the upper:
-    this holds whatever the models have in common, as they have the pretrained model's noise.
+    A model's average is tested by Student's t over targets, which are a sample. As many as must be
+    above zero, at 2.5 %, are the lower end; all but as many as must be below, the upper. What models
+    have in common, as they have the pretrained model's noise, makes their tests err together (see
+    `effects_among`).
 
     Raises:
         IntertrainError: no base model has gains on three targets.
@@ -62,17 +63,14 @@ def better_models(matrix: Matrix) -> Better:
         # Gains without any spread, such as those of a copy of the pretrained model, say nothing.
         t = np.where(error > 0, mean / error, 0.0)
     half = error * stats.t.ppf(1.0 - TAIL, n - 1)
-    above, below = (_rejected(np.asarray(of(t, n - 1))) for of in (stats.t.sf, stats.t.cdf))
+    above, below = (
+        effects_among(np.asarray(of(t, n - 1)), TAIL) for of in (stats.t.sf, stats.t.cdf)
+    )
     models = pd.DataFrame(
         {"base": gains.index, "mean": mean, "low": mean - half, "high": mean + half, "n": n}
     )
     order = np.argsort(-mean, kind="stable")
     return Better(models.iloc[order].reset_index(drop=True), above, len(n) - below)
-
-
-def _rejected(p: np.ndarray) -> int:
-    """Returns how many hypotheses Holm's rule rejects."""
-    return sum(adjusted <= TAIL for adjusted in holm(p.tolist()))
 
 
 def _cells(matrix: Matrix) -> dict[str, Number]:

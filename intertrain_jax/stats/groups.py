@@ -201,3 +201,17 @@ def holm(p: list[float]) -> list[float]:
         largest = max(largest, min(1.0, p[i] * (len(known) - rank)))
         adjusted[i] = largest
     return adjusted
+
+
+def effects_among(p: np.ndarray, level: float) -> int:
+    """Returns a lower bound, at one level, of how many hypotheses among these are wrong.
+
+    Closed testing with Simes's test (Hommel 1988; Goeman and Solari 2011, §3): of the largest p-values
+    as many as Simes's test does not reject together can be of true hypotheses. It holds for independent
+    tests, and for those that tend to err together, as those do that share a noise.
+    """
+    rising = np.sort(np.asarray(p, float))
+    for kept in range(len(rising), 0, -1):
+        if np.all(rising[-kept:] > level * np.arange(1, kept + 1) / kept):
+            return len(rising) - kept
+    return len(rising)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from intertrain_jax.stats.groups import disjoint, group_anova, group_means
+from intertrain_jax.stats.groups import disjoint, effects_among, group_anova, group_means, holm
 
 GROUPS = {
     "general": ("g0", "g1", "g2", "g3", "g4"),
@@ -118,3 +121,32 @@ def test_what_cannot_be_compared_is_nan() -> None:
     assert np.isnan([twitter.f, twitter.p, twitter.p_adjusted]).all()
     exact = group_anova(blocks(PLANTED, 0.0, 0), GROUPS, "cell")
     assert [f.p for f in exact] == [0.0] * 3
+
+
+def test_effects_are_counted_by_closed_testing() -> None:
+    """As by testing every set of hypotheses, and far more of many weak ones than Holm finds."""
+    rng = np.random.default_rng(4)
+
+    def rejected(p: Any, level: float) -> bool:
+        return bool(np.any(np.sort(p) <= level * np.arange(1, len(p) + 1) / len(p)))
+
+    for _ in range(200):
+        p = rng.uniform(size=6) ** rng.integers(1, 6)
+        left = [
+            size
+            for size in range(1, 7)
+            for chosen in itertools.combinations(p, size)
+            if not rejected(np.array(chosen), 0.05)
+        ]
+        assert effects_among(p, 0.05) == 6 - max(left, default=0)
+    alike = np.full(10, 0.02)
+    assert effects_among(alike, 0.025) == 10 and min(holm(alike.tolist())) > 0.05
+
+
+def test_effects_are_not_counted_where_there_are_none() -> None:
+    rng = np.random.default_rng(5)
+    shared, own = rng.normal(size=(2000, 1)), rng.normal(size=(2000, 10))
+    for weight in (0.0, 0.5, 0.95):
+        z = np.sqrt(weight) * shared + np.sqrt(1 - weight) * own
+        wrong = np.mean([effects_among(p, 0.05) > 0 for p in stats.norm.sf(z)])
+        assert wrong <= 0.065
