@@ -11,6 +11,7 @@ import click
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import lanes_option
+from intertrain_jax.config.files import bundled_configs
 from intertrain_jax.config.study import StudyOptions
 
 
@@ -55,7 +56,7 @@ def command(
         for line in plan_study(name, overrides=overrides, **options).lines:
             say(line)
         return
-    if Path(name).is_dir():
+    if Path(name).is_dir() and name not in bundled_configs():
         raise IntertrainError(
             f"study {name!r} must be a file or the name of a bundled study, but is a directory. Name the"
             f" configuration to go on, or read what is there: intertrain-jax analyze {name}"

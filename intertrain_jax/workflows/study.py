@@ -45,6 +45,7 @@ from intertrain_jax.workflows.study_plan import (
     member_of,
     merge,
     model_names,
+    recorded_names,
     records_of,
     resolution_of,
     work_folders,
@@ -262,7 +263,8 @@ class _Work:
         models = model_names(self.study, setting)
         config, gains = setting.ranking(self.study.out_dir, models), None
         if ResultsDir(config.out_dir).ranking() is not None:
-            known, _ = latest_ranking(config, config.out_dir)
+            made = setting.ranking(self.study.out_dir, recorded_names(self.study, setting))
+            known, _ = latest_ranking(made, config.out_dir)
             status = set(known.table["status"])
             again = "missing" in status or (self.retry_failed and "failed" in status)
             if self.only_reads or not again:
@@ -361,7 +363,7 @@ def _written(
     names: dict[str, str] = {}
     for label, ranking in rankings.items():
         setting = settings[label]
-        folders = model_names(study, setting)
+        folders = recorded_names(study, setting)
         names |= {folder: Path(folder).name for folder in folders}
         config = setting.ranking(study.out_dir, folders)
         ranked.append((setting, config.task, config.pretrained, ranking))

@@ -230,6 +230,18 @@ def model_names(study: StudyConfig, setting: Setting) -> list[str]:
     return [str(folder / task.name) for task in expand(config.sources, config.tasks)]
 
 
+def recorded_names(study: StudyConfig, setting: Setting) -> list[str]:
+    """Returns these directories as a ranking's records name them, made before a study moved."""
+    known = ResultsDir(study.out_dir / setting.label).probes.read_all().by_key.values()
+    names = {source_model(record.model.label): record.model.label for record in known}
+    return [names.get(source_model(folder), folder) for folder in model_names(study, setting)]
+
+
+def source_model(folder: str) -> tuple[str, ...]:
+    """Returns what the directory of a source model is called in its study: folder, part, source."""
+    return Path(folder).parts[-3:]
+
+
 def _count(chosen: Selection) -> int:
     return chosen.best + chosen.worst
 

@@ -120,6 +120,7 @@ def test_an_experiment_of_the_paper_runs_to_its_figures(
         "engine": {**raw.get("engine", {}), "lanes": 2, "row_length": 64, "block_rows": 2},
     }
     file, out = tmp_path / "small.yaml", tmp_path / "out"
+    (tmp_path / "moved").mkdir()
     file.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
     if is_study(file):
         study = ij.study(file, out=out, runner=devices)
@@ -128,6 +129,10 @@ def test_an_experiment_of_the_paper_runs_to_its_figures(
         assert all(verdict.title in page for verdict in study.verdicts)
         drawn = {path.stem for path in (out / "analysis" / "figures").glob("*.svg")}
         assert FIGURES.get(name, set()) <= {stem.partition(".")[0] for stem in drawn}
+        # Rankings too are found where the study lies now, though they name models by where it was.
+        moved = out.rename(tmp_path / "moved" / "elsewhere")
+        ij.results(moved)
+        assert (moved / "README.md").read_text("utf-8") == page
     else:
         grid = ij.grid(file, out=out, runner=devices)
         done, failed, runs = *grid.counts, len(grid.plan.runs)

@@ -182,8 +182,12 @@ def test_a_requeued_job_ends_with_the_same_matrix(
     # Told that its time is nearly up, it sends itself back; then it is sent back by others.
     for interruption in (["scancel", "--batch", "--signal=TERM"], ["scontrol", "requeue"]):
         wait_for("a record", lambda at=before: records() > at or state() in ENDS, told)
+        if records() == RUNS:
+            pytest.skip(f"all {RUNS} runs ended before the job could be sent back")
         slurm.ask(*interruption, number)
         wait_for("the job to be back", lambda: state() in ("PENDING", *ENDS), told)
+        if state() == "COMPLETED" and records() == RUNS:
+            pytest.skip(f"all {RUNS} runs ended while the job was sent back")
         assert records() > 0 and state() == "PENDING", told()
         before = records()
         # Slurm lets a requeued job rest for two minutes.
