@@ -83,3 +83,17 @@ def test_a_grid_is_no_study(tmp_path: Path) -> None:
     assert "error: config key 'study' must name at least one part, got nothing." in result.output
     other = CliRunner().invoke(main, ["grid", "--config", "mini-paper", "--dry-run"])
     assert other.exit_code == 2 and "Run it with `intertrain-jax study`" in other.output
+
+
+def test_a_directory_is_no_study_but_hides_no_bundled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(module, "study", lambda name, **rest: asked.append(name))
+    for name in ("mini-paper", "mine"):
+        Path(name).mkdir()
+    refused = CliRunner().invoke(main, ["study", "mine"])
+    assert refused.exit_code == 2 and "but is a directory" in refused.stderr
+    CliRunner().invoke(main, ["study", "mini-paper"])
+    assert asked == ["mini-paper"]
