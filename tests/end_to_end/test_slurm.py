@@ -60,7 +60,7 @@ SETTINGS = [
     "engine.checkpoint_minutes=0.01",
 ]
 # So many that there is something left to do, whenever the job is sent back.
-SEEDS = 4
+SEEDS = 3
 RUNS = SEEDS * (2 + 2 * 2)
 ENDS = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY")
 # As long as a slow machine may take for any of the steps.
