@@ -37,12 +37,16 @@ FILLING_TOKENS = 65_536
 def lane_bytes(objective: Objective, shape: BlockShape, precision: str) -> int:
     """Estimates the memory of one lane: its state, and the activations of one micro-step."""
     config = objective.config
-    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(objective.parameter_shapes())]
     width = 2 if precision == "bfloat16" else 4
     per_token = (config.num_layers + config.num_decoder_layers) * (
         10 * config.hidden_size + 4 * config.intermediate_size + 4 * config.num_heads * shape.length
     )
-    return COPIES * 4 * sum(sizes) + shape.tokens * per_token * width
+    return COPIES * 4 * _parameters(objective) + shape.tokens * per_token * width
+
+
+def _parameters(objective: Objective) -> int:
+    """Returns how many parameters a run trains."""
+    return sum(int(np.prod(s.shape)) for s in jax.tree.leaves(objective.parameter_shapes()))
 
 
 def memory_limit(device: Any) -> int:
@@ -115,9 +119,8 @@ def shares_blocks(options: EngineConfig, objective: Objective, mesh: Mesh) -> bo
     waits for a shape of its own is computed all the same.
     """
     device = mesh.devices.flat[0]
-    sizes = [int(np.prod(s.shape)) for s in jax.tree.leaves(objective.parameter_shapes())]
     many = options.lanes == "auto" or int(options.lanes) >= SHARING_LANES * mesh.size
-    fused = options.fuse == "auto" and fusing_pays(device.platform, sum(sizes))
+    fused = options.fuse == "auto" and fusing_pays(device.platform, _parameters(objective))
     return device.platform != "cpu" and fused and many
 
 
@@ -143,8 +146,7 @@ def choose_lanes(
         runs: runs to do.
     """
     devices, device = mesh.size, mesh.devices.flat[0]
-    shapes = jax.tree.leaves(objective.parameter_shapes())
-    pays = fusing_pays(device.platform, sum(int(np.prod(s.shape)) for s in shapes))
+    pays = fusing_pays(device.platform, _parameters(objective))
     if options.lanes != "auto":
         return laid_out(int(options.lanes), options.fuse, devices, pays)
     # Simulated CPU devices share one memory.
@@ -152,9 +154,9 @@ def choose_lanes(
     budget = _MEMORY_SHARE * memory_limit(device) / sharing
     fitting = int(budget // lane_bytes(objective, shape, precision)) * devices
     most = min(fitting, _MOST, -(-runs // devices) * devices)
-    if device.platform == "cpu" or not pays:
-        # More lanes only lengthen the idle tail.
-        few = TURNS if device.platform != "cpu" else CPU_FUSED_LANES if pays else CPU_LANES
-        return laid_out(max(1, min(most, few * devices)), options.fuse, devices, pays)
-    filling = max(1, FILLING_TOKENS // shape.tokens) * devices
-    return laid_out(max(1, min(most, filling)), options.fuse, devices, pays)
+    # More than these only lengthen the idle tail.
+    if device.platform == "cpu":
+        each = CPU_FUSED_LANES if pays else CPU_LANES
+    else:
+        each = max(1, FILLING_TOKENS // shape.tokens) if pays else TURNS
+    return laid_out(max(1, min(most, each * devices)), options.fuse, devices, pays)

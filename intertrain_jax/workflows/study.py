@@ -48,6 +48,7 @@ from intertrain_jax.workflows.study_plan import (
     recorded_names,
     records_of,
     resolution_of,
+    source_model,
     work_folders,
 )
 from intertrain_jax.workflows.study_table import rankings_table, runs_table
@@ -363,8 +364,9 @@ def _written(
     names: dict[str, str] = {}
     for label, ranking in rankings.items():
         setting = settings[label]
-        folders = recorded_names(study, setting)
-        names |= {folder: Path(folder).name for folder in folders}
+        folders = model_names(study, setting)
+        made = set(map(source_model, folders))
+        names |= {m: Path(m).name for m in ranking.table["model"] if source_model(m) in made}
         config = setting.ranking(study.out_dir, folders)
         ranked.append((setting, config.task, config.pretrained, ranking))
     estimates = rankings_table(ranked, names)

@@ -231,10 +231,14 @@ def model_names(study: StudyConfig, setting: Setting) -> list[str]:
 
 
 def recorded_names(study: StudyConfig, setting: Setting) -> list[str]:
-    """Returns these directories as a ranking's records name them, made before a study moved."""
+    """Returns these directories as a ranking's records name them, maybe from before a study moved."""
     known = ResultsDir(study.out_dir / setting.label).probes.read_all().by_key.values()
-    names = {source_model(record.model.label): record.model.label for record in known}
-    return [names.get(source_model(folder), folder) for folder in model_names(study, setting)]
+    labels = [record.model.label for record in known]
+    moved = {source_model(label): label for label in labels}
+    return [
+        folder if folder in labels else moved.get(source_model(folder), folder)
+        for folder in model_names(study, setting)
+    ]
 
 
 def source_model(folder: str) -> tuple[str, ...]:

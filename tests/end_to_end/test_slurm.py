@@ -59,7 +59,7 @@ SETTINGS = [
     "engine.fuse=4",
     "engine.checkpoint_minutes=0.01",
 ]
-# So many that there is something left to do, whenever the job is sent back.
+# So many that on all but the quickest machines something is left when the job is sent back.
 SEEDS = 3
 RUNS = SEEDS * (2 + 2 * 2)
 ENDS = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY")
