@@ -18,6 +18,9 @@ from intertrain_jax.stats.variance_posterior import draw_cells, draw_sums, varia
 # How many draws; of what all cells' variances share, and for each of these.
 _COMMON, _EACH = 100, 20
 DRAWS = _COMMON * _EACH
+# Standard deviation of the logarithm of models' σ, over their targets, that is thought of before any is
+# seen: of the public RoBERTa and T5 leaderboards it is 0.30 and 0.18.
+_MODELS_DIFFER = 0.25
 # Points of residuals that are rounding, as of gains which models and targets add up to.
 _NO_NOISE = 1e-9
 
@@ -59,16 +62,17 @@ def average_draws(
 
     A model's own error variance, over its n of N targets, is Σ_t (s_mt²/n_base + s_PT,t²·(1/n_cell −
     1/n_PT))/n² from seeds, with the shrunk variances of cells, n_PT the pretrained model's seeds and
-    n_cell those that the gain was taken over; `common_std²` over its mean number of seeds; half of the
-    squared sampling errors (the other half being the pretrained model's); and, with targets missing,
-    r²·(1/n − 1/N), as the missing ones would have deviated from additivity by r, the residuals of the
-    additive fit beyond noise. The error of the targets' own effects is left out: it is of order 1/M
-    beside these, and zero on a complete matrix. The rest of the pretrained model's noise,
-    s_PT,t²/n_PT, is the same in all gains of a target, so it is drawn once for all models.
+    n_cell those that the gain was taken over; what all targets of a seed share (`common_noise`) over its
+    mean number of seeds; half of the squared sampling errors (the other half being the pretrained
+    model's); and, with targets missing, r²·(1/n − 1/N), as the missing ones would have deviated from
+    additivity by r, the residuals of the additive fit beyond noise. The error of the targets' own
+    effects is left out: it is of order 1/M beside these, and zero on a complete matrix. The rest of the
+    pretrained model's noise, s_PT,t²/n_PT, is the same in all gains of a target, so it is drawn once for
+    all models.
 
     Measured averages lie farther apart than true ones, and the best measured is likely a lucky one: a
     bootstrap around them covers true ranks too seldom. So true averages are taken to come from one
-    normal distribution, with flat priors on its mean and standard deviation, and are drawn from the
+    distribution, with flat priors on its mean and variance, and are drawn from the
     posterior; each draw has its own variances of seeds as well, and its own idea of how cells and
     targets differ in them (`variance_posterior`, `draw_true_values`). Below three models there is no
     such distribution to speak of, and draws are around the measured averages.
@@ -115,12 +119,14 @@ def average_draws(
     own_MxN = noise.of_cells(models, targets).variance
     own_N = noise.of_cells([pretrained], targets).variance[0]
     noise_MxN = own_MxN * inverse_MxN + own_N * apart_MxN + sampled_MxN
-    common = noise.common_std**2
     # NaN, where residuals have no degrees of freedom, counts as none.
     excess = averages.residual_std**2 - noise_MxN.sum() / max(known_MxN.sum(), 1)
-    fixed_M = sampled_MxN.sum(axis=1) / count_M**2 + common * inverse_MxN.sum(axis=1) / count_M
+    fixed_M = sampled_MxN.sum(axis=1) / count_M**2
     fixed_M += max(0.0, excess) * (1.0 / count_M - 1.0 / max(n, 1))
-    fixed = (sampled_MxN.sum() / max(known_MxN.sum(), 1) + common * least_N.sum()) / max(n, 1)
+    fixed = sampled_MxN.sum() / max(known_MxN.sum(), 1) / max(n, 1)
+    # Of what all targets of a seed share, how much is in an average.
+    common_M, common = inverse_MxN.sum(axis=1) / count_M, least_N.sum() / max(n, 1)
+    common_H = noise.common.draw(_COMMON, rng)
 
     hyper = noise.hyper(targets, _COMMON, rng)
     own_HxRxM = draw_sums(hyper, inverse_MxN / squared_Mx1, *noise.own(models, targets), _EACH, rng)
@@ -128,15 +134,19 @@ def average_draws(
     repeated = np.repeat(hyper[0], _EACH, axis=0), np.repeat(hyper[1], _EACH, axis=0)
     own_SxN = draw_cells(repeated, variance_1xN[0], df_1xN[0], rng)
     own_HxRxM += (own_SxN @ (apart_MxN / squared_Mx1).T).reshape(own_HxRxM.shape) + fixed_M
-    variance_M = ((noise_MxN - sampled_MxN) / squared_Mx1).sum(axis=1) + fixed_M
+    own_HxRxM += common_H[:, None, None] * common_M
+    expected = noise.common.std**2
+    variance_M = ((noise_MxN - sampled_MxN) / squared_Mx1).sum(axis=1)
+    variance_M += fixed_M + expected * common_M
     true_SxM, between = draw_true_values(estimate[models].to_numpy(dtype=float), own_HxRxM, rng)
     shared_S = own_SxN @ (least_N / max(n, 1) ** 2) + fixed
+    shared_S += np.repeat(common_H, _EACH) * common
     together_S = np.sqrt(shared_S) * rng.normal(size=DRAWS)
     return AverageDraws(
         targets=averages.targets,
         estimate=estimate,
         error=pd.Series(np.sqrt(variance_M), index=models).reindex(estimate.index),
-        shared_error=float(np.sqrt(own_N @ least_N / max(n, 1) ** 2 + fixed)),
+        shared_error=float(np.sqrt(own_N @ least_N / max(n, 1) ** 2 + fixed + expected * common)),
         between_std=between,
         draws=pd.DataFrame(true_SxM + together_S[:, None], columns=models),
     )
@@ -183,7 +193,7 @@ def draws_over_targets(gains: pd.DataFrame, averages: AverageGains, seed: int) -
     # As pooled over all models, residuals have `total`.
     own_M *= total / max(float(worth_M @ own_M / max(worth_M.sum(), 1e-300)), 1e-300)
     spread_M = np.square([model.error for model in models]) / max(total, 1e-300)
-    posterior = variance_posterior(cell_distributions(own_M[None], worth_M[None]))
+    posterior = variance_posterior(cell_distributions(own_M[None], worth_M[None]), _MODELS_DIFFER)
     hyper = (np.repeat(values, _EACH, axis=0) for values in posterior.draw(_COMMON, rng))
     prior_df, scale = hyper
     own_SxM = draw_cells((prior_df, scale), own_M, worth_M, rng) * spread_M

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertrain_jax.base import IntertrainError
+from intertrain_jax.stats.common_noise import CommonNoise, common_noise
 from intertrain_jax.stats.correlation import TAIL
 from intertrain_jax.stats.shrinkage import (
     CellDistributions,
@@ -59,7 +60,7 @@ class NoiseModel:
         average_df: its degrees of freedom.
         average_low, average_high: its interval at `CONFIDENCE`, by χ².
         independent_std: what it would be if targets varied independently: √(Σ raw²)/N.
-        common_std: what all targets of a seed share: √(average_std² − independent_std²), or zero.
+        common: what all targets of a seed share, by which average_std is above independent_std.
         cell_df: degrees of freedom that a target's variance is worth for a cell of it, one base model on
             it: the fewer, the more cells of a target differ in how stable they are; infinite where they
             do not.
@@ -77,7 +78,7 @@ class NoiseModel:
     average_low: float
     average_high: float
     independent_std: float
-    common_std: float
+    common: CommonNoise
     cell_df: float
     cell_variance: pd.DataFrame
     cell_n: pd.DataFrame
@@ -187,7 +188,7 @@ def fit_noise(scores: pd.DataFrame) -> NoiseModel:
         average_low=float(np.sqrt(low)),
         average_high=float(np.sqrt(high)),
         independent_std=float(np.sqrt(independent)),
-        common_std=float(np.sqrt(max(average - independent, 0.0))) if average_df else 0.0,
+        common=common_noise(average, average_df, independent),
         cell_df=cell_df,
         cell_variance=pd.DataFrame(own_NxB.T, bases, names),
         cell_n=pd.DataFrame(count_NxB.T, bases, names),

@@ -12,7 +12,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 # Standard deviation of the logarithm of cells' σ that is thought of before any is seen: a factor of 1.6.
-_SPREAD = 0.5
+# In grids of small encoders with two seeds it was 0.5 to 0.9.
+CELLS_DIFFER = 0.5
 # Values of d₀ that are less likely than the likeliest by this factor do not count.
 _UNLIKELY = 1e-3
 # Numbers that are worked on together.
@@ -115,17 +116,17 @@ class CellDistributions:
         best = int(np.argmax(self.log_likelihood - 1e-9 * np.isfinite(self.df)))
         return self.scale[best], self.information[best], float(self.df[best])
 
-    def probability(self) -> Floats:
+    def probability(self, spread: float = CELLS_DIFFER) -> Floats:
         """Returns the posterior probability of each d₀, [G].
 
         The scales are integrated out by Laplace's method: log s_t² has the variance 2/information. The
         standard deviation of the cells' log σ, √ψ'(d₀/2)/2, has a half-Cauchy prior (Gelman 2006; with
-        a flat one, few cells would be taken for very different ones) with scale `_SPREAD`.
+        a flat one, few cells would be taken for very different ones) with scale `spread`.
         """
         spread_G = np.zeros(len(self.df))
         finite_G = np.isfinite(self.df)
         spread_G[finite_G] = np.sqrt(special.polygamma(1, self.df[finite_G] / 2.0)) / 2.0
-        log_G = self.log_likelihood - np.log1p(np.square(spread_G / _SPREAD))
+        log_G = self.log_likelihood - np.log1p(np.square(spread_G / spread))
         # Of the trapezoidal rule over the spread, which falls from the least d₀ to the infinite one.
         length_G = np.abs(np.gradient(np.roll(spread_G, -1)))
         length_G[[0, -1]] /= 2.0
@@ -136,9 +137,9 @@ class CellDistributions:
         found: Floats = probability_G / probability_G.sum()
         return found
 
-    def likely(self) -> tuple[CellDistributions, Floats]:
+    def likely(self, spread: float = CELLS_DIFFER) -> tuple[CellDistributions, Floats]:
         """Returns those of the d₀ that are not very unlikely, and their probability."""
-        probability_G = self.probability()
+        probability_G = self.probability(spread)
         some = probability_G > _UNLIKELY * probability_G.max()
         parts = (self.df, self.log_likelihood, self.scale, self.information)
         chosen = CellDistributions(*(part[some] for part in parts))

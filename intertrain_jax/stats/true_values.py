@@ -116,7 +116,8 @@ def draw_true_values(
 
     The model is y_m ~ N(θ_m, V_m), with V as uncertain as its draws say, and θ_m ~ N(μ, τ²) or, as
     likely before any is seen, from a distribution in which one in five values is farther from the
-    others; flat priors on μ and τ (Gelman 2006). What y says of V counts too: a value far from the
+    others; flat priors on μ and τ² (Morris and Lysy 2012: with few values, intervals hold as often as
+    they say, which a flat prior on τ does not do). What y says of V counts too: a value far from the
     others has a large variance, or it is one of the few, and both are weighed. With V taken as known the
     best value would be drawn back too little, and with normal true values alone one that is far ahead
     would be taken for noise.
@@ -207,7 +208,8 @@ def _between(estimate_M: Floats, parts: list[_Part], unit: float) -> _Between:
             centre[p, g], width[p, g] = parts[p].centre(estimate_M, tau)
             squares_HxM = np.square(estimate_M - (centre[p, g] + width[p, g] * at_H)[:, None])
             log[p, g] = parts[p].log_likelihood(squares_HxM, tau)
-        log += (np.log(root_G) + np.log(width))[:, :, None]
+        # dτ is 2 root d root, and the prior another τ = root².
+        log += (3.0 * np.log(root_G) + np.log(width))[:, :, None]
         probability = np.exp(log - log.max())
         share_G = probability.sum(axis=(0, 2))
         near = np.flatnonzero(share_G > np.exp(-_FAR) * share_G.max())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from intertrain_jax.stats.shrinkage import (
+    CELLS_DIFFER,
     CellDistributions,
     Floats,
     Ints,
@@ -45,6 +46,9 @@ class VariancePosterior:
             at = rng.permutation(_chosen(probability, int(of_g.sum()), rng))
             common = draw_variances(found.scale[at], found.information[at], rng)
             hyper = np.minimum(found.df[at, None], _MANY), common
+            if scale_HxN.shape[1] == 1:
+                # Nothing is known of how targets differ, nor is there a need.
+                hyper = np.zeros_like(common), common
             scale, information = self.cells.scale[g], self.cells.information[g]
             scale_HxN[of_g] = draw_cells(hyper, scale, information, rng)
         return np.minimum(self.cells.df[chosen_H, None], _MANY), scale_HxN
@@ -56,7 +60,7 @@ def _chosen(probability: Floats, draws: int, rng: np.random.Generator) -> Ints:
     return np.searchsorted(np.cumsum(probability)[:-1], at_H)
 
 
-def variance_posterior(found: CellDistributions) -> VariancePosterior:
+def variance_posterior(found: CellDistributions, spread: float = CELLS_DIFFER) -> VariancePosterior:
     """Returns the posterior of d₀, of the targets' scales, and of how these are distributed.
 
     The scales' distribution is inferred as that of cells is, from their estimates and degrees of
@@ -64,8 +68,9 @@ def variance_posterior(found: CellDistributions) -> VariancePosterior:
 
     Args:
         found: of `cell_distributions`.
+        spread: of the logarithm of cells' σ about their target's that is thought of before any is seen.
     """
-    cells, probability_G = found.likely()
+    cells, probability_G = found.likely(spread)
     targets = tuple(
         cell_distributions(scale_N[None], df_N[None]).likely()[::-1]
         for scale_N, df_N in zip(cells.scale, cells.information, strict=True)

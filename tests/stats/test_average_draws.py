@@ -12,6 +12,7 @@ from scipy import stats
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.stats.average_draws import average_draws
+from intertrain_jax.stats.common_noise import CommonNoise
 from intertrain_jax.stats.noise import NoiseModel, fit_noise
 from intertrain_jax.stats.ranks import rank_table
 from tests.stats.noisy import gains_of, long, read_twenty_seeds, scores
@@ -28,7 +29,7 @@ def test_errors_of_averages_by_hand() -> None:
     table = scores(70 + 3 * rng.normal(size=(40, 8)), 4, rng)
     gains, n_base, n_pretrained = gains_of(table)
     gains.loc["m01", "t7"] = np.nan
-    noise = replace(fit_noise(table), common_std=0.5)
+    noise = replace(fit_noise(table), common=CommonNoise(np.full(1, 0.25), np.ones(1)))
     drawn = average_draws(gains, n_base, n_pretrained, noise, "PT", 0)
     seeds = np.array([target.std**2 / 4 for target in noise.targets])
     assert drawn.error["m02"] ** 2 == pytest.approx(seeds.sum() / 64 + 0.25 / 4)
@@ -47,10 +48,10 @@ def test_the_baseline_moves_all_averages_together_and_no_rank() -> None:
     few = average_draws(gains, n_base, n_pretrained * 0 + 1, noise, "PT", 0)
     std = np.array([target.std for target in noise.targets])
     variance = np.square(std).sum() / 64
-    assert few.shared_error == pytest.approx(np.sqrt(variance + noise.common_std**2))
+    assert few.shared_error == pytest.approx(np.sqrt(variance + noise.common.std**2))
     assert many.shared_error < 0.05 * few.shared_error
     assert (few.error == many.error).all()
-    expected = np.sqrt(variance / 5 + noise.common_std**2 / 5)
+    expected = np.sqrt(variance / 5 + noise.common.std**2 / 5)
     assert few.error.to_numpy() == pytest.approx(np.full(5, expected))
     tables = [rank_table(drawn.estimate, drawn.draws) for drawn in (few, many)]
     assert tables[0] == tables[1]

@@ -65,7 +65,7 @@ def test_a_target_of_one_seed_has_the_common_noise() -> None:
     assert (target.target, target.n, target.df) == ("t3", 0, 0)
     assert np.isnan(target.raw)
     assert (target.std, target.std_df) == pytest.approx((noise.prior_std, noise.prior_df))
-    assert np.isnan(noise.average_std) and noise.average_df == 0 and noise.common_std == 0
+    assert np.isnan(noise.average_std) and noise.average_df == 0 and noise.common.std == 0
 
 
 def test_a_target_that_never_varies_is_shrunk_too() -> None:
@@ -82,7 +82,7 @@ def test_what_all_targets_of_a_seed_share_is_seen() -> None:
     table["score"] += [shift[key] for key in zip(table["base"], table["seed"], strict=True)]
     noise = fit_noise(table)
     # The targets' own variances hold the shared part as well, an eighth of which is in their mean.
-    assert noise.common_std == pytest.approx(1.5 * np.sqrt(7 / 8), rel=0.15)
+    assert noise.common.std == pytest.approx(1.5 * np.sqrt(7 / 8), rel=0.15)
     assert noise.average_df == 160
 
 

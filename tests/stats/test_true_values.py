@@ -108,7 +108,8 @@ def test_moments_are_those_of_the_integral_over_all_variances(
     total = weight.sum(axis=2, keepdims=True)
     mean = (weight * measured).sum(axis=2, keepdims=True) / total
     log = 0.5 * (np.log(weight) - weight * (measured - mean) ** 2).sum(axis=2, keepdims=True)
-    likelihood = np.exp(log - 0.5 * np.log(total))
+    # The prior is flat on τ².
+    likelihood = tau * np.exp(log - 0.5 * np.log(total))
     likelihood /= likelihood.sum()
     shrink = variance / (variance + tau**2)
     centre = measured - shrink * (measured - mean)

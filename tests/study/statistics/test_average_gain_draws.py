@@ -34,7 +34,7 @@ def test_estimates_and_errors_are_those_of_the_noise(study: Study) -> None:
     np.testing.assert_allclose(found.estimate, study.gains.mean.mean(axis=1))
     # Of an average over N targets with n seeds each, and what all targets of a seed share.
     variance = sum(t.std**2 for t in noise.targets) / TARGETS**2 / SEEDS
-    variance += noise.common_std**2 / SEEDS
+    variance += noise.common.std**2 / SEEDS
     np.testing.assert_allclose(found.error, np.sqrt(variance))
     assert found.shared_error == pytest.approx(np.sqrt(variance))
     # The averages are one point apart, which is far more than their errors.
