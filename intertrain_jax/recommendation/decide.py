@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from intertrain_jax.recommendation.posterior import Posterior, noise_of, posterior
+from intertrain_jax.recommendation.posterior import Posterior, noise_of, posterior, unit_of
 from intertrain_jax.recommendation.prior import Floats, Prior
 
 PRETRAINED = -1
@@ -228,4 +228,5 @@ def assess(
     scores: Floats, x: Floats, prior: Prior, opinion: ArrayLike, floor: ArrayLike = 0.0
 ) -> Posterior:
     """Returns the posterior with the noise that the runs themselves show."""
-    return posterior(scores, x, prior, noise_of(scores, opinion, floor))
+    noise = noise_of(scores, opinion, floor)
+    return posterior(scores, x, prior, noise, unit_of(scores, noise, floor))

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import chdtri, ndtr
 
-from intertrain_jax.recommendation.prior import Floats, Prior
+from intertrain_jax.recommendation.prior import LEAST_NOISE, Floats, Prior
 
 # Degrees of freedom of the likelihood, and how many runs the prior opinion of the noise is worth.
 _TAILS, _OPINION = 4.0, 4.0
+# How likely runs that vary as little as they do must be for a unit to be believed.
+_DOUBT = 0.05
 _ROUNDS = 12
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
@@ -117,11 +119,38 @@ def noise_of(scores: Floats, opinion: ArrayLike, floor: ArrayLike = 0.0) -> Floa
     return np.asarray(np.maximum(found, np.asarray(floor, float)))
 
 
-def posterior(scores: Floats, x: Floats, prior: Prior, noise: ArrayLike) -> Posterior:
+def unit_of(scores: Floats, noise: ArrayLike, floor: ArrayLike = 0.0) -> Floats:
+    """Returns [...] the unit that past targets' gains are taken in here, in points: the noise, or less.
+
+    Models can only add to what runs vary by, so that all n of them, about their mean, have a sum of
+    squares SS of at least s² χ²_{n−1}: a unit beyond √(SS/χ²_{0.05,n−1}) is not believed. On a test set
+    of which all models get the same rows right, such as one whose largest class they all answer, gains
+    are far smaller than its binomial error lets one think. One example of the test set is the least:
+    with the floor f it has about f²/25 points.
+
+    Args:
+        scores: [..., 1 + M, S] by seed, NaN where there is no run.
+        noise: of a run, in points.
+        floor: the binomial error of what is measured, in points.
+    """
+    known = np.isfinite(scores)
+    runs = known.sum(axis=(-2, -1))
+    mean = np.where(known, scores, 0.0).sum(axis=(-2, -1)) / np.maximum(runs, 1)
+    about = np.where(known, scores - mean[..., None, None], 0.0)
+    together = np.square(about).sum(axis=(-2, -1))
+    bound = np.sqrt(together / chdtri(np.maximum(runs - 1, 1), 1.0 - _DOUBT))
+    bound = np.maximum(bound, np.maximum(np.square(np.asarray(floor, float)) / 25.0, LEAST_NOISE))
+    found = np.asarray(noise, float)
+    return np.asarray(np.where(runs > 2, np.minimum(found, bound), found))
+
+
+def posterior(
+    scores: Floats, x: Floats, prior: Prior, noise: ArrayLike, unit: ArrayLike | None = None
+) -> Posterior:
     """Returns what is known of every gain after some runs.
 
     y = b + g_m + ε; b is flat; g_m = α + β x_m + e_m, e_m ~ N(0, τ²), with (α, β, τ) one of the prior's
-    components times the noise; ε has a t-distribution with 4 degrees of freedom. It is a normal whose
+    components times the unit; ε has a t-distribution with 4 degrees of freedom. It is a normal whose
     precision is multiplied by a weight w per run (Lange, Little and Taylor 1989):
     w = (ν + 1) / (ν + (r² + v)/σ²). Where a model has one run, r is the residual from its posterior
     mean and v that mean's variance, found by iteration from the prior; where it has several, r is the
@@ -138,12 +167,13 @@ def posterior(scores: Floats, x: Floats, prior: Prior, noise: ArrayLike) -> Post
         x: [M] or [..., M] standardised ranking scores.
         prior: K components.
         noise: [...] standard deviation of one run, in points.
+        unit: [...] of the prior, in points; None is the noise.
     """
     known = np.isfinite(scores)
     sigma = np.broadcast_to(np.asarray(noise, float), scores.shape[:-2])
-    unit = sigma[..., None]
-    alpha, beta, tau = unit * prior.alpha, unit * prior.beta, unit * prior.tau
-    upper = tau if prior.upper is None else unit * prior.upper
+    own = sigma if unit is None else np.broadcast_to(np.asarray(unit, float), sigma.shape)
+    parts = (prior.alpha, prior.beta, prior.tau, prior.tau if prior.upper is None else prior.upper)
+    alpha, beta, tau, upper = (own[..., None] * part for part in parts)
     mu = alpha[..., None] + beta[..., None] * np.asarray(x)[..., None, :]  # [..., K, M]
     tau2 = (tau**2)[..., None]
     count = known.sum(axis=-1)

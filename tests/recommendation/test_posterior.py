@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intertrain_jax.recommendation.posterior import binomial_error, noise_of, posterior
+from intertrain_jax.recommendation.posterior import binomial_error, noise_of, posterior, unit_of
 from intertrain_jax.recommendation.prior import Prior
 
 NAN = np.nan
@@ -106,6 +106,30 @@ def test_noise_is_shrunk_floored_and_bounded() -> None:
     assert noise_of(_scores([80.0, 84.0], [81.0, 85.0]), 0.5) > 0.6
     assert noise_of(_scores([80.0, 80.0], [81.0, 81.0]), 0.5, 0.4) >= 0.4
     assert noise_of(_scores([80.0, 20.0]), 0.5) < 1.5
+
+
+def test_a_unit_is_no_more_than_all_runs_together_vary_by() -> None:
+    """Runs within a point of each other are not of a target whose gains are several points."""
+    alike = _scores([60.0, 60.3], [60.9], [59.8], [60.2])
+    assert unit_of(alike, 6.0, 5.0) == pytest.approx(1.0)  # one of a hundred examples
+    assert 0.5 < unit_of(alike, 6.0, 1.0) < 1.5
+    # Too few runs say nothing, and neither do such that differ as noise lets them.
+    assert unit_of(_scores([60.0], [60.0]), 6.0, 5.0) == 6.0
+    assert unit_of(_scores([60.0, 66.0], [51.0], [63.0]), 6.0, 5.0) == 6.0
+    # Noise of a normal sample is believed but for one time in twenty.
+    rng = np.random.default_rng(0)
+    drawn = 80.0 + 2.0 * rng.standard_normal((4000, 5, 2))
+    assert (unit_of(drawn, 2.0) < 2.0).mean() == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_smaller_unit_expects_less_of_models_that_were_not_tried() -> None:
+    """The noise of a run stays what it is: what was tried is as uncertain as before."""
+    scores = _scores([60.0], [60.5], [])
+    whole, small = (posterior(scores, np.zeros(2), ONE, 5.0, unit) for unit in (None, 1.0))
+    nobody = np.array([False, True])
+    better = [found.any_better(np.array(0), 1.0, nobody) for found in (whole, small)]
+    assert better[1] < better[0]
+    assert small.noise == whole.noise == 5.0 and small.sd[1] == pytest.approx(2.0, rel=0.05)
 
 
 def test_binomial_error_of_a_hundred_examples() -> None:
