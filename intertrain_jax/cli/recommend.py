@@ -26,6 +26,9 @@ from intertrain_jax.cli.options import target_options, workers_option
 )
 @click.option("--model", "models", metavar="REF", multiple=True, help="To choose from; repeatable.")
 @click.option("--pretrained", metavar="REF", help="What gains are over. [default: the ranking's]")
+@click.option(
+    "--past", metavar="DIR|FILE", multiple=True, help="Own results of the candidates; repeatable."
+)
 @click.option("--worthwhile", type=float, metavar="POINTS", help="Gain that matters. [default: 1]")
 @click.option(
     "--price",

@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 PRIOR_FILE = Path(__file__).parent / "prior.csv"
 # No target has less noise than this many points: a share of some thousand test examples.
 LEAST_NOISE = 0.1
+# Models whose gains tell a line and what is about it.
+FEWEST = 4
 _WIDEN = (0.7, 1.4)  # a new target is none of the past ones: each stands for some like it
 
 
@@ -49,6 +51,18 @@ class PastTargets:
         lines = (self.alpha[keep], self.beta[keep], self.tau[keep], self.noise[keep])
         return PastTargets(names, *lines, None if self.upper is None else self.upper[keep])
 
+    def and_of(self, other: PastTargets) -> PastTargets:
+        """Returns these targets and others, each counting as much as any."""
+        upper = [self.tau if past.upper is None else past.upper for past in (self, other)]
+        return PastTargets(
+            names=(*self.names, *other.names),
+            alpha=np.concatenate([self.alpha, other.alpha]),
+            beta=np.concatenate([self.beta, other.beta]),
+            tau=np.concatenate([self.tau, other.tau]),
+            noise=np.concatenate([self.noise, other.noise]),
+            upper=np.concatenate(upper),
+        )
+
     @property
     def usual_noise(self) -> float:
         """The median of their noise, in points."""
@@ -62,6 +76,25 @@ def fit_lines(
     noise_T: ArrayLike,
     unit_T: ArrayLike,
 ) -> PastTargets:
+    """Fits a line over standardised scores of a ranking to every target's gains: see `lines_over`.
+
+    Args:
+        names, gains_MxT, noise_T, unit_T: as of `lines_over`.
+        probe_M: the ranking's scores, in any unit, none missing.
+
+    Raises:
+        IntertrainError: a target has fewer than four gains.
+    """
+    return lines_over(names, gains_MxT, standardised(probe_M), noise_T, unit_T)
+
+
+def lines_over(
+    names: Sequence[str],
+    gains_MxT: ArrayLike,
+    x_M: ArrayLike,
+    noise_T: ArrayLike,
+    unit_T: ArrayLike,
+) -> PastTargets:
     """Fits a line to every target's gains by least squares; M models × T targets.
 
     tau² is the residual variance less that of one run, at least a tenth of the former: what of the
@@ -70,25 +103,28 @@ def fit_lines(
 
     Args:
         names: of the targets.
-        gains_MxT: one run each, in points, NaN where missing.
-        probe_M: the ranking's scores, in any unit, none missing.
-        noise_T: standard deviation over seeds of a run, in points.
+        gains_MxT: in points, NaN where missing.
+        x_M: standardised scores of the ranking. Where they do not differ, lines are level.
+        noise_T: standard deviation of a gain that runs leave, in points.
         unit_T: what a recommendation would take for it: no less than the binomial error.
 
     Raises:
         IntertrainError: a target has fewer than four gains.
     """
-    gains, x = np.asarray(gains_MxT, float), standardised(probe_M)
+    gains, x = np.asarray(gains_MxT, float), np.asarray(x_M, float)
     noise = np.maximum(np.asarray(noise_T, float), LEAST_NOISE)
     unit = np.maximum(np.asarray(unit_T, float), LEAST_NOISE)
     rows = []
     for t, name in enumerate(names):
         known = np.isfinite(gains[:, t])
-        if known.sum() < 4:
+        if known.sum() < FEWEST:
             raise IntertrainError(
-                f"target {name!r} must have gains of at least 4 models, has {known.sum()}. Leave it out."
+                f"target {name!r} must have gains of at least {FEWEST} models, has {known.sum()}."
+                " Leave it out."
             )
-        beta, alpha = np.polyfit(x[known], gains[known, t], 1)
+        level = np.ptp(x[known]) == 0
+        line = np.polyfit(x[known], gains[known, t], 0 if level else 1)
+        beta, alpha = (0.0, line[0]) if level else line
         rest = gains[known, t] - alpha - beta * x[known]
         scatter = float(rest @ rest) / (known.sum() - 2)
         above = rest[rest > np.median(rest)] - np.median(rest)

@@ -164,7 +164,7 @@ def analyze(
     Raises:
         IntertrainError: something is not what it must be.
     """
-    grid = _grid_of(table)
+    grid = grid_of(table)
     if grid is not None:
         study = grid.study
         if probe is None and (grid.out / RANKING_FILE).is_file():
@@ -244,7 +244,7 @@ def read_study(
     return study_of_table(found, source.stem, tasks, pretrained, keep_suspicious, percent)
 
 
-def _grid_of(table: Table) -> GridResult | None:
+def grid_of(table: Table) -> GridResult | None:
     """Returns the grid that something is, or the directory of."""
     if isinstance(table, GridResult):
         return with_gains(table, f"grid {table.config.name!r}", "its `failed` says why")
@@ -295,7 +295,7 @@ def _read_probe(
 
 def _read_other(other: Table) -> Study:
     """Returns the study of a second architecture."""
-    grid = _grid_of(other)
+    grid = grid_of(other)
     return (
         grid.study
         if grid is not None

@@ -23,7 +23,6 @@ from intertrain_jax.planning.plan import PRETRAINED
 from intertrain_jax.recommendation.candidates import Candidates, candidates_of
 from intertrain_jax.recommendation.cards import datasets_of, seen_before
 from intertrain_jax.recommendation.decide import Rules, smallest_gain
-from intertrain_jax.recommendation.prior import read_past
 from intertrain_jax.recommendation.search import SEEDS, Search
 from intertrain_jax.recommendation.verdict import Verdict, cannot_be_known, verdict_of
 from intertrain_jax.records.results_dir import ResultsDir
@@ -34,6 +33,7 @@ from intertrain_jax.workflows.export import export_run, forget_models
 from intertrain_jax.workflows.grid import analysed
 from intertrain_jax.workflows.own import Target, shown_by
 from intertrain_jax.workflows.own_grid import OwnOptions, own_experiment, run_in_words
+from intertrain_jax.workflows.past import past_of
 from intertrain_jax.workflows.repeat import repeat_run
 from intertrain_jax.workflows.run_length import fitted
 from intertrain_jax.workflows.runner import Runner, runner_of
@@ -56,6 +56,8 @@ class RecommendOptions(OwnOptions, total=False):
         ranking: built-in name, `ranking.csv` or its folder.
         models: further models to choose from.
         pretrained: what gains are over, where the ranking does not say.
+        past: results of the candidates on other targets, of which is learnt what gains may be: results
+            directories of grids, or tables as `analyze` takes them.
         worthwhile: the gain that would be worth it, in points.
         price: what a further run must be expected to bring, in points.
         budget: runs in all.
@@ -66,6 +68,7 @@ class RecommendOptions(OwnOptions, total=False):
     ranking: str | Path | None
     models: Sequence[str]
     pretrained: str | None
+    past: Sequence[str | Path]
     worthwhile: float
     price: float
     budget: int
@@ -153,10 +156,16 @@ def _recommended(
         options.get("ranking"), options.get("models", ()), options.get("pretrained")
     )
     config, data, said = own_experiment(target, candidates.pretrained, overrides, options)
+    past, learnt = past_of(options.get("past", ()), candidates, data.task.name)
     most = options.get("max_hours")
     device = runner.environment(config.engine).get("device", "")
     config, shortened = fitted(config, data, overrides, most, device)
-    said = [f"{len(candidates.models)} candidates: {candidates.origin}", *candidates.notes, *said]
+    said = [
+        f"{len(candidates.models)} candidates: {candidates.origin}",
+        *candidates.notes,
+        *learnt,
+        *said,
+    ]
     said += [*([shortened] if shortened else []), run_in_words(config.protocol, data)]
     detectable = None
     if not data.task.regression:
@@ -168,9 +177,7 @@ def _recommended(
         )
     for line in said:
         watcher.say(line)
-    search = Search(
-        candidates.x, rules, read_past(), len(data.splits["validation"]), data.task.regression
-    )
+    search = Search(candidates.x, rules, past, len(data.splits["validation"]), data.task.regression)
     hours = Hours(config.out_dir / SPENT_FILE, None if most is None else 3600.0 * most)
     searching = Searching(config, data, candidates, search, hours, runner, watcher, final_seed)
     with ResultsDir(config.out_dir).exclusive() as held:

@@ -29,7 +29,9 @@ def _compute(context: Context) -> NoiseModel:
 
 def _plain(noise: NoiseModel) -> dict[str, Any]:
     """Returns all but what is of single cells."""
-    return {k: v for k, v in vars(noise).items() if k not in ("cell_variance", "cell_n", "cells")}
+    hidden = ("cell_variance", "cell_n", "cells", "common")
+    shown = {k: v for k, v in vars(noise).items() if k not in hidden}
+    return shown | {"common_std": noise.common.std}
 
 
 def _tables(result: Result) -> list[Table]:
