@@ -1,9 +1,12 @@
 """Replays `recommend` on targets whose gains are known, and measures what its choices lose.
 
 Truths are those of `replay_truths.py`: of the RoBERTa leaderboard, less the rows in which `doctor` finds
-errors, of the T5 one, of purely additive gains, and of gains drawn from the model of gains itself. The
-target itself is left out of the prior. Whatever is tuned is tuned on T5 and on planted gains
-(`--scenarios T5 planted`); RoBERTa confirms it. Every rule plays the same draws.
+errors, of the T5 and the BERT one, of purely additive gains, and of gains drawn from the model of gains
+itself. The target itself is left out of the prior. Whatever is tuned is tuned on T5 and on planted gains
+(`--scenarios T5 planted`); RoBERTa and BERT confirm it. Every rule plays the same draws.
+
+BERT's scenarios need its table, bert-base-uncased_table.csv, in the folder, and are left out without:
+it is in github.com/IBM/model-recycling, folder results (here: commit 01401eb).
 
     python tools/replay_recommend.py ../shared/published/model-recycling
 """
@@ -35,6 +38,7 @@ REPETITIONS = 6
 # Budget of a search that only its price ends.
 _AMPLE = 40
 _COUNTS = (6, 10)
+_BERT = "bert-base-uncased"
 # Of whose test sets nobody can learn anything.
 _TINY = ("copa", "cb")
 
@@ -270,6 +274,13 @@ def main() -> None:
         ),
         f"purely additive gains, {MODELS} models": (roberta, additive(roberta), MODELS),
     }
+    if (args.folder / f"{_BERT}_table.csv").is_file():
+        bert = read_board(args.folder, _BERT)
+        scenarios[f"BERT leaderboard, {MODELS} models"] = (bert, truths(bert), MODELS)
+        name = f"BERT leaderboard, residuals shrunk to expectations, {MODELS} models"
+        scenarios[name] = (bert, truths(bert, expected=True), MODELS)
+    else:
+        print(f"{_BERT}_table.csv is not in {args.folder}: its scenarios are left out")
     rows: list[dict[str, object]] = []
     for scenario, (board, truth, models) in scenarios.items():
         if args.scenarios and not any(word in scenario for word in args.scenarios):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri, ndtr
+from scipy.special import chdtri, ndtr, stdtr
 
 from intertrain_jax.recommendation.prior import LEAST_NOISE, Floats, Prior
 
@@ -15,6 +15,8 @@ _TAILS, _OPINION = 4.0, 4.0
 # How likely runs that vary as little as they do must be for a unit to be believed.
 _DOUBT = 0.05
 _ROUNDS = 12
+# Degrees of freedom of gains above the line, of models that were not tried.
+_FEW_FAR = 4.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
 
@@ -22,7 +24,7 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 class Posterior:
     """Gains over the pretrained model, in points; any leading axes, K components, M models.
 
-    Given a component the gains are normal, so that all of them together are a mixture.
+    Given a component the gains are normal, but for what `any_better` says of models that were not tried.
 
     Attributes:
         share: [..., K] posterior weight of each component.
@@ -31,6 +33,7 @@ class Posterior:
         noise: [...] standard deviation of one run, in points.
         base, base_sd: [...] the pretrained model's mean score, and how well it is known.
         upper_KxM: [..., K, M] as sd_KxM, above the mean: another one for models that were not tried.
+        tried: [..., M] whether a model has run.
     """
 
     share: Floats
@@ -42,6 +45,7 @@ class Posterior:
     base: Floats
     base_sd: Floats
     upper_KxM: Floats
+    tried: NDArray[np.bool_]
 
     def below(self, model: NDArray[np.int_], gain: ArrayLike) -> Floats:
         """Returns [...] the probability that a model's gain is below some points."""
@@ -63,9 +67,11 @@ class Posterior:
     def any_better(self, model: NDArray[np.int_], by: float, among: NDArray[np.bool_]) -> Floats:
         """Returns [...] the probability that one of some models is better than one by some points.
 
-        Given a component, gains of models that were not tried are independent, normal with another
-        spread above the mean than below it: the product over them of Φ((g + by − m)/s) is integrated
-        over the gain g of the model by quadrature.
+        Given a component, gains of models that were not tried are independent, with another spread above
+        the mean than below it, and more of them far above it than a normal distribution has: Student's,
+        with four degrees of freedom and that spread. A few models have learnt what is almost the target.
+        The product over all of F((g + by − m)/s) is integrated over the gain g of the model by
+        quadrature.
 
         Args:
             model: [...] index of the model; −1 is the pretrained one, whose gain is 0.
@@ -77,7 +83,10 @@ class Posterior:
         for node, weight in zip(_NODES, _WEIGHTS / _WEIGHTS.sum(), strict=True):
             off = (own + node * sd + by)[..., None] - self.mean_KxM
             z = off / np.where(off > 0, self.upper_KxM, self.sd_KxM)
-            log_below = np.where(among[..., None, :], np.log(np.maximum(ndtr(z), 1e-300)), 0.0)
+            above = (off > 0) & ~self.tried[..., None, :]
+            far = stdtr(_FEW_FAR, z * np.sqrt(_FEW_FAR / (_FEW_FAR - 2.0)))
+            below = np.where(above, far, ndtr(z))
+            log_below = np.where(among[..., None, :], np.log(np.maximum(below, 1e-300)), 0.0)
             none += weight * np.exp(log_below.sum(axis=-1))
         found: Floats = 1.0 - np.sum(self.share * none, axis=-1)
         return found
@@ -243,6 +252,7 @@ def _given_weights(
         b,
         np.sqrt(np.maximum(b_var, 0.0)),
         np.where(pm > 0, sd_k, upper[..., None]),
+        np.asarray(total[..., 1:] > 0),
     )
 
 
