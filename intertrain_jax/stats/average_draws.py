@@ -35,7 +35,7 @@ class AverageDraws:
         error: base model → its standard error, without what all models share.
         shared_error: standard error that all share, from the pretrained model's scores: it moves all
             averages together, and no rank.
-        between_std: standard deviation of the true averages between models, mean of its posterior;
+        between_std: standard deviation of the true averages between models, median of its posterior;
             NaN below three models.
         draws: [S draws, models with an estimate], columns named.
     """
