@@ -31,7 +31,8 @@ def past_of(
     Raises:
         IntertrainError: results cannot be read, or hold no target with gains of enough candidates.
     """
-    past, said = read_past(), []
+    past, said = read_past(), list[str]()
+    published = len(past.names)
     for name in results:
         study = _read(name, candidates.pretrained)
         own = past_of_study(study, candidates, target, past.usual_noise)
@@ -44,7 +45,7 @@ def past_of(
         past = past.and_of(own)
         said.append(
             f"{counted(len(own.names), 'past target')} of {name}: what gains may be here is learnt from"
-            f" them and from {len(past.names) - len(own.names)} published ones"
+            f" them and from {published} published ones"
         )
     return past, said
 

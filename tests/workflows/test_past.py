@@ -83,6 +83,7 @@ def test_a_matrix_of_gains_will_do_and_several_results_add_up(tmp_path: Path) ->
     scores().to_csv(tmp_path / "scores.csv", index=False)
     past, said = past_of([tmp_path / "gains.csv", tmp_path / "scores.csv"], CANDIDATES, "mine")
     assert past.names[-4:] == ("a", "b", "dishes", "books") and len(said) == 2
+    assert all("from 36 published ones" in line for line in said)
     assert past.beta[-4:-2] * past.noise[-4:-2] == pytest.approx([1.0, 2.0])
 
 
