@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from intertrain_jax.base import counted
 from intertrain_jax.data.load import TaskData
 from intertrain_jax.data.text import token_counts
 
@@ -45,8 +46,8 @@ def _shared(data: TaskData) -> list[str]:
                 else "what was chosen by them is tested on them"
             )
             said.append(
-                f"{alike:,} of {len(rows):,} {name} texts are in {other} too{more}: {harm}. Remove"
-                " repeated rows."
+                f"{alike:,} of {len(rows):,} {name} texts {'is' if alike == 1 else 'are'} in"
+                f" {other} too{more}: {harm}. Remove repeated rows."
             )
     return said
 
@@ -63,8 +64,8 @@ def _contradictions(data: TaskData) -> list[str]:
     count = sum(labels[texts].total() for texts in torn)
     example = " | ".join(torn[0])[:60]
     return [
-        f"{len(torn):,} texts have more than one label, in {count:,} rows, such as {example!r}. Correct"
-        " them, or remove all but one row of each."
+        f"{counted(len(torn), 'text')} {'has' if len(torn) == 1 else 'have'} more than one label, in"
+        f" {count:,} rows, such as {example!r}. Correct them, or remove all but one row of each."
     ]
 
 
@@ -94,14 +95,17 @@ def _strange(data: TaskData) -> list[str]:
     said = []
     empty = sum(not any(text.strip() for text in texts) for texts in every)
     if empty:
-        said.append(f"{empty:,} texts are empty. Remove their rows.")
+        said.append(
+            f"{counted(empty, 'text')} {'is' if empty == 1 else 'are'} empty. Remove"
+            f" {'its row' if empty == 1 else 'their rows'}."
+        )
     odd = [c for texts in every for c in {c for t in texts for c in t if _is_odd(c)}]
     if odd:
         (char, _), *_ = Counter(odd).most_common(1)
         count = sum(any(_is_odd(c) for t in texts for c in t) for texts in every)
         said.append(
-            f"{count:,} texts have characters that nobody typed, such as {char!r}, as a wrong encoding"
-            " leaves them. Save the file again as UTF-8."
+            f"{counted(count, 'text')} {'has' if count == 1 else 'have'} characters that nobody typed,"
+            f" such as {char!r}, as a wrong encoding leaves them. Save the file again as UTF-8."
         )
     return said
 

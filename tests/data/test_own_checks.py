@@ -39,8 +39,8 @@ def test_texts_on_both_sides_are_counted_case_and_blanks_aside() -> None:
     )
     assert [line.partition(":")[0] for line in said] == [
         "2 of 4 test texts are in train too, 1 of them in other case or blanks",
-        "1 of 4 test texts are in validation too",
-        "1 of 2 validation texts are in train too",
+        "1 of 4 test texts is in validation too",
+        "1 of 2 validation texts is in train too",
     ]
     assert all(line.endswith("Remove repeated rows.") for line in said)
 
@@ -83,6 +83,9 @@ def test_empty_texts_and_characters_that_nobody_typed_are_counted() -> None:
         " Save the file again as UTF-8."
     ]
     assert "2 texts are empty. Remove their rows." in said
+    said = check_examples(data({**TRAIN, " ": 0, "caf\ufffd": 1}, {"v": 0}, {"t": 1}))
+    assert "1 text is empty. Remove its row." in said
+    assert any(line.startswith("1 text has characters that nobody typed") for line in said)
 
 
 def test_cut_texts_and_unknown_words_have_their_share() -> None:
