@@ -73,3 +73,17 @@ def test_shrunk_by_hand() -> None:
     assert shrunk(variance, df, 2.0, 2.0) == pytest.approx([3.0, 1.25, 2.0])
     assert shrunk(variance, df, 2.0, np.inf) == pytest.approx([2.0, 2.0, 2.0])
     assert shrunk(variance, df, 7.0, 0.0) == pytest.approx([4.0, 1.0, 7.0])
+
+
+def test_one_target_has_no_distribution_of_targets() -> None:
+    """Its scale is as uncertain as its own cells leave it, and no more."""
+    rng = np.random.default_rng(3)
+    variance = rng.chisquare(4, size=(200, 1, 8)) / 4
+    draws = [
+        variance_posterior(cell_distributions(own, np.full((1, 8), 4.0))).draw(400, rng)[1]
+        for own in variance
+    ]
+    scale = np.array(draws)
+    assert np.median(scale) == pytest.approx(1.0, abs=0.15)
+    # Of a χ² with the 32 degrees of freedom of all cells it would be 1.9.
+    assert np.quantile(scale, 0.995) < 4.0
