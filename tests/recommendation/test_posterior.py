@@ -102,6 +102,21 @@ def test_any_better_is_what_draws_say() -> None:
     assert got == pytest.approx(expected, abs=0.01)
 
 
+def test_a_few_of_many_models_that_were_not_tried_may_be_far_above() -> None:
+    """Six standard deviations above the line there are some of sixty, but none below it."""
+    prior = Prior(np.array([0.0]), np.array([0.0]), np.array([0.5]), np.array([0.5]))
+    scores = _scores([80.0] * 4, [80.0] * 4, *[[] for _ in range(60)])
+    found = posterior(scores, np.zeros(61), prior, 1.0)
+    others = np.arange(61) > 0
+    got = found.any_better(np.array(0), 3.0, others)
+    rng = np.random.default_rng(2)
+    own = found.mean_KxM[0, 0] + found.sd_KxM[0, 0] * rng.standard_normal(20_000)
+    far = np.abs(rng.standard_t(4, size=(20_000, 60))) / np.sqrt(2.0)
+    far *= 0.5 * (rng.random(far.shape) < 0.5)
+    expected = ((far.max(axis=1) + found.mean_KxM[0, 1]) > own + 3.0).mean()
+    assert got == pytest.approx(expected, rel=0.25) and got > 0.01
+
+
 def test_noise_is_shrunk_floored_and_bounded() -> None:
     """Runs move the opinion, the binomial error bounds it, and a collapsed run does not hide all."""
     assert noise_of(_scores([80.0], [81.0]), 0.5) == pytest.approx(0.5)
