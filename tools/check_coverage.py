@@ -75,10 +75,7 @@ class Counts:
     ranks: list[bool] = field(default_factory=list)
     said: list[float] = field(default_factory=list)
     was: list[bool] = field(default_factory=list)
-
-    def bins(self) -> np.ndarray:
-        """Returns the bin of every model's probability."""
-        return np.minimum((np.array(self.said) * BINS).astype(int), BINS - 1)
+    in_bin: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
 
 
 def disjoint(rng: np.random.Generator, scores: np.ndarray) -> np.ndarray:
@@ -204,6 +201,7 @@ def count(study: Study, true: pd.DataFrame, counts: Counts) -> None:
     ranks = pd.Series(rankdata(-averages), rows.index)
     counts.ranks += ((rows["rank_low"] <= ranks) & (ranks <= rows["rank_high"])).tolist()
     counts.said += rows["best"].tolist()
+    counts.in_bin += np.bincount(bins(rows["best"].to_numpy()), minlength=BINS)
     counts.was += (ranks == 1).tolist()
 
 
@@ -218,12 +216,15 @@ def simulate(index: int, grids: int, models: int) -> dict[str, object]:
     # A scenario of its own name draws the same whatever else is simulated.
     rng = np.random.default_rng(list(scenario.name.encode()))
     counts, made = Counts(), 0
-    while made < grids or (
-        made < MOST * grids and min(np.bincount(counts.bins(), minlength=BINS)) < models
-    ):
+    while made < grids or (made < MOST * grids and counts.in_bin.min() < models):
         count(*simulated(scenario, rng), counts)
         made += 1
     return row_of(scenario.name, made, counts)
+
+
+def bins(said: np.ndarray) -> np.ndarray:
+    """Returns the bins of probabilities."""
+    return np.minimum((said * BINS).astype(int), BINS - 1)
 
 
 def row_of(name: str, grids: int, counts: Counts) -> dict[str, object]:
@@ -233,7 +234,7 @@ def row_of(name: str, grids: int, counts: Counts) -> dict[str, object]:
         held = getattr(counts, of)
         row |= {of: np.mean(held) if held else np.nan, f"{of}_n": len(held)}
     said, was = np.array(counts.said), np.array(counts.was)
-    in_bin = counts.bins()
+    in_bin = bins(said)
     for k in range(BINS):
         chosen = in_bin == k
         mean = [x[chosen].mean() if chosen.any() else np.nan for x in (said, was)]

@@ -86,7 +86,7 @@ class Board:
     def lines(self) -> PastTargets:
         """Returns the line of every target."""
         unit = np.maximum(self.noise, self.binomial)
-        return fit_lines(self.targets, self.gains, self.probe, self.noise, unit)
+        return fit_lines(self.targets, self.gains, standardised(self.probe), self.noise, unit)
 
 
 def read_board(folder: Path, name: str) -> Board:
@@ -99,9 +99,8 @@ def read_board(folder: Path, name: str) -> Board:
     keep = ~board.scores.index.isin(bad) & board.probe.notna() & board.scores.notna().all(axis=1)
     seeds = pd.read_csv(folder / "models_results_roberta_base_pretrain.csv", sep="\t")
     value = seeds["accuracy"].fillna(seeds["spearmanr"]) * 100.0
-    noise = value.groupby(seeds["dataset name"]).std()
-    if name.startswith("bert"):
-        noise = pd.Series(_BERT_NOISE)
+    of_roberta = value.groupby(seeds["dataset name"]).std()
+    noise = pd.Series(_BERT_NOISE) if name.startswith("bert") else of_roberta
     columns = [column for column in board.scores.columns if column in noise.index]
     base = board.scores[columns].iloc[0]
     scores = board.scores.loc[keep & (board.scores.index != board.scores.index[0]), columns]

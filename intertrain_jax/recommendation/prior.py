@@ -72,25 +72,6 @@ class PastTargets:
 def fit_lines(
     names: Sequence[str],
     gains_MxT: ArrayLike,
-    probe_M: ArrayLike,
-    noise_T: ArrayLike,
-    unit_T: ArrayLike,
-) -> PastTargets:
-    """Fits a line over standardised scores of a ranking to every target's gains: see `lines_over`.
-
-    Args:
-        names, gains_MxT, noise_T, unit_T: as of `lines_over`.
-        probe_M: the ranking's scores, in any unit, none missing.
-
-    Raises:
-        IntertrainError: a target has fewer than four gains.
-    """
-    return lines_over(names, gains_MxT, standardised(probe_M), noise_T, unit_T)
-
-
-def lines_over(
-    names: Sequence[str],
-    gains_MxT: ArrayLike,
     x_M: ArrayLike,
     noise_T: ArrayLike,
     unit_T: ArrayLike,

@@ -12,9 +12,11 @@ from intertrain_jax.config.origins import other_names
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.recommendation.candidates import Candidates
 from intertrain_jax.recommendation.posterior import binomial_error
-from intertrain_jax.recommendation.prior import FEWEST, PastTargets, lines_over, read_past
-from intertrain_jax.stats.noise import fit_noise
+from intertrain_jax.recommendation.prior import FEWEST, PastTargets, fit_lines, read_past
 from intertrain_jax.study.inputs import Study
+from intertrain_jax.study.result import Options
+from intertrain_jax.study.statistics.noise import NOISE
+from intertrain_jax.study.statistics.statistic import Context
 from intertrain_jax.workflows.analyze import grid_of, read_study
 
 
@@ -93,7 +95,7 @@ def past_of_study(
     examples, scores = study.test_sizes, study.pretrained_scores
     error = [binomial_error(scores[t], examples[t]) if t in examples else 0.0 for t in targets]
     runs = seeds.loc[known, gains.columns].where(gains.notna()).mean().to_numpy(float)
-    return lines_over(
+    return fit_lines(
         targets,
         gains.to_numpy(float),
         [x[model] for model in known],
@@ -104,8 +106,6 @@ def past_of_study(
 
 def _noise(study: Study, targets: Sequence[str], usual: float) -> np.ndarray:
     """Returns [T] the standard deviation of a run, in points."""
-    runs = study.runs
-    if runs is None or not (runs.groupby(["base", "target"])["score"].count() > 1).any():
-        return np.full(len(targets), usual)
-    found = {t.target: t.std for t in fit_noise(runs[["base", "target", "seed", "score"]]).targets}
+    noise = Context(study, Options()).value(NOISE)
+    found = {} if noise is None else {t.target: t.std for t in noise.targets}
     return np.array([found.get(target, usual) for target in targets])
