@@ -67,7 +67,7 @@ def test_additive_recovers_planted_effects_from_half_the_cells() -> None:
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_additive_errors_equal_statsmodels(missing: float) -> None:
-    sm = pytest.importorskip("statsmodels.api")
+    sm = pytest.importorskip("statsmodels.api", reason="compares with statsmodels")
     gains = random_matrix(8, 6, missing, 2)
     rows, columns = np.nonzero(gains.notna().to_numpy())
     # Indicators of models, and of targets but the first.

@@ -70,8 +70,8 @@ def test_a_group_of_one_source_has_no_interval() -> None:
 
 @pytest.mark.parametrize("unit", ["cell", "source"])
 def test_anova_equals_statsmodels(unit: str) -> None:
-    sm = pytest.importorskip("statsmodels.api")
-    formula = pytest.importorskip("statsmodels.formula.api")
+    sm = pytest.importorskip("statsmodels.api", reason="compares with statsmodels")
+    formula = pytest.importorskip("statsmodels.formula.api", reason="compares with statsmodels")
     gains = blocks(PLANTED / 4, 1.0, 3)
     gains.iloc[2, 6] = np.nan
     home = {name: group for group, members in GROUPS.items() for name in members}
@@ -87,7 +87,9 @@ def test_anova_equals_statsmodels(unit: str) -> None:
 
 
 def test_p_values_are_adjusted_by_holm() -> None:
-    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    multitest = pytest.importorskip(
+        "statsmodels.stats.multitest", reason="compares with statsmodels"
+    )
     found = group_anova(blocks(PLANTED / 5, 1.0, 4), GROUPS, "source")
     expected = multitest.multipletests([f.p for f in found], method="holm")[1]
     assert [f.p_adjusted for f in found] == pytest.approx(list(expected))

@@ -13,7 +13,7 @@ from intertrain_jax.stats.lines import fit_line, predict
 
 
 def test_equals_statsmodels_with_errors_and_predictions() -> None:
-    sm = pytest.importorskip("statsmodels.api")
+    sm = pytest.importorskip("statsmodels.api", reason="compares with statsmodels")
     rng = np.random.default_rng(0)
     x = rng.normal(3, 2, size=25)
     y = 0.5 * x - 1 + rng.normal(size=25)

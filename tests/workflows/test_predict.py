@@ -27,7 +27,7 @@ def model(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_probabilities_are_those_of_transformers(tmp_path: Path, kind: str) -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="loads the model with transformers and torch")
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     folder = write_tokenizer(ModelFactory(tmp_path)(kind, 3, id2label=NAMES))

@@ -38,7 +38,7 @@ def test_h_score_is_the_trace_by_definition(case: str) -> None:
 
 
 def test_h_score_shrinks_as_scikit_learn() -> None:
-    covariance = pytest.importorskip("sklearn.covariance")
+    covariance = pytest.importorskip("sklearn.covariance", reason="compares with scikit-learn")
     for n, d in ((200, 5), (20, 40)):
         features, labels = random_case(n, d, 4, n)
         shrunk, shrinkage = covariance.ledoit_wolf(features)
