@@ -2,13 +2,15 @@
 
 Truths are those of `replay_truths.py`: of the RoBERTa leaderboard, less the rows in which `doctor` finds
 errors, of the T5 and the BERT one, of purely additive gains, and of gains drawn from the model of gains
-itself. The target itself is left out of the prior. Whatever is tuned is tuned on T5 and on planted gains
-(`--scenarios T5 planted`); RoBERTa and BERT confirm it. Every rule plays the same draws.
+itself. The prior is learnt from all targets but the replayed one, as they were published, or as one run
+of every model would have been where truths are made up. Whatever is tuned is tuned on T5 and on planted
+gains (`--scenarios T5 planted`); RoBERTa and BERT confirm it. Every rule plays the same draws.
 
 BERT's scenarios need its table, bert-base-uncased_table.csv, in the folder, and are left out without:
 it is in github.com/IBM/model-recycling, folder results (here: commit 01401eb).
 
     python tools/replay_recommend.py ../shared/published/model-recycling
+    python tools/replay_recommend.py ../shared/published/model-recycling --check
 """
 
 from __future__ import annotations
@@ -19,7 +21,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from replay_truths import Board, Case, additive, cases, planted, read_board, truths
+from replay_truths import (
+    Board,
+    Case,
+    additive,
+    cases,
+    lines_of,
+    planted,
+    published,
+    read_board,
+    reproduced,
+    truths,
+)
 
 from intertrain_jax.recommendation.decide import (
     STOP,
@@ -38,6 +51,8 @@ REPETITIONS = 6
 # Budget of a search that only its price ends.
 _AMPLE = 40
 _COUNTS = (6, 10)
+# Of probabilities, as wide as each other, and with as many replays as each other.
+_BINS = 5
 _BERT = "bert-base-uncased"
 # Of whose test sets nobody can learn anything.
 _TINY = ("copa", "cb")
@@ -156,6 +171,11 @@ def random_models(case: Case, models: int = 3) -> Floats:
     return _regret(case, np.take_along_axis(picks, seen.argmax(axis=1)[:, None], axis=1)[:, 0])
 
 
+def nearest(case: Case, models: int) -> Floats:
+    """Returns [R] the regret of the truly best of the first models, or of none: the least they allow."""
+    return np.asarray(case.best - np.maximum(case.truth_RxM[:, :models].max(axis=1), 0.0))
+
+
 def _regret(case: Case, chosen: np.ndarray) -> Floats:
     return np.asarray(case.best - case.truth_RxM[np.arange(len(chosen)), chosen])
 
@@ -167,6 +187,8 @@ BASELINES: tuple[tuple[str, Callable[[Case], Floats]], ...] = (
     ("the top 5, 2 seeds, posterior mean", lambda case: best_mean(case, 5, 2)),
     ("halving 5, 3, 2", halving),
     ("the best seen of 3 at random", random_models),
+    ("the truly best of the top 5", lambda case: nearest(case, 5)),
+    ("the truly best of the top 9", lambda case: nearest(case, 9)),
 )
 
 
@@ -214,10 +236,13 @@ def figures(scenario: str, made: Sequence[Case]) -> list[dict[str, object]]:
         found.add(f"runs where it stops, budget {budget}", table, "runs")
     found.add("coverage of the chosen model's 95 % interval", ended, "covered")
     both = pd.concat([free[free["when"] == "6"], ended, ample], ignore_index=True)
-    both["bin"] = np.minimum((both["p_better"] * 5).astype(int), 4)
-    for k, part in both.groupby("bin"):
-        part = part.assign(off=part["better"].astype(float) - part["p_better"])
-        found.add(f"frequency less P(untried better by > 1), bin {int(k) + 1} of 5", part, "off")
+    both["off"] = both["better"].astype(float) - both["p_better"]
+    width = np.minimum((both["p_better"] * _BINS).astype(int), _BINS - 1)
+    fifth = both["p_better"].rank(method="first").sub(1).mul(_BINS).floordiv(len(both)).astype(int)
+    for kind, of in (("bin", width), ("fifth", fifth)):
+        for k, part in both.groupby(of):
+            name = f"frequency less P(untried better by > 1), {kind} {int(k) + 1} of {_BINS}"
+            found.add(name, part, "off")
     _refusals(found, ended, ample)
     return found.rows
 
@@ -246,11 +271,53 @@ def _refusals(found: Figures, ended: pd.DataFrame, ample: pd.DataFrame) -> None:
         )
 
 
+def worlds(
+    boards: dict[str, Board], repetitions: int
+) -> dict[str, tuple[Board, Floats, int | None]]:
+    """Returns, by name, the published board, the true gains and the number of models of a ranking."""
+    made: dict[str, tuple[Board, Floats, int | None]] = {}
+    for name, board in boards.items():
+        count = len(board.probe)
+        if count > MODELS:
+            made[f"{name} leaderboard, {MODELS} models"] = (board, truths(board), MODELS)
+            shrunk, alone = truths(board, expected=True), additive(board)
+            made[f"{name} leaderboard, residuals shrunk to expectations, {MODELS} models"] = (
+                *(published(board, shrunk), shrunk),
+                MODELS,
+            )
+            made[f"purely additive gains of {name}, {MODELS} models"] = (
+                *(published(board, alone), alone),
+                MODELS,
+            )
+        else:
+            made[f"{name} leaderboard, all {count} models"] = (board, truths(board), None)
+    roberta = boards["RoBERTa"]
+    lines = planted(roberta, repetitions)
+    made[f"planted lines, {MODELS} models"] = (roberta, lines, MODELS)
+    count = len(roberta.probe)
+    made[f"RoBERTa leaderboard, all {count} models"] = (roberta, truths(roberta), None)
+    return made
+
+
+def check(boards: dict[str, Board]) -> pd.DataFrame:
+    """Returns how widely truths with noise spread, over what is published; 1 is right."""
+    rows = {}
+    for name, board in boards.items():
+        kinds = {"truths": truths(board), "expected": truths(board, True), "lines": lines_of(board)}
+        for kind, truth in kinds.items():
+            found = reproduced(board, truth)
+            rows[f"{name}, {kind}"] = found.median().add_prefix("median ")
+    return pd.DataFrame(rows).T.round(2)
+
+
 def main() -> None:
     """Writes every figure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="published/model-recycling")
     parser.add_argument("--fit", action="store_true", help="write the prior that is shipped")
+    parser.add_argument(
+        "--check", action="store_true", help="compare truths with what is published"
+    )
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/recommend.csv"))
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
     parser.add_argument("--scenarios", nargs="*", default=[], help="words of their names")
@@ -262,27 +329,16 @@ def main() -> None:
         table = pd.DataFrame({"target": past.names} | {n: getattr(past, n) for n in names})
         table.round(4).to_csv(PRIOR_FILE, index=False, lineterminator="\n")
         return
-    t5 = read_board(args.folder, "t5-base")
-    scenarios: dict[str, tuple[Board, Floats, int | None]] = {
-        f"T5 leaderboard, all {len(t5.probe)} models": (t5, truths(t5), None),
-        f"planted lines, {MODELS} models": (roberta, planted(roberta, args.repetitions), MODELS),
-        f"RoBERTa leaderboard, {MODELS} models": (roberta, truths(roberta), MODELS),
-        f"RoBERTa leaderboard, all {len(roberta.probe)} models": (roberta, truths(roberta), None),
-        f"RoBERTa leaderboard, residuals shrunk to expectations, {MODELS} models": (
-            *(roberta, truths(roberta, expected=True)),
-            MODELS,
-        ),
-        f"purely additive gains, {MODELS} models": (roberta, additive(roberta), MODELS),
-    }
+    boards = {"T5": read_board(args.folder, "t5-base"), "RoBERTa": roberta}
     if (args.folder / f"{_BERT}_table.csv").is_file():
-        bert = read_board(args.folder, _BERT)
-        scenarios[f"BERT leaderboard, {MODELS} models"] = (bert, truths(bert), MODELS)
-        name = f"BERT leaderboard, residuals shrunk to expectations, {MODELS} models"
-        scenarios[name] = (bert, truths(bert, expected=True), MODELS)
+        boards["BERT"] = read_board(args.folder, _BERT)
     else:
         print(f"{_BERT}_table.csv is not in {args.folder}: its scenarios are left out")
+    if args.check:
+        print(check(boards).to_string())
+        return
     rows: list[dict[str, object]] = []
-    for scenario, (board, truth, models) in scenarios.items():
+    for scenario, (board, truth, models) in worlds(boards, args.repetitions).items():
         if args.scenarios and not any(word in scenario for word in args.scenarios):
             continue
         rows += figures(scenario, cases(board, truth, args.repetitions, models, 1))

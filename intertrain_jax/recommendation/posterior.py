@@ -16,7 +16,7 @@ _TAILS, _OPINION = 4.0, 4.0
 _DOUBT = 0.05
 _ROUNDS = 12
 # Degrees of freedom of gains above the line, of models that were not tried.
-_FEW_FAR = 4.0
+_FEW_FAR = 8.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
 
@@ -69,7 +69,7 @@ class Posterior:
 
         Given a component, gains of models that were not tried are independent, with another spread above
         the mean than below it, and more of them far above it than a normal distribution has: Student's,
-        with four degrees of freedom and that spread. A few models have learnt what is almost the target.
+        with eight degrees of freedom and that spread. A few models have learnt what is almost the target.
         The product over all of F((g + by − m)/s) is integrated over the gain g of the model by
         quadrature.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from intertrain_jax.recommendation.decide import Rules
 
@@ -37,7 +38,8 @@ def board(truths: ModuleType, noise: float) -> tuple[Any, np.ndarray]:
     seen = gains + noise * rng.standard_normal(gains.shape)
     names = tuple(f"t{t}" for t in range(TARGETS))
     level = np.full(TARGETS, noise)
-    return truths.Board(names, seen, probe, level, level, [2000] * TARGETS), gains
+    runs = [truths.Noise.of(noise * norm.ppf((np.arange(20) + 0.5) / 20))] * TARGETS
+    return truths.Board(names, seen, probe, runs, level, level, [2000] * TARGETS), gains
 
 
 def test_truths_spread_as_true_gains_do(tools: tuple[ModuleType, ModuleType]) -> None:
@@ -50,6 +52,52 @@ def test_truths_spread_as_true_gains_do(tools: tuple[ModuleType, ModuleType]) ->
     ]
     assert spread[0] > spread[2] > spread[3]
     assert spread[2] == pytest.approx(spread[1], rel=0.12)
+
+
+def test_truths_with_noise_spread_as_what_was_published(
+    tools: tuple[ModuleType, ModuleType],
+) -> None:
+    """Above the median too, where a run of twenty collapses: its noise is none of the other nineteen.
+
+    Normal noise of the same standard deviation hides all that models differ by.
+    """
+    truths, _ = tools
+    rng = np.random.default_rng(5)
+    seeds = np.concatenate([0.3 * norm.ppf((np.arange(19) + 0.5) / 19), [-9.0]])
+    noise = truths.Noise.of(seeds)
+    like, gains = board(truths, 0.3)
+    probe = np.tile(like.probe, 8)
+    gains = np.tile(0.5 * (like.probe - 50)[:, None] / 10, (8, TARGETS))
+    gains = gains + rng.standard_normal(gains.shape)
+    made = truths.published(
+        replace(like, gains=gains, probe=probe, runs=[noise] * TARGETS), gains, seed=4
+    )
+    found = truths.reproduced(made, truths.truths(made)).mean()
+    assert found.between(0.85, 1.15).all()
+    narrow = truths.reproduced(made, truths.truths(made, expected=True)).mean()
+    assert narrow["upper"] < found["upper"]
+    flat = truths.reproduced(made, truths.lines_of(made)).mean()
+    assert flat["upper"] < 0.7
+    normal = replace(
+        made, runs=[truths.Noise.of(seeds.std() * norm.ppf((np.arange(20) + 0.5) / 20))] * 4
+    )
+    assert truths.reproduced(normal, truths.truths(normal)).mean()["upper"] > 1.3
+
+
+def test_noise_is_that_of_the_seeds(tools: tuple[ModuleType, ModuleType]) -> None:
+    """Draws have mean 0 and the seeds' variance, collapses as often as they do, and never repeat."""
+    truths, _ = tools
+    seeds = np.array([*np.linspace(80, 81, 19), 60.0])
+    noise = truths.Noise.of(seeds)
+    drawn = noise.draw((20_000,), np.random.default_rng(0))
+    assert drawn.mean() == pytest.approx(0.0, abs=0.15)
+    assert drawn.std() == pytest.approx(seeds.std(), rel=0.03)
+    assert (drawn < -10).mean() == pytest.approx(1 / 20, abs=0.01)
+    assert len(np.unique(drawn)) == len(drawn)
+    grid = np.linspace(-30, 10, 4001)
+    density = noise.density(grid)
+    share = density[grid < -10].sum() / density.sum()
+    assert share == pytest.approx(1 / 20, abs=0.005)
 
 
 def test_sizes_are_the_fewest_examples_of_which_all_accuracies_are_shares(
