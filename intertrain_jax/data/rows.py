@@ -91,8 +91,8 @@ def _folder(task: Task, data_dir: str | None) -> Path | None:
     if data_dir is None:
         return None
     try:
-        places = sorted(place for place in Path(data_dir).iterdir() if place.is_dir())
-    except (OSError, ValueError) as error:
+        places = sorted(p for p in Path(data_dir).expanduser().iterdir() if p.is_dir())
+    except (OSError, RuntimeError, ValueError) as error:
         raise IntertrainError(
             f"data directory {data_dir!r} does not exist. Correct --data-dir, or leave it out"
             " to use the hub."

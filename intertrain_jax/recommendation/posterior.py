@@ -69,7 +69,7 @@ class Posterior:
 
         Given a component, gains of models that were not tried are independent, with another spread above
         the mean than below it, and more of them far above it than a normal distribution has: Student's,
-        with eight degrees of freedom and that spread. A few models have learnt what is almost the target.
+        with eight degrees of freedom and that spread: a few have learnt what is almost the target.
         The product over all of F((g + by − m)/s) is integrated over the gain g of the model by
         quadrature.
 

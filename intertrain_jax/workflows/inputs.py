@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from intertrain_jax.config.experiment import ExperimentConfig
 from intertrain_jax.config.protocol import Protocol
+from intertrain_jax.config.refs import is_directory
 from intertrain_jax.data.batches import schedule_of
 from intertrain_jax.data.load import TaskData, is_local, load_task
 from intertrain_jax.data.task import Task
@@ -88,6 +89,17 @@ def offline_sizes(config: ExperimentConfig, known: Container[str] = ()) -> dict[
         elif name in TASK_SIZES:
             sizes[name] = TASK_SIZES[name].limited(config.data.limit)
     return sizes
+
+
+def unseen_data(configs: Iterable[ExperimentConfig]) -> list[str]:
+    """Returns a line for every data directory that is not there, whose tasks' sizes are as published."""
+    named = dict.fromkeys(c.data.data_dir for c in configs if c.data.data_dir is not None)
+    return [
+        f"data directory {name!r} is not here, and a grid would need it: sizes are as published, and of"
+        " tasks that are not, none"
+        for name in named
+        if not is_directory(name)
+    ]
 
 
 def measure(data: TaskData) -> TaskSize:

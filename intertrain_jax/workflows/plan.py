@@ -15,7 +15,7 @@ from intertrain_jax.planning.status import done_and_failed
 from intertrain_jax.planning.status import explain as explain_runs
 from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.report.plan import plan_lines
-from intertrain_jax.workflows.inputs import offline_sizes, plan_offline
+from intertrain_jax.workflows.inputs import offline_sizes, plan_offline, unseen_data
 from intertrain_jax.workflows.own import GridOptions, experiment_of
 
 
@@ -50,8 +50,9 @@ class PlanResult:
 
     @property
     def lines(self) -> list[str]:
-        """Counts, tokens and hours, in words."""
-        return plan_lines(self.plan, self.cost, self.done, self.failed)
+        """Counts, tokens and hours, in words, and what they could not be measured by."""
+        lines = plan_lines(self.plan, self.cost, self.done, self.failed)
+        return lines + unseen_data([self.config])
 
     def __repr__(self) -> str:
         """Says it in words."""

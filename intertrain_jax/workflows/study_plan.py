@@ -37,7 +37,7 @@ from intertrain_jax.records.results_dir import ResultsDir
 from intertrain_jax.records.runs import Record, is_better
 from intertrain_jax.records.store import Stored
 from intertrain_jax.report.plan import describe_cost, plan_line
-from intertrain_jax.workflows.inputs import find_tasks, offline_sizes
+from intertrain_jax.workflows.inputs import find_tasks, offline_sizes, unseen_data
 from intertrain_jax.workflows.results import GridResult
 
 
@@ -113,6 +113,7 @@ def plan_study(
     if counts[1] or counts[2]:
         lines.append(f"of these, {counts[1]:,} are done and {counts[2]:,} failed; what is left:")
     lines += describe_cost(total)
+    lines += unseen_data(member.config for member in members)
     return StudyPlan(study, members, tuple(rankings), counts[0], total, tuple(lines))
 
 

@@ -57,6 +57,18 @@ def test_a_file_of_its_own_goes_before_everything_and_is_all_of_train(tmp_path: 
         read_splits(task, ["train"], str(tmp_path))
 
 
+def test_a_data_directory_may_be_in_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration's paths are read by no shell."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    rows = [{"text": "mine", "label": 0}]
+    write(tmp_path / "data" / "toy" / "train.jsonl", rows)
+    assert read_splits(TASK, ["train"], "~/data")[0]["train"].rows == rows
+    with pytest.raises(IntertrainError, match="does not exist"):
+        read_splits(TASK, ["train"], "~nobody-of-that-name/data")
+
+
 def test_a_data_directory_goes_before_the_packages_own_tasks(tmp_path: Path) -> None:
     task = quickstart_tasks()[0]
     found, origin = read_splits(task, ["train"], str(tmp_path))

@@ -49,6 +49,14 @@ def test_what_a_grid_achieved_here_is_what_the_next_takes(
     )
 
 
+def test_a_data_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """A grid may be planned where its data are not, but its sizes are then no measured ones."""
+    here = repr(ij.plan("real-small", data_dir=str(tmp_path)))
+    there = repr(ij.plan("real-small", data_dir=str(tmp_path / "nowhere")))
+    assert "is not here" not in here
+    assert there.count(f"data directory {str(tmp_path / 'nowhere')!r} is not here") == 1
+
+
 def test_planning_imports_no_jax() -> None:
     code = "import sys, intertrain_jax as ij; ij.plan('quickstart'); sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
