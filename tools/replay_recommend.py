@@ -320,6 +320,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/recommend.csv"))
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
+    parser.add_argument("--seed", type=int, default=1, help="of the models and runs that are drawn")
     parser.add_argument("--scenarios", nargs="*", default=[], help="words of their names")
     args = parser.parse_args()
     roberta = read_board(args.folder, "roberta-base")
@@ -341,7 +342,7 @@ def main() -> None:
     for scenario, (board, truth, models) in worlds(boards, args.repetitions).items():
         if args.scenarios and not any(word in scenario for word in args.scenarios):
             continue
-        rows += figures(scenario, cases(board, truth, args.repetitions, models, 1))
+        rows += figures(scenario, cases(board, truth, args.repetitions, models, args.seed))
         pd.DataFrame(rows).to_csv(args.out, index=False, lineterminator="\n")
     print(pd.DataFrame(rows).to_string())
 

@@ -226,8 +226,8 @@ def reproduced(board: Board, truth: Floats, seed: int = 0, repetitions: int = 20
     the mean of the five best; each as a ratio, 1 where truths are right.
     """
     rng = np.random.default_rng(seed)
-    rest, lines = board.gains - lines_of(board), lines_of(board)
-    rows = []
+    lines, rows = lines_of(board), []
+    rest = board.gains - lines
     for t, noise in enumerate(board.runs):
         drawn = truth[:, t] - lines[:, t] + noise.draw((repetitions, len(truth)), rng)
         rows.append(np.mean([_spread(one) for one in drawn], axis=0) / _spread(rest[:, t]))
