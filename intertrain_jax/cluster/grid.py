@@ -160,7 +160,7 @@ class ClusterGrid:
             seat.tokens += ended.result.tokens
             self._sum.stopped(ended.result.tokens, self._driver.queue.effort(run).tokens)
             if ended.weights is not None:
-                self._books.write(self._driver.sources_in_use)
+                self._books.write(self._driver.sources_in_use, wait=False)
                 self._books.keep(run, ended.weights, ended.result)
         if self._driver.attempts(run.id) > 1:
             self._results[run.id] = ended.result or str(ended.reason)
@@ -268,7 +268,7 @@ class ClusterGrid:
         if source is None or books is None:
             return None
         if self._work.options.weights == "shared":
-            books.weights.flush()
+            books.weights.settle(source)
             return None
         if source not in self._sent:
             task = run.base.source_task
@@ -303,7 +303,7 @@ class ClusterGrid:
         if self._books is None or self._driver is None or (due and not self._books.due):
             return
         in_use = self._driver.sources_in_use
-        self._books.write(in_use)
+        self._books.write(in_use, wait=not due)
         for source in [s for s in self._sent if s not in in_use]:
             if not self._driver.queue.dependants(source):
                 del self._sent[source]

@@ -194,7 +194,7 @@ class Mailbox:
         self._say(Ended(run.id, result, reason, self._kept.pop(run.id, None)))
         return True
 
-    def write(self, sources_in_use: Container[str | None]) -> None:
+    def write(self, sources_in_use: Container[str | None], wait: bool) -> None:
         """Does nothing: the driver writes."""
 
     # As the weights of the loop.

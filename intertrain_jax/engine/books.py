@@ -120,9 +120,9 @@ class Books:
         self._recorder.add(run, result, reason)
         return True
 
-    def write(self, sources_in_use: Container[str | None]) -> None:
+    def write(self, sources_in_use: Container[str | None], wait: bool) -> None:
         """Writes the records of runs that ended."""
-        self._recorder.write(sources_in_use)
+        self._recorder.write(sources_in_use, wait)
 
 
 def books_of(work: GridWork, emit: Emit, tasks: GridTasks) -> Books:

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import OrderedDict
 from collections.abc import Container
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from intertrain_jax.train.stopping import Progress
 
 Tree = Any
 
-# Source models are kept in host memory up to this many bytes, so that their dependants start at once.
+# Source models are kept in host memory up to this many bytes, so that their dependants start at once,
+# and as many may wait to be written.
 HOST_CACHE_BYTES = 4 << 30
 _STATE = "host.json"
 # Names and hashes of a folder's files: what is damaged is known before Orbax meets it.
@@ -56,13 +58,15 @@ class Checkpoints:
 
     `sources/<run id>` holds the best parameters of a source run while runs depend on it;
     `lanes/<run id>/<step>` holds a run in flight. Orbax writes beside and renames, so that what has
-    its final name is whole.
+    its final name is whole. One thread writes and reads, so that runs that end together do not stop
+    their devices while one model after another is written.
 
     It is only read until `take_over` makes it this process's own.
 
     Args:
         directory: created when first written to.
-        host_cache_bytes: how much of the source models to keep in memory as well.
+        host_cache_bytes: how much of the source models to keep in memory as well, and how much of them
+            may wait to be written.
     """
 
     def __init__(self, directory: Path, host_cache_bytes: int = HOST_CACHE_BYTES) -> None:
@@ -73,7 +77,9 @@ class Checkpoints:
         self._cache: OrderedDict[str, Tree] = OrderedDict()
         self._cache_bytes = host_cache_bytes
         self._owned = False
-        self._unsealed: list[Path] = []
+        self._thread = ThreadPoolExecutor(1, "weights")
+        # Run → model that is being written, or waits for it.
+        self._writing: OrderedDict[str, tuple[Tree, Future[None]]] = OrderedDict()
 
     def take_over(self) -> None:
         """Begins to write: for the one process that owns the experiment's directory.
@@ -100,10 +106,29 @@ class Checkpoints:
                     shutil.rmtree(entry, ignore_errors=True)
 
     def save_source(self, run: str, params: Tree) -> None:
-        """Begins to write a source run's model (numpy leaves); `flush` waits for it."""
+        """Lets a source run's model (numpy leaves) be written; waits where too many do so already."""
         self._check_owned()
+        self.settle(run)
         self._remember(run, params)
-        self._write(self._sources / run, params)
+        written = self._thread.submit(self._write, self._sources / run, params)
+        self._writing[run] = params, written
+        while len(self._writing) > 1 and self._bytes_to_write > self._cache_bytes:
+            self.settle(next(iter(self._writing)))
+
+    def is_safe(self, run: str) -> bool:
+        """Whether nothing of a run's model is still to be written.
+
+        Raises:
+            Exception: what writing it ended with.
+        """
+        if run in self._writing and self._writing[run][1].done():
+            self.settle(run)
+        return run not in self._writing
+
+    def settle(self, run: str) -> None:
+        """Waits until nothing of a run's model is still to be written."""
+        if run in self._writing:
+            self._writing.pop(run)[1].result()
 
     def load_source(self, run: str, like: Tree) -> Tree:
         """Returns a source run's model as numpy arrays.
@@ -118,6 +143,8 @@ class Checkpoints:
         if run in self._cache:
             self._cache.move_to_end(run)
             return self._cache[run]
+        if run in self._writing:
+            return self._writing[run][0]
         if not self.has_source(run):
             raise WeightsLostError(f"{self._sources / run}: it is not there")
         params = self._restore(self._sources / run, like)
@@ -126,22 +153,23 @@ class Checkpoints:
 
     def has_source(self, run: str) -> bool:
         """Whether a source run's model is at hand, whole."""
-        return run in self._cache or (self._sources / run).is_dir()
+        return run in self._cache or run in self._writing or (self._sources / run).is_dir()
 
     def forget_source(self, run: str) -> None:
         """Deletes a source run's model: its last dependant is done."""
         self._check_owned()
         self._cache.pop(run, None)
+        if run in self._writing and self._writing[run][1].cancel():
+            del self._writing[run]
+        self.settle(run)
         if (self._sources / run).is_dir():
-            self.flush()
             shutil.rmtree(self._sources / run)
 
     def save_lane(self, run: str, step: int, state: Tree, host: dict[str, Any]) -> None:
         """Writes a run in flight and its host state, then drops its older checkpoints."""
         self._check_owned()
         folder = self._lanes / run / str(step)
-        self._write(folder / "state", state)
-        self.flush()
+        self._thread.submit(self._write, folder / "state", state).result()
         # The host state is written last: a folder without it is not a checkpoint.
         write_atomic(folder / _STATE, json.dumps({**host, _OWN_SEAL: _hash_of(host)}))
         for other in (self._lanes / run).iterdir():
@@ -179,16 +207,14 @@ class Checkpoints:
         shutil.rmtree(self._lanes / run, ignore_errors=True)
 
     def flush(self) -> None:
-        """Waits until everything begun is written."""
-        self._writer.wait_until_finished()
-        unsealed, self._unsealed = self._unsealed, []
-        for folder in unsealed:
-            if folder.is_dir():
-                write_atomic(folder / _SEAL, json.dumps(_hashes(folder)))
+        """Waits until everything is written."""
+        for run in list(self._writing):
+            self.settle(run)
 
     def close(self) -> None:
         """Finishes writing, and removes the folder if it is owned and nothing is kept in it."""
         self.flush()
+        self._thread.shutdown()
         self._writer.close()
         if not self._owned:
             return
@@ -196,17 +222,23 @@ class Checkpoints:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
+    @property
+    def _bytes_to_write(self) -> int:
+        return sum(_bytes(params) for params, _ in self._writing.values())
+
     def _write(self, folder: Path, tree: Tree) -> None:
-        """Begins to write a tree; it is sealed when it is whole."""
+        """Writes a tree, and seals it when it is whole; in the thread that does so."""
         self._writer.save(folder, tree, force=True)
-        self._unsealed.append(folder)
+        self._writer.wait_until_finished()
+        write_atomic(folder / _SEAL, json.dumps(_hashes(folder)))
 
     def _restore(self, folder: Path, like: Tree) -> Tree:
         """Reads a tree of numpy arrays; whatever its files hold, the result is as expected."""
         _check_seal(folder)
         target = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), like)
         try:
-            found = jax.tree.map(np.asarray, self._writer.restore(folder, target))
+            read = self._thread.submit(self._writer.restore, folder, target).result()
+            found = jax.tree.map(np.asarray, read)
         except MemoryError:
             raise
         # Orbax and what it stands on have no common error for files that are damaged.

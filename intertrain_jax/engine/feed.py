@@ -109,9 +109,10 @@ class Feed(Protocol):
     def finish(self, run: Run, result: RunResult | None, reason: str | None) -> bool:
         """Takes what became of a run; says whether that is recorded."""
 
-    def write(self, sources_in_use: Container[str | None]) -> None:
+    def write(self, sources_in_use: Container[str | None], wait: bool) -> None:
         """Writes what is known of runs that ended.
 
         Args:
             sources_in_use: ids of the source runs whose models runs in lanes started from.
+            wait: until all of it can be written; else what cannot be yet stays for a later call.
         """

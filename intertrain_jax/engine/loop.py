@@ -121,7 +121,7 @@ class GridLoop:
             # Only out here has the error let go of the arrays that were in use when it came.
             if scarce is not None:
                 counts = self._shrink(counts, scarce)
-        self._write_results()
+        self._write_results(wait=True)
         self._feed.close()
         self._watch(self.progress)
         return self.progress
@@ -203,7 +203,7 @@ class GridLoop:
                 if group.busy:
                     self.validate(group, self.dispatch(group, most=1))
                     self.settle(group)
-        self._write_results()
+        self._write_results(wait=True)
         self._feed.close()
 
     def dispatch(self, group: LaneGroup, most: int = TICKS) -> set[int]:
@@ -341,9 +341,10 @@ class GridLoop:
         if self._feed.finish(run, result, reason):
             self._counts.ended(failed=reason is not None)
 
-    def _write_results(self) -> None:
+    def _write_results(self, wait: bool = False) -> None:
         """Writes the records of runs that ended."""
-        self._feed.write({lane.run.depends_on for group in self.groups for lane in group.open})
+        in_use = {lane.run.depends_on for group in self.groups for lane in group.open}
+        self._feed.write(in_use, wait)
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""

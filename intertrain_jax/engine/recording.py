@@ -21,7 +21,7 @@ from intertrain_jax.planning.work import Emit
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.train.stopping import Progress
 
-# Results wait for one another's weights at most about this long: flushing stalls the loop.
+# Results are looked at together, about so often.
 _WAIT_SECONDS = 1.0
 
 
@@ -199,22 +199,31 @@ class Recorder:
         """Whether results have waited long enough."""
         return bool(self._waiting) and time.monotonic() - self._since > _WAIT_SECONDS
 
-    def write(self, sources_in_use: Container[str | None]) -> None:
-        """Writes all records, then deletes the source models that nothing waits for any more.
+    def write(self, sources_in_use: Container[str | None], wait: bool) -> None:
+        """Writes records whose weights are safe, then deletes the source models that nothing waits for.
+
+        Records are written in the order of their runs' ends: none goes before one that waits.
 
         Args:
             sources_in_use: ids of the source runs whose models runs in lanes started from.
+            wait: until all weights are safe, so that all records are written.
         """
-        if not self._waiting:
-            return
-        self._checkpoints.flush()
-        ended, self._waiting = self._waiting, []
+        if wait and self._waiting:
+            self._checkpoints.flush()
+        held = (
+            k for k, (run, *_) in enumerate(self._waiting) if not self._checkpoints.is_safe(run.id)
+        )
+        ready = next(held, len(self._waiting))
+        ended, self._waiting = self._waiting[:ready], self._waiting[ready:]
+        self._since = time.monotonic()
         for run, result, reason in ended:
             self._emit(run, result, reason)
             self._checkpoints.forget_lane(run.id)
         if self._keep_sources:
             return
-        for source in {run.depends_on for run, _, _ in ended}:
+        # A run without its record would be done again after a kill, and would need its source.
+        unrecorded = {run.depends_on for run, _, _ in self._waiting}
+        for source in {run.depends_on for run, _, _ in ended} - unrecorded:
             unused = source not in sources_in_use
             if source is not None and unused and not self._queue.dependants(source):
                 self._checkpoints.forget_source(source)

@@ -42,7 +42,7 @@ def test_runs_are_given_and_recorded(tmp_path: Path) -> None:
     assert {run.name for run, _ in orphans} == {"short:short:0", "short:long:0"}
     for run, why in orphans:
         assert found.finish(run, None, why)
-    found.write(set())
+    found.write(set(), wait=True)
     assert said[0] == "PT:short:0 failed: it diverged" and len(said) == 3 and not found.more
 
 
@@ -59,7 +59,7 @@ def test_a_source_that_is_made_again_is_neither_tested_nor_recorded(tmp_path: Pa
     assert not found.wants_weights(run)
     found.put_back(run)
     assert found.take_next(None) is run and found.finish(run, make_result(60.0), None)
-    found.write(set())
+    found.write(set(), wait=True)
     assert said == ["short:long:0"]
 
 

@@ -127,6 +127,77 @@ def test_models_in_memory_are_bounded_and_the_last_used_stay(tmp_path: Path) -> 
     store.close()
 
 
+class Slow:
+    """Writes models only when it is let; else as Orbax does."""
+
+    def __init__(self, store: Checkpoints) -> None:
+        self.let, self.order = threading.Event(), []
+        self._write = store._write
+        store._write = self  # type: ignore[method-assign,assignment]
+
+    def __call__(self, folder: Path, tree: Any) -> None:
+        assert self.let.wait(30)
+        self.order.append(folder.name)
+        self._write(folder, tree)
+
+
+def test_models_are_written_while_others_go_on(tmp_path: Path) -> None:
+    """Runs that end together hand their models over at once; each can be had before it is on disk."""
+    store = Checkpoints(tmp_path / "checkpoints")
+    store.take_over()
+    slow, kept = Slow(store), {name: model(k) for k, name in enumerate(("one", "two", "three"))}
+    for name, params in kept.items():
+        store.save_source(name, params)
+    store._cache.clear()
+    assert not any(store.is_safe(name) for name in kept) and all(map(store.has_source, kept))
+    assert store.load_source("two", kept["two"]) is kept["two"]
+    # One that is still to be written is not written at all.
+    store.forget_source("three")
+    assert store.is_safe("three") and not store.has_source("three")
+    slow.let.set()
+    store.settle("one")
+    assert store.is_safe("one")
+    store.flush()
+    assert slow.order == ["one", "two"] and all(map(store.is_safe, kept))
+    store.forget_source("one")
+    assert [f.name for f in (tmp_path / "checkpoints" / "sources").iterdir()] == ["two"]
+    again = store.load_source("two", kept["two"])
+    np.testing.assert_array_equal(again["a"]["b"], kept["two"]["a"]["b"])
+    store.close()
+
+
+def test_no_more_models_wait_than_memory_may_hold(tmp_path: Path) -> None:
+    size = sum(x.nbytes for x in (model(0)["a"]["b"], model(0)["c"]))
+    store = Checkpoints(tmp_path / "checkpoints", host_cache_bytes=2 * size)
+    store.take_over()
+    slow = Slow(store)
+    store.save_source("one", model(1))
+    store.save_source("two", model(2))
+    threading.Timer(0.2, slow.let.set).start()
+    store.save_source("three", model(3))
+    assert slow.let.is_set() and slow.order[0] == "one" and store.is_safe("one")
+    store.close()
+
+
+def test_what_stops_a_model_from_being_written_is_raised(tmp_path: Path) -> None:
+    """No record may promise it."""
+    store = Checkpoints(tmp_path / "checkpoints")
+    store.take_over()
+
+    def full(folder: Path, tree: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    store._write = full  # type: ignore[method-assign]
+    store.save_source("one", model(1))
+    with pytest.raises(OSError, match="No space left"):
+        store.flush()
+    store.save_source("two", model(2))
+    assert isinstance(store._writing["two"][1].exception(timeout=30), OSError)
+    with pytest.raises(OSError, match="No space left"):
+        store.is_safe("two")
+    store.close()
+
+
 def in_flight() -> tuple[LaneRun, Any, dict[str, Any]]:
     """Returns a run that has had six steps, its lane, and the lane's trees by name."""
     run = tiny_plan(["a"]).runs[0]

@@ -61,9 +61,14 @@ class Disk:
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.writing: set[str] = set()
+
+    def is_safe(self, run: str) -> bool:
+        return run not in self.writing
 
     def flush(self) -> None:
         self.events.append("flush")
+        self.writing.clear()
 
     def forget_lane(self, run: str) -> None:
         self.events.append(f"forget lane {run}")
@@ -98,18 +103,18 @@ def take_all(plan: Plan, queue: RunQueue) -> list[Run]:
 def test_weights_are_safe_before_a_record_speaks_of_them() -> None:
     plan, queue, disk, recorder = opened(keep=True)
     done = take_all(plan, queue)
-    recorder.write(())
+    recorder.write((), wait=True)
     assert disk.events == []
     for run in done:
         recorder.add(run, None, "it failed")
-    recorder.write(())
+    recorder.write((), wait=True)
     assert disk.events[0] == "flush"
     records = [event for event in disk.events if event.startswith("record")]
     assert records == [f"record {run.name}" for run in done]
     for run in done:
         assert disk.events.index(f"forget lane {run.id}") > disk.events.index(f"record {run.name}")
     assert not any(event.startswith("forget source") for event in disk.events)
-    recorder.write(())
+    recorder.write((), wait=True)
     assert disk.events.count("flush") == 1
 
 
@@ -121,18 +126,53 @@ def test_a_source_model_goes_with_its_last_dependant() -> None:
     others = [run for run in done if run not in dependants]
     for run in others:
         recorder.add(run, None, None)
-    recorder.write({source.id})
+    recorder.write({source.id}, wait=True)
     assert f"forget source {source.id}" not in disk.events
     # One is recorded while another still trains from the model in its lane.
     recorder.add(dependants[0], None, None)
-    recorder.write({source.id})
+    recorder.write({source.id}, wait=True)
     assert f"forget source {source.id}" not in disk.events
     for run in dependants[1:]:
         recorder.add(run, None, None)
-    recorder.write(())
+    recorder.write((), wait=True)
     if len(dependants) == 1:
         recorder.add(dependants[0], None, None)
-        recorder.write(())
+        recorder.write((), wait=True)
+    assert disk.events.count(f"forget source {source.id}") == 1
+
+
+def test_no_record_waits_for_weights_unless_it_must() -> None:
+    """Those that ended before are written, those that ended later are not: they come in order."""
+    plan, queue, disk, recorder = opened(keep=True)
+    first, second, *later = take_all(plan, queue)
+    disk.writing = {second.id}
+    for run in (first, second, *later):
+        recorder.add(run, None, None)
+    recorder.write((), wait=False)
+    assert [e for e in disk.events if e.startswith("record")] == [f"record {first.name}"]
+    assert "flush" not in disk.events
+    recorder.write((), wait=False)
+    assert sum(e.startswith("record") for e in disk.events) == 1
+    disk.writing.clear()
+    recorder.write((), wait=False)
+    records = [e for e in disk.events if e.startswith("record")]
+    assert records == [f"record {run.name}" for run in (first, second, *later)]
+
+
+def test_a_source_model_stays_until_all_its_dependants_are_recorded() -> None:
+    """One of them would be done again after a kill."""
+    plan, queue, disk, recorder = opened(keep=False)
+    done = take_all(plan, queue)
+    source = next(run for run in done if plan.dependants(run.id))
+    dependants = [run for run in done if run.depends_on == source.id]
+    assert len(dependants) > 1
+    disk.writing = {dependants[-1].id}
+    for run in done:
+        recorder.add(run, None, None)
+    recorder.write((), wait=False)
+    assert f"record {dependants[0].name}" in disk.events
+    assert f"forget source {source.id}" not in disk.events
+    recorder.write((), wait=True)
     assert disk.events.count(f"forget source {source.id}") == 1
 
 
@@ -147,7 +187,7 @@ def test_records_wait_for_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> N
     assert not recorder.due
     now = 11.2
     assert recorder.due
-    recorder.write(())
+    recorder.write((), wait=True)
     assert not recorder.due
 
 
