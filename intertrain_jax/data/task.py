@@ -85,6 +85,12 @@ class Task:
         return self.metric == "spearman"
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns that are its texts as they are; none where a template says more than their names."""
+        bare = [match for text in self.texts if (match := _SLOT.fullmatch(text))]
+        return tuple(match[1] for match in bare) if len(bare) == len(self.texts) else ()
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns that its templates and its label need."""
         named = [slot for text in self.texts for slot in slots(text)]

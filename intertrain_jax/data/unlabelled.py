@@ -20,13 +20,16 @@ def columns_of(raw: RawSplit) -> list[str]:
     return list(dict.fromkeys(name for row in raw.rows for name in row))
 
 
-def text_columns(raw: RawSplit, text: str | None, text2: str | None) -> tuple[str, ...]:
+def text_columns(
+    raw: RawSplit, text: str | None, text2: str | None, learnt: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Returns the one or two columns to read.
 
     Args:
         raw: the rows.
-        text: the column; None where it is the only one, or called "text".
+        text: the column; None where it is that of `learnt`, or the only one, or called "text".
         text2: the second one of a pair, if there is one.
+        learnt: columns that the model learnt from, which are taken where the rows have them.
 
     Raises:
         IntertrainError: there are no rows, no such column, or nobody says which of several it is.
@@ -35,6 +38,8 @@ def text_columns(raw: RawSplit, text: str | None, text2: str | None) -> tuple[st
     if not have:
         raise IntertrainError(f"{raw.origin!r} must have at least one row, but has none. Add rows.")
     names = [str(name) for name in have]
+    if text is text2 is None and learnt and set(learnt) <= set(names):
+        return tuple(learnt)
     if text is None:
         rest = [name for name in names if name != text2]
         text = rest[0] if len(rest) == 1 else next((n for n in rest if n == _USUAL), None)

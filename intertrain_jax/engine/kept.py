@@ -60,6 +60,7 @@ def export_runs(
             task.labels or None,
             tokenizer_from=_tokenizer_of(run, pretrained),
             beside=beside(run),
+            text_columns=task.text_columns,
         )
         yield place
 

@@ -83,7 +83,8 @@ def predict(
             any other name of a model.
         rows: a file of any format that tasks may have (.csv, .tsv, .json, .jsonl, .parquet, gzipped or
             not, or a folder of `save_to_disk`), or a DataFrame, whose index is kept.
-        text: column of texts; may be left out if there is one column, or one called "text".
+        text: column of texts; may be left out if the rows have the columns that the model learnt from,
+            as models written by this package say, or one column, or one called "text".
         text2: column of the second texts, for a model of pairs.
         max_length: tokens that are read of a text, special ones included; None is the tokenizer's own
             limit, and no more than the model has positions, as in transformers.
@@ -93,17 +94,17 @@ def predict(
         IntertrainError: the file, a row, a column or the model is not as it must be.
     """
     raw, table = _read(rows)
-    columns = text_columns(raw, text, text2)
+    ref = ModelRef.of(model, revision)
+    columns = text_columns(raw, text, text2, _learnt_columns(ref) if text is None else ())
     texts = read_texts(raw, columns)
     given = [i for i, found in enumerate(texts) if found is not None]
-    ref = ModelRef.of(model, revision)
     from intertrain_jax.engine.predicting import load_predictor
 
     predictor = load_predictor(ref.reference, ref.at)
     limit = _limit(predictor, max_length)
     notes = [*raw.notes]
     if text is None:
-        notes.append(f"the text is column {columns[0]!r}: --text names another")
+        notes.append(_said_of(columns, text2))
     if len(given) < len(texts):
         notes.append(f"{counted(len(texts) - len(given), 'row')} without text: no answer")
     outputs: Any = None
@@ -124,6 +125,21 @@ def predict(
             )
         outputs = predictor.outputs(encoded)
     return _with_answers(table, predictor.labels, given, outputs, notes)
+
+
+def _learnt_columns(ref: ModelRef) -> tuple[str, ...]:
+    """Returns the columns that a model learnt from, as far as it says so."""
+    from intertrain_jax.models.hf.config import learnt_columns, read_hf_config
+    from intertrain_jax.models.hf.references import resolve_reference
+
+    return learnt_columns(read_hf_config(resolve_reference(ref.reference, ref.at)))
+
+
+def _said_of(columns: Sequence[str], text2: str | None) -> str:
+    """Says which columns are read, of which the first was not named."""
+    if len(columns) == 2 and text2 is None:
+        return f"the texts are columns {columns[0]!r} and {columns[1]!r}: --text and --text2 name others"
+    return f"the text is column {columns[0]!r}: --text names another"
 
 
 def _read(rows: str | Path | pd.DataFrame) -> tuple[RawSplit, pd.DataFrame]:

@@ -17,6 +17,13 @@ def test_a_task_needs_the_columns_that_its_templates_and_label_name() -> None:
     assert Task("toy", "a toy", ("{a}",), label="a").columns == ("a",)
 
 
+def test_texts_that_are_columns_as_they_are_have_names() -> None:
+    """A model that learnt from them reads the same ones of another file."""
+    assert Task("toy", "a toy", ("{a b}", "{c}")).text_columns == ("a b", "c")
+    assert Task("toy", "a toy", ("{a}", "so {c}")).text_columns == ()
+    assert Task("toy", "a toy", ("{a}{b}",)).text_columns == ()
+
+
 def test_a_task_is_a_regression_by_its_metric() -> None:
     assert Task("toy", "a toy", ("{a}",), metric="spearman").regression
     assert not Task("toy", "a toy", ("{a}",)).regression

@@ -20,6 +20,15 @@ def test_the_text_is_the_only_column_or_that_of_the_name_or_the_one_that_is_said
     assert columns_of(rows) == ["id", "text", "late"]
 
 
+def test_columns_that_the_model_learnt_from_go_first_where_all_are_there() -> None:
+    rows = RawSplit([{"text": "x", "late": "z", "id": 1}], "f")
+    assert text_columns(rows, None, None, ("late",)) == ("late",)
+    assert text_columns(rows, None, None, ("late", "id")) == ("late", "id")
+    assert text_columns(rows, None, None, ("late", "gone")) == ("text",)
+    assert text_columns(rows, "id", None, ("late",)) == ("id",), "what is said goes before"
+    assert text_columns(rows, None, "id", ("late",)) == ("text", "id")
+
+
 @pytest.mark.parametrize(
     ("rows", "text", "text2", "said"),
     [

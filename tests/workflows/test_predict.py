@@ -46,6 +46,31 @@ def test_probabilities_are_those_of_transformers(tmp_path: Path, kind: str) -> N
         assert found.table["label"][row] == theirs.config.id2label[int(expected.argmax())]
 
 
+def test_a_model_reads_the_columns_that_it_learnt_from(model: str, tmp_path: Path) -> None:
+    """Of a file as it was trained on nobody has to say which column is the text."""
+    config = Path(model) / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"text_columns": ["body"]}))
+    (tmp_path / "rows.csv").write_text("text,body,label\nbad,good film,x\n", "utf-8")
+    found = predict(model, tmp_path / "rows.csv")
+    named = predict(model, tmp_path / "rows.csv", text="body")
+    other = predict(model, tmp_path / "rows.csv", text="text")
+    assert "the text is column 'body': --text names another" in found.notes
+    columns = list(found.probabilities.values())
+    assert (found.table[columns] == named.table[columns]).all(axis=None)
+    assert (found.table[columns] != other.table[columns]).any(axis=None)
+    config.write_text(
+        json.dumps(json.loads(config.read_text()) | {"text_columns": ["text", "body"]})
+    )
+    pair = predict(model, tmp_path / "rows.csv")
+    assert any("the texts are columns 'text' and 'body'" in note for note in pair.notes)
+    for odd in ("body", [1], {"a": 2}, None):
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"text_columns": odd}))
+        assert (
+            "the text is column 'text': --text names another"
+            in predict(model, tmp_path / "rows.csv").notes
+        )
+
+
 def test_rows_keep_their_order_and_those_without_text_have_no_answer(
     model: str, tmp_path: Path
 ) -> None:

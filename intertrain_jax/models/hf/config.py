@@ -17,6 +17,8 @@ ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish",
 MOST_LAYERS, _LARGEST_SIZE = 256, 2**31 - 1
 # Required of every model: an option that must be absent.
 NOT_QUANTISED: Mapping[str, tuple[Any, ...]] = {"quantization_config": ()}
+# Our own field, which transformers keeps: the columns of the texts that a model learnt from.
+TEXT_COLUMNS = "text_columns"
 
 
 def read_hf_config(directory: Path) -> dict[str, Any]:
@@ -33,6 +35,14 @@ def read_hf_config(directory: Path) -> dict[str, Any]:
             "from where the model came from."
         )
     return content
+
+
+def learnt_columns(hf_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the one or two columns that a model learnt from, as far as its config.json says so."""
+    found = hf_config.get(TEXT_COLUMNS)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        return ()
+    return tuple(found[:2])
 
 
 @dataclass(frozen=True)
