@@ -5,7 +5,7 @@ Colours are those of the axes' cycle (C0, C1, …), which whoever makes the axes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ _MARKERS = "osD^vPX"
 MOST_CURVES = 7
 LEGEND_COLUMNS = 4
 _SMALL = 7.0
+# Intervals so many times as high as the curves leave nothing to be seen of these.
+_FLAT = 6.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,27 @@ class Curves:
         axes.minorticks_off()
         axes.set_xlabel(self.x_label)
         axes.set_ylabel("gain in points")
+        _keep_in_sight(axes, self.curves.values())
         _legend(axes, count)
+
+
+def _keep_in_sight(axes: Axes, curves: Iterable[pd.DataFrame]) -> None:
+    """Cuts intervals that reach so far that the curves would be one flat line, and says so."""
+    points = pd.concat(curves)
+    means = points["mean"]
+    low, high = min(means.min(), 0.0), max(means.max(), 0.0)
+    height = max(high - low, 1.0)
+    shortest, longest = points["low"].fillna(means).min(), points["high"].fillna(means).max()
+    if longest - shortest <= _FLAT * height:
+        return
+    axes.set_ylim(low - height, high + height)
+    axes.text(
+        *(0.99, 0.02, "some intervals reach beyond the figure"),
+        transform=axes.transAxes,
+        fontsize=_SMALL,
+        ha="right",
+        color="0.35",
+    )
 
 
 def _legend(axes: Axes, count: int) -> None:

@@ -63,3 +63,20 @@ def test_curves_are_drawn_at_their_sizes() -> None:
         Curves({"one": curve, "two": curve}, "examples")(axes)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["50", "100"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_intervals_of_few_seeds_do_not_make_curves_flat() -> None:
+    """Two seeds have one degree of freedom: intervals are then a hundred times as high as curves."""
+    curve = pd.DataFrame({"size": [50, 100, 200], "mean": [4.0, -2.0, 1.0]})
+    curve["low"], curve["high"] = curve["mean"] - 1.0, curve["mean"] + 1.0
+    wide = curve.assign(
+        low=curve["mean"] - [1.0, 300.0, np.nan], high=curve["mean"] + [200.0, 1, 1]
+    )
+    with drawing():
+        _, narrow = plain_axes()
+        Curves({"one": curve}, "examples")(narrow)
+        _, cut = plain_axes()
+        Curves({"one": curve, "two": wide}, "examples")(cut)
+    assert not narrow.texts
+    assert cut.get_ylim() == pytest.approx((-8.0, 10.0))
+    assert [text.get_text() for text in cut.texts] == ["some intervals reach beyond the figure"]
