@@ -11,6 +11,7 @@ from intertrain_jax.data.task import Task
 from intertrain_jax.data.text import has_tokenizer
 from intertrain_jax.engine.checkpoint import Checkpoints
 from intertrain_jax.models.families.table import FAMILIES
+from intertrain_jax.models.hf.config import with_learnt_columns
 from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.hf.references import resolve_reference
 from intertrain_jax.models.hf.weights import Checkpoint
@@ -56,11 +57,10 @@ def export_runs(
             pretrained.config,
             {name: part for name, part in params.items() if name != "head"},
             params.get("head"),
-            pretrained.hf_config,
+            with_learnt_columns(pretrained.hf_config, task.text_columns),
             task.labels or None,
             tokenizer_from=_tokenizer_of(run, pretrained),
             beside=beside(run),
-            text_columns=task.text_columns,
         )
         yield place
 

@@ -343,8 +343,7 @@ class GridLoop:
 
     def _write_results(self, wait: bool = False) -> None:
         """Writes the records of runs that ended."""
-        in_use = {lane.run.depends_on for group in self.groups for lane in group.open}
-        self._feed.write(in_use, wait)
+        self._feed.write({lane.run.depends_on for g in self.groups for lane in g.open}, wait)
 
     def refill(self, group: LaneGroup) -> None:
         """Starts ready runs in the free lanes of a group."""

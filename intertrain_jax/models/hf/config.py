@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ MOST_LAYERS, _LARGEST_SIZE = 256, 2**31 - 1
 # Required of every model: an option that must be absent.
 NOT_QUANTISED: Mapping[str, tuple[Any, ...]] = {"quantization_config": ()}
 # Our own field, which transformers keeps: the columns of the texts that a model learnt from.
-TEXT_COLUMNS = "text_columns"
+_TEXT_COLUMNS = "text_columns"
 
 
 def read_hf_config(directory: Path) -> dict[str, Any]:
@@ -39,10 +39,16 @@ def read_hf_config(directory: Path) -> dict[str, Any]:
 
 def learnt_columns(hf_config: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the one or two columns that a model learnt from, as far as its config.json says so."""
-    found = hf_config.get(TEXT_COLUMNS)
+    found = hf_config.get(_TEXT_COLUMNS)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return ()
     return tuple(found[:2])
+
+
+def with_learnt_columns(hf_config: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Returns the content of a config.json that says which columns a model learnt from, none if none."""
+    content = {key: value for key, value in hf_config.items() if key != _TEXT_COLUMNS}
+    return content | {_TEXT_COLUMNS: list(columns)} if columns else content
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.block import Params
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import family_of
-from intertrain_jax.models.hf.config import TEXT_COLUMNS
 from intertrain_jax.models.hf.references import CONFIG_FILE, TOKENIZER_FILES
 from intertrain_jax.models.hf.tensors import tensors_from_params
 
@@ -30,7 +29,6 @@ def export_checkpoint(
     label_names: Sequence[str] | None = None,
     tokenizer_from: Path | None = None,
     beside: Mapping[str, str] | None = None,
-    text_columns: Sequence[str] | None = None,
 ) -> None:
     """Writes config.json, model.safetensors and the tokenizer, all of them or nothing.
 
@@ -43,16 +41,11 @@ def export_checkpoint(
         label_names: of the C classes; None names them as transformers does.
         tokenizer_from: model directory whose tokenizer files are copied.
         beside: name → text of further files, such as its card.
-        text_columns: columns of the texts that the model learnt from, to be kept in its config.json;
-            None leaves what the base's says.
 
     Raises:
         IntertrainError: the directory is not empty or cannot be written, or the labels do not fit.
     """
     content = _config_json(hf_config, head, label_names, directory)
-    if text_columns is not None:
-        content.pop(TEXT_COLUMNS, None)
-        content |= {TEXT_COLUMNS: list(text_columns)} if text_columns else {}
     tensors = tensors_from_params(config, params, head)
     try:
         if directory.exists() and any(directory.iterdir()):

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.models.hf.config import ACTIVATIONS, Fields, read_hf_config
+from intertrain_jax.models.hf.config import (
+    ACTIVATIONS,
+    Fields,
+    learnt_columns,
+    read_hf_config,
+    with_learnt_columns,
+)
 from intertrain_jax.models.layers import ACTIVATIONS as COMPUTED
 
 FIELDS = Fields({"a": 3, "none": None, "flag": True, "text": "x"}, {"rate": 0.1, "a": 5}, "m")
@@ -18,6 +24,15 @@ def test_a_value_is_the_files_or_the_default() -> None:
     assert (FIELDS.get("a"), FIELDS.get("rate"), FIELDS.get("absent")) == (3, 0.1, None)
     assert FIELDS.get("none") is None
     assert (FIELDS.size("a"), FIELDS.number("a", below=4)) == (3, 3.0)
+
+
+def test_the_columns_that_a_model_learnt_from_are_those_of_the_last_training() -> None:
+    first = with_learnt_columns({"model_type": "bert"}, ("question", "answer"))
+    assert first["model_type"] == "bert" and learnt_columns(first) == ("question", "answer")
+    assert learnt_columns(with_learnt_columns(first, ("body",))) == ("body",)
+    assert with_learnt_columns(first, ()) == {"model_type": "bert"}
+    for odd in ("body", ["body", 1], {"body": 1}, None):
+        assert learnt_columns({"text_columns": odd}) == (), "what others wrote there is no column"
 
 
 @pytest.mark.parametrize("field", ["absent", "none", "flag", "text", "rate"])

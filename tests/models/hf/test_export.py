@@ -14,7 +14,6 @@ from tiny_models import ENCODERS, ModelFactory
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.models.hf import export
-from intertrain_jax.models.hf.config import learnt_columns
 from intertrain_jax.models.hf.export import export_checkpoint
 from intertrain_jax.models.hf.tensors import tensors_from_params
 from intertrain_jax.models.hf.weights import Checkpoint, load_checkpoint
@@ -51,27 +50,6 @@ def test_loading_what_was_exported_is_bit_equal(
     _export(second, tmp_path / "again")
     for name in ("config.json", "model.safetensors"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
-
-
-def test_columns_of_the_texts_are_kept_until_others_are_learnt_from(
-    models: ModelFactory, tmp_path: Path
-) -> None:
-    """A model trained from it on other columns has those, or none; one written again has the same."""
-    plain = load_checkpoint(str(models("bert", 3)))
-    _export(plain, tmp_path / "first", text_columns=("question", "answer"))
-    first = load_checkpoint(str(tmp_path / "first"))
-    assert learnt_columns(first.hf_config) == ("question", "answer")
-    for name, columns, kept in (
-        ("again", None, ("question", "answer")),
-        ("other", ("body",), ("body",)),
-        ("none", (), ()),
-    ):
-        _export(first, tmp_path / name, text_columns=columns)
-        written = load_checkpoint(str(tmp_path / name))
-        assert (
-            learnt_columns(written.hf_config) == kept and written.fingerprint == plain.fingerprint
-        )
-    assert "text_columns" not in json.loads((tmp_path / "none" / "config.json").read_text())
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
