@@ -42,7 +42,7 @@ def learnt_columns(hf_config: Mapping[str, Any]) -> tuple[str, ...]:
     found = hf_config.get(_TEXT_COLUMNS)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return ()
-    return tuple(found[:2])
+    return tuple(found) if len(found) <= 2 else ()
 
 
 def with_learnt_columns(hf_config: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def test_the_columns_that_a_model_learnt_from_are_those_of_the_last_training() -
     assert first["model_type"] == "bert" and learnt_columns(first) == ("question", "answer")
     assert learnt_columns(with_learnt_columns(first, ("body",))) == ("body",)
     assert with_learnt_columns(first, ()) == {"model_type": "bert"}
-    for odd in ("body", ["body", 1], {"body": 1}, None):
+    for odd in ("body", ["body", 1], ["a", "b", "c"], {"body": 1}, None):
         assert learnt_columns({"text_columns": odd}) == (), "what others wrote there is no column"
 
 
