@@ -277,10 +277,10 @@ def worlds(
     """Returns, by name, the published board, the true gains and the number of models of a ranking."""
     made: dict[str, tuple[Board, Floats, int | None]] = {}
     for name, board in boards.items():
-        count = len(board.probe)
+        count, truth = len(board.probe), truths(board)
         if count > MODELS:
-            made[f"{name} leaderboard, {MODELS} models"] = (board, truths(board), MODELS)
-            shrunk, alone = truths(board, expected=True), additive(board)
+            made[f"{name} leaderboard, {MODELS} models"] = (board, truth, MODELS)
+            shrunk, alone = truths(board, expected=True), additive(truth)
             made[f"{name} leaderboard, residuals shrunk to expectations, {MODELS} models"] = (
                 *(published(board, shrunk), shrunk),
                 MODELS,
@@ -290,12 +290,12 @@ def worlds(
                 MODELS,
             )
         else:
-            made[f"{name} leaderboard, all {count} models"] = (board, truths(board), None)
+            made[f"{name} leaderboard, all {count} models"] = (board, truth, None)
     roberta = boards["RoBERTa"]
     lines = planted(roberta, repetitions)
     made[f"planted lines, {MODELS} models"] = (roberta, lines, MODELS)
-    count = len(roberta.probe)
-    made[f"RoBERTa leaderboard, all {count} models"] = (roberta, truths(roberta), None)
+    _, truth, _ = made[f"RoBERTa leaderboard, {MODELS} models"]
+    made[f"RoBERTa leaderboard, all {len(roberta.probe)} models"] = (roberta, truth, None)
     return made
 
 

@@ -246,9 +246,8 @@ def _spread(rest: Floats) -> Floats:
     return np.array([rest.std(), np.sqrt(np.mean(above**2)), np.sort(rest)[-5:].mean()])
 
 
-def additive(board: Board) -> Floats:
+def additive(gains: Floats) -> Floats:
     """Returns [M, T] gains that are the model's share plus the target's, and nothing else."""
-    gains = truths(board)
     return gains.mean(axis=1)[:, None] + gains.mean(axis=0)[None, :] - gains.mean()
 
 

@@ -132,7 +132,8 @@ def _learnt_columns(ref: ModelRef) -> tuple[str, ...]:
     from intertrain_jax.models.hf.config import learnt_columns, read_hf_config
     from intertrain_jax.models.hf.references import resolve_reference
 
-    return learnt_columns(read_hf_config(resolve_reference(ref.reference, ref.at)))
+    directory = resolve_reference(ref.reference, ref.at, only_config=True)
+    return learnt_columns(read_hf_config(directory))
 
 
 def _said_of(columns: Sequence[str], text2: str | None) -> str:
