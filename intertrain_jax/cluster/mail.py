@@ -15,6 +15,7 @@ from intertrain_jax.engine.recording import GridProgress
 from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.planning.plan import Plan, Run
 from intertrain_jax.planning.queue import Effort
+from intertrain_jax.probe.ranker import Outcome, RankProgress
 from intertrain_jax.records.results import RunResult
 
 Tree = Any
@@ -119,6 +120,21 @@ class Ranking:
     downloads: str | None
     architectures: tuple[str, ...]
     shape: AnyConfig | None
+
+
+@dataclass(frozen=True)
+class Probing:
+    """What a worker says of the models that it probes.
+
+    Attributes:
+        turns: programs that it called so far: as long as they grow it is alive.
+        progress: with these models.
+        outcomes: what became of each, without what the driver has itself; None while it is not done.
+    """
+
+    turns: int = 0
+    progress: RankProgress = field(default_factory=RankProgress)
+    outcomes: tuple[Outcome, ...] | None = None
 
 
 @dataclass(frozen=True)

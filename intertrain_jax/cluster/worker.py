@@ -7,6 +7,7 @@ import platform
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from intertrain_jax.base import IntertrainError, reason_of
-from intertrain_jax.cluster.mail import Hello, Mail, Place, Ranking, Report, Setup
+from intertrain_jax.cluster.mail import Hello, Mail, Place, Probing, Ranking, Report, Setup
 from intertrain_jax.cluster.mailbox import LeavingError, Mailbox
 from intertrain_jax.config.experiment import EngineConfig
 from intertrain_jax.config.ranking import RankConfig
@@ -55,6 +56,8 @@ class Worker:
         self._left = False
         self._ranking: RankConfig | None = None
         self._ranker: Any = None
+        self._prober = ThreadPoolExecutor(1, "probe")
+        self._probed: Future[tuple[Outcome, ...]]
         with suppress(ValueError):  # not a process's main thread, as in a test
             signal.signal(signal.SIGTERM, self._told_to_end)
 
@@ -107,18 +110,31 @@ class Worker:
         self._mailbox.put(mail)
         return self._mailbox.report(seconds)
 
-    def rank(
-        self, ranking: Ranking, refs: Sequence[ModelRef]
-    ) -> tuple[list[Outcome], RankProgress]:
-        """Probes models.
+    def probe(self, ranking: Ranking, refs: Sequence[ModelRef]) -> Probing:
+        """Begins to probe models.
 
         Args:
             ranking: what they have in common.
             refs: of the models, whose heads are trained together where they may be.
-
-        Returns:
-            What became of each, without what the driver has itself, and the progress.
         """
+        if self._ranker is not None:
+            self._ranker.progress = RankProgress()
+        self._probed = self._prober.submit(self._probe, ranking, refs)
+        return Probing()
+
+    def probed(self, seconds: float) -> Probing:
+        """Returns what there is to say of these models once they are done, or after so many seconds.
+
+        Raises:
+            Exception: whatever ended it.
+        """
+        wait([self._probed], seconds)
+        outcomes = self._probed.result() if self._probed.done() else None
+        if self._ranker is None:
+            return Probing()
+        return Probing(self._ranker.calls, self._ranker.progress, outcomes)
+
+    def _probe(self, ranking: Ranking, refs: Sequence[ModelRef]) -> tuple[Outcome, ...]:
         from intertrain_jax.engine.environment import lane_mesh
         from intertrain_jax.probe.ranker import prepare
 
@@ -134,8 +150,8 @@ class Worker:
                 ranking.shape,
             )
         outcomes: list[Outcome] = []
-        progress = self._ranker.run(refs, outcomes.extend, lambda progress: None)
-        return list(map(light, outcomes)), progress
+        self._ranker.run(refs, outcomes.extend, lambda progress: None)
+        return tuple(map(light, outcomes))
 
     def _work(self, loop: Any, mailbox: Mailbox, options: EngineConfig) -> None:
         from intertrain_jax.train.arena import deterministic_programs

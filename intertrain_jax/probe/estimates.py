@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -48,6 +49,13 @@ def estimate(
         values[name] = None if note else value
         notes += [f"{name}: {note}"] if note else []
     return values, tuple(notes)
+
+
+def timed_estimate(*given: Any) -> tuple[dict[str, float | None], tuple[str, ...], float]:
+    """Returns what `estimate` does, and the seconds that it took."""
+    began = time.monotonic()
+    values, notes = estimate(*given)
+    return values, notes, time.monotonic() - began
 
 
 def sample_of(

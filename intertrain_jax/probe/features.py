@@ -122,6 +122,7 @@ class FeatureProgram:
 
     Attributes:
         dtype: of features too.
+        ahead: what calls its programs.
     """
 
     def __init__(self, objective: Classification, dtype: Any, mesh: Mesh) -> None:
@@ -130,7 +131,7 @@ class FeatureProgram:
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._cast = jax.jit(partial(_kernels_in, dtype=dtype), out_shardings=self._everywhere)
         self._programs: dict[BlockShape, Any] = {}
-        self._ahead = Ahead()
+        self.ahead = Ahead()
         self._body = self._objective.parameter_shapes().keys() - {"head"}
 
     @property
@@ -165,7 +166,7 @@ class FeatureProgram:
         # Two dispatches are under way while a third is being read.
         pending: list[tuple[Chunk, Any]] = []
         for chunk in task.chunks:
-            pending.append((chunk, self._ahead.run(self._forward(params, task, chunk))))
+            pending.append((chunk, self.ahead.run(self._forward(params, task, chunk))))
             if len(pending) > 2:
                 _collect(features_NxD, *pending.pop(0))
         for chunk, output in pending:
@@ -181,11 +182,11 @@ class FeatureProgram:
             params, task: as of a call.
         """
         of_shape = {chunk.shape: chunk for chunk in task.chunks}
-        self._ahead.compile(self._forward(params, task, chunk) for chunk in of_shape.values())
+        self.ahead.compile(self._forward(params, task, chunk) for chunk in of_shape.values())
 
     def stop(self) -> None:
         """Compiles nothing more ahead."""
-        self._ahead.stop()
+        self.ahead.stop()
 
     def _forward(self, params: Tree, task: PackedTask, chunk: Chunk) -> Call:
         if chunk.shape not in self._programs:

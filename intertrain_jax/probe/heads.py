@@ -75,6 +75,9 @@ class HeadTrainer:
         group: G, models trained at once; a multiple of the mesh's devices.
         task: labels, classes and metric.
         mesh: devices; models are divided among them.
+
+    Attributes:
+        ahead: what calls its programs.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class HeadTrainer:
         self._rates, self._seeds = tuple(learning_rates), seeds
         self._by_model = NamedSharding(mesh, PartitionSpec(mesh.axis_names[0]))
         everywhere = NamedSharding(mesh, PartitionSpec())
-        self._train = jax.jit(
+        self._train: Any = jax.jit(
             self._train_steps, donate_argnums=0, out_shardings=(self._by_model, everywhere)
         )
         self._keep = jax.jit(_keep_best, donate_argnums=1, out_shardings=self._by_model)
@@ -100,13 +103,12 @@ class HeadTrainer:
         self._spread = jax.jit(
             partial(_spread, rates=len(self._rates)), out_shardings=self._by_model
         )
-        self._ahead = Ahead()
+        self.ahead = Ahead()
 
     @property
     def compilations(self) -> int:
         """How many times the training program was compiled."""
-        program: Any = self._train
-        return int(program._cache_size())
+        return int(self._train._cache_size())
 
     def __call__(
         self,
@@ -137,7 +139,7 @@ class HeadTrainer:
             running = self._running(runs)
             steps, features = table.steps(waiting, labels["train"], self._protocol.batch_size)
             call = Call(self._train, (state, hyper, features, steps, running))
-            state, chunk = self._ahead.run(call)
+            state, chunk = self.ahead.run(call)
             losses.append((len(waiting), chunk))
             waiting = []
             if not now.validate:
@@ -183,11 +185,11 @@ class HeadTrainer:
         train = Call(self._train, (state, hyper, features["train"], steps, running))
         scored = {sizes[split]: split for split in ("validation", "test")}.values()
         scores = (self._scoring(state.params, features[split]) for split in scored)
-        self._ahead.compile([train, *scores])
+        self.ahead.compile([train, *scores])
 
     def stop(self) -> None:
         """Compiles nothing more ahead."""
-        self._ahead.stop()
+        self.ahead.stop()
 
     def _head(self, config: AnyConfig, seed: int, head: Tree | None) -> Tree:
         """Returns a head's initial parameters."""
@@ -285,7 +287,7 @@ class HeadTrainer:
     def _all_outputs(self, params: Tree, table: FeatureTable, split: str) -> NDArray[np.float32]:
         """Returns outputs [G, S, Z, N, C] on a whole split."""
         calls = (self._scoring(params, part) for part in table.parts(split))
-        parts = [np.asarray(self._ahead.run(call)) for call in calls]
+        parts = [np.asarray(self.ahead.run(call)) for call in calls]
         outputs_HxGxNxC = np.concatenate(parts, axis=2)[:, :, : table.sizes[split]]
         shape = (self._seeds, len(self._rates), *outputs_HxGxNxC.shape[1:])
         return np.moveaxis(outputs_HxGxNxC.reshape(shape), 2, 0)

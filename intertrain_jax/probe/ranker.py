@@ -24,7 +24,7 @@ from intertrain_jax.models.families.family import AnyConfig
 from intertrain_jax.models.families.table import architecture_hash
 from intertrain_jax.models.heads import arranged_head, classes_of
 from intertrain_jax.models.labels import class_names
-from intertrain_jax.probe.estimates import estimate
+from intertrain_jax.probe.estimates import timed_estimate
 from intertrain_jax.probe.features import FeatureProgram
 from intertrain_jax.probe.heads import HeadRun, HeadTrainer
 from intertrain_jax.probe.loading import Loaded, ModelLoader, NotLoaded
@@ -139,6 +139,11 @@ class Ranker:
         """Returns the shape that models of a list must have; None where none is known."""
         return self._loader.shape_of(refs)
 
+    @property
+    def calls(self) -> int:
+        """How many programs were called so far: as long as they grow, it is alive."""
+        return sum(one.ahead.calls for one in (self._features, self._heads) if one is not None)
+
     def run(self, refs: Sequence[ModelRef], emit: Emit, watch: Watch) -> RankProgress:
         """Probes every model, and returns the final progress.
 
@@ -244,7 +249,7 @@ class Ranker:
             )
             return None
         estimates = pool.submit(
-            _timed_estimates,
+            timed_estimate,
             self._config.estimators,
             features,
             loaded.task.labels,
@@ -363,12 +368,6 @@ def prepare(
     fallback = config.refs[0] if config.pretrained is not None else None
     loader = ModelLoader(data, protocol, mesh, cache, downloads, architectures, fallback, shape)
     return Ranker(config, protocol, loader, mesh)
-
-
-def _timed_estimates(*given: Any) -> tuple[dict[str, float | None], tuple[str, ...], float]:
-    began = time.monotonic()
-    values, notes = estimate(*given)
-    return values, notes, time.monotonic() - began
 
 
 def result_of(run: HeadRun, task: EncodedTask, train: int) -> RunResult | None:

@@ -27,10 +27,14 @@ class Ahead:
 
     JAX keeps what a thread compiles for these shapes, shardings and dtypes, and the call finds it. A
     call of a program whose compilation is under way waits for that one and begins no second.
+
+    Attributes:
+        calls: that were made so far.
     """
 
     def __init__(self) -> None:
         self._coming: dict[Any, Future[None]] = {}
+        self.calls = 0
 
     def compile(self, calls: Iterable[Call]) -> None:
         """Begins to compile, in this order, several at once; returns at once.
@@ -56,6 +60,7 @@ class Ahead:
         coming = self._coming.get(call.program)
         if coming is not None:
             coming.result()
+        self.calls += 1
         return call.program(*call.arguments)
 
     def stop(self) -> None:

@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from intertrain_jax.cluster.driver import Rules
 from intertrain_jax.cluster.pool import ENVIRONMENT
 from intertrain_jax.models.hf.references import resolve_reference
 from intertrain_jax.planning.status import WorkerState, read_heartbeat
@@ -197,8 +198,31 @@ def test_whatever_dies_freezes_or_is_told_to_end_no_value_changes(
     assert "".join(capfd.readouterr()).strip() == "", "Ray says nothing"
 
 
+@dataclass
+class Freezer(Silent):
+    """Freezes a worker that probes models, once some are ranked."""
+
+    frozen: list[int] = field(default_factory=list)
+
+    def show(self, now: float, ended: int, total: int, text: Callable[[], str]) -> None:
+        if ended and not self.frozen:
+            self.frozen += [number for number, name in processes() if "Worker.probe" in name][:1]
+            for number in self.frozen:
+                os.kill(number, signal.SIGSTOP)
+
+
+def processes() -> Iterator[tuple[int, str]]:
+    """The numbers of all processes, and what they call themselves."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield int(file.parent.name), file.read_text(errors="replace")
+
+
 @pytest.mark.timeout(600)
-def test_a_ranking_on_two_workers_is_that_of_one_process(local: Local, tmp_path: Path) -> None:
+def test_a_ranking_on_workers_of_which_one_freezes_is_that_of_one_process(
+    local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("intertrain_jax.cluster.ranking._RULES", Rules(silent_seconds=12.0))
     original = resolve_reference("quickstart")
     models = ["quickstart"]
     for k in range(5):
@@ -213,7 +237,7 @@ def test_a_ranking_on_two_workers_is_that_of_one_process(local: Local, tmp_path:
         models.append(str(tmp_path / f"model-{k}"))
     # One is no model, and fails on either.
     (tmp_path / "model-3" / "config.json").write_text("{}")
-    rankings = []
+    rankings, freezer = [], Freezer()
     for name, workers in (("one", 1), ("two", local.address)):
         found = rank(
             models,
@@ -223,8 +247,12 @@ def test_a_ranking_on_two_workers_is_that_of_one_process(local: Local, tmp_path:
             out=tmp_path / name,
             pretrained="quickstart",
             workers=workers,
+            progress=freezer if name == "two" else False,
         )
         assert list(found.failed.index) == [models[4]]
         # The time it took is no two rankings'.
         rankings.append(pd.read_csv(tmp_path / name / "ranking.csv").drop(columns="seconds"))
+    assert freezer.frozen, "there was no time for it"
+    with suppress(ProcessLookupError):
+        os.kill(freezer.frozen[0], signal.SIGCONT)
     pd.testing.assert_frame_equal(*rankings, check_exact=True)

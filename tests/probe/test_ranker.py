@@ -233,14 +233,15 @@ def test_outcomes_hold_no_weights_and_every_share_of_time(monkeypatch: pytest.Mo
 
 def test_estimates_are_of_each_models_own_features(monkeypatch: pytest.MonkeyPatch) -> None:
     def estimate(names: Any, features: Features, *rest: Any) -> Any:
-        return {"logme": float(features.by_split["train"][0, 0])}, ("a note",)
+        return {"logme": float(features.by_split["train"][0, 0])}, ("a note",), 0.5
 
-    monkeypatch.setattr(ranker_module, "estimate", estimate)
+    monkeypatch.setattr(ranker_module, "timed_estimate", estimate)
     config = config_of(3, estimators=("lp", "logme"))
     emitted, _, _ = run(monkeypatch, config, Loader(), Made())
     outcomes = [outcome for group in emitted for outcome in group]
     assert [outcome.estimates for outcome in outcomes] == [{"logme": float(k)} for k in range(3)]
     assert {outcome.notes for outcome in outcomes} == {("a note",)}
+    assert {outcome.seconds["estimators"] for outcome in outcomes} == {0.5}
 
 
 @pytest.mark.parametrize(
