@@ -3,7 +3,8 @@
 Nothing here computes, waits or knows the time: events come in as calls, what is to be done goes out as
 values. A death, of a worker or of its machine, or a silence that is taken for one, costs its runs what
 they did since they were last saved: they go to the front. A run that two workers died with is given to
-one alone, so that the third death tells whose fault it was.
+one alone, so that the third death tells whose fault it was. Deaths count while the run is not saved
+farther between them: where machines live shorter than a run takes, none is its fault.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Rules:
 
     Attributes:
         ahead: runs that a worker gets beyond its lanes, while there are plenty.
-        deaths: of workers with the same run on board, after which that run has failed.
+        deaths: of workers with the same run on board, none of which saved it farther than the last,
+            after which that run has failed.
         silent_seconds: a worker with runs that gives no answer for so long is given up,
         stuck_seconds: and one that answers and takes no step.
     """
@@ -124,6 +126,9 @@ class Driver:
         self._front: deque[Run] = deque()
         self._suspects: deque[Run] = deque()
         self._deaths: dict[str, int] = {}
+        # Step at which a run was last saved, and at which it was when a worker last died with it.
+        self._saved: dict[str, int] = {}
+        self._died_at: dict[str, int] = {}
         # Of runs that were given more than once: what came of them.
         self._outcomes: dict[str, str] = {}
         # Workers with a free lane; and those of whom there was news since runs were last handed out.
@@ -151,7 +156,7 @@ class Driver:
         return held | {run.depends_on for run in self._suspects}
 
     def attempts(self, run: str) -> int:
-        """Returns how often a run has been begun, the time that is under way included."""
+        """Returns how often a run has been begun since it was last saved farther, this time included."""
         return self._deaths.get(run, 0) + 1
 
     def join(self, worker: str, lanes: int, now: float, fused: int | None = None) -> None:
@@ -180,6 +185,10 @@ class Driver:
             if steps != known.steps:
                 known.steps, known.moved = steps, now
 
+    def saved(self, run: str, step: int) -> None:
+        """Enters that a run in flight was saved at a step."""
+        self._saved[run] = step
+
     def ended(
         self, worker: str, run: str, outcome: str, failure: str | None, now: float
     ) -> Verdict:
@@ -196,6 +205,7 @@ class Driver:
             known.moved = known.heard = now
             self._unload(worker, run)
         ended = self.queue.runs[run]
+        self._saved.pop(run, None)
         twice = self._deaths.get(run, 0) > 0
         if twice and run in self._outcomes:
             return "same" if self._outcomes[run] == outcome else "different"
@@ -219,7 +229,10 @@ class Driver:
         """
         failed = []
         for run in self._remove(worker):
-            self._deaths[run.id] = self._deaths.get(run.id, 0) + 1
+            step = self._saved.get(run.id, 0)
+            farther = step > self._died_at.get(run.id, step)
+            self._deaths[run.id] = 1 if farther else self._deaths.get(run.id, 0) + 1
+            self._died_at[run.id] = step
             if run.id in self._outcomes:
                 continue  # another worker has done it meanwhile
             if self._deaths[run.id] >= self._rules.deaths:

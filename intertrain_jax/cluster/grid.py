@@ -189,6 +189,7 @@ class ClusterGrid:
         assert self._driver is not None and self._books is not None
         if any(run.id == saved.run for run in self._driver.on_board(seat.name)):
             self._books.weights.save_lane(saved.run, saved.step, saved.state, saved.host)
+            self._driver.saved(saved.run, saved.step)
 
     def _lose(self, seat: Seat, why: str) -> None:
         """Enters that a worker died, and seats another one."""

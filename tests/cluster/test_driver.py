@@ -154,6 +154,34 @@ def test_after_three_deaths_a_run_has_failed_and_its_neighbour_has_not() -> None
     assert driver.queue.done == {"good", "other"}
 
 
+@pytest.mark.parametrize(
+    ("steps", "failed_at"),
+    [
+        ([100, 200, 300, 400, 500, 600], None),  # machines that live shorter than the run takes
+        ([0, 0, 0], 3),  # never saved
+        ([100, 200, 200, 200], 4),  # something at step 250 kills whoever does it
+        ([100, 100, 200, 200, 200], 5),
+        ([100, 50, 50], 3),  # what was saved was damaged: it began anew
+    ],
+)
+def test_deaths_count_while_a_run_is_not_saved_farther(
+    steps: list[int], failed_at: int | None
+) -> None:
+    driver = driver_of(shorts("long"))
+    for k, step in enumerate(steps, 1):
+        driver.join(f"w{k}", 1, 0.0)
+        assert names(driver.give(0.0)) == {f"w{k}": ["long"]}
+        if step:
+            driver.saved("long", step)
+        failed = driver.died(f"w{k}", "preempted", 0.0)
+        assert bool(failed) == (k == failed_at)
+    if failed_at is None:
+        driver.join("last", 1, 0.0)
+        driver.give(0.0)
+        assert end(driver, "last", "long") == "new" and driver.queue.done == {"long"}
+    assert driver.finished
+
+
 def test_a_suspect_waits_for_a_worker_of_its_own_that_others_let_run_empty() -> None:
     driver = driver_of(shorts("a", "b", "c", "d", "e", "f"))
     driver.join("x", 2, 0.0)

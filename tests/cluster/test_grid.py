@@ -273,6 +273,33 @@ def test_an_interrupted_grid_has_its_runs_handed_over(tmp_path: Path) -> None:
     assert list(resumed) == held and resumed[held[0]][1] == {"step": 3}
 
 
+@pytest.mark.parametrize("farther", [True, False])
+def test_a_run_that_is_saved_farther_outlives_its_workers(tmp_path: Path, farther: bool) -> None:
+    objective = objective_of(tiny_checkpoint().config, TASKS, PLAN.runs[0].protocol)
+    zeros = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), objective.parameter_shapes())
+    state, has = dict.fromkeys(("params", "mean", "square", "best"), zeros), set[int]()
+    begun: list[int | None] = []
+
+    def change(number: int, mail: Mail, report: Report) -> Report:
+        if number in has:
+            raise WorkerDiedError("preempted")
+        for one in mail.runs:
+            if one.run.name == "PT:long:0" and len(begun) < 5:
+                begun.append(None if one.lane is None else one.lane()[1]["step"])
+                has.add(number)
+                step = 10 * len(begun) if farther else 10
+                return replace(report, news=(Saved(one.run.id, step, state, {"step": step}),))
+        return report
+
+    records, progress = run(tmp_path, FakePool(change))
+    (outcome,) = records.by_name["PT:long:0"]
+    if farther:
+        assert isinstance(outcome, RunResult) and begun == [None, 10, 20, 30, 40]
+    else:
+        assert begun == [None, 10, 10] and "3 workers died" in str(outcome)
+    assert progress.done + progress.failed == len(PLAN.runs)
+
+
 def test_a_source_that_is_lost_is_made_again(tmp_path: Path) -> None:
     lost: list[str] = []
 
