@@ -97,6 +97,36 @@ RIGHT = {
     ),
     "labels of numbers with .0": Right(table(labelled("1.0", "2.0")), labels=("1", "2")),
     "truth values": Right(table(labelled("True", "FALSE", "true")), labels=("false", "true")),
+    "truth values that are words and numbers": Right(
+        "\n".join(
+            json.dumps({"text": t, "label": (True, False, 1, 0)[k % 4]})
+            for k, t in enumerate(TEXTS)
+        ),
+        "mine.jsonl",
+        labels=("false", "true"),
+    ),
+    "semicolons, and one comma in every line": Right(
+        table(
+            [[f"{text}, by and by", label] for text, label in ROWS],
+            ["text, or so", "label"],
+            separator=";",
+        ).replace('"', ""),
+        texts=("{text, or so}",),
+    ),
+    "texts of lines with as many commas as columns": Right(
+        table([[f"{text}, on\nthe whole, good", label] for text, label in ROWS])
+    ),
+    "what Excel says separates, in capitals": Right(table(separator=";", before="SEP=;;\n")),
+    "a class that is called like the column": Right(
+        table(labelled("spam", "ham"), ["comment", "spam"]),
+        texts=("{comment}",),
+        label="spam",
+        labels=("ham", "spam"),
+    ),
+    "whole numbers of more digits than a float has": Right(
+        table(labelled("9007199254740993", "9007199254740992")),
+        labels=("9007199254740993", "9007199254740992"),
+    ),
     "yes and no": Right(table(labelled("yes", "no")), labels=("no", "yes")),
     "blanks about labels": Right(table(labelled("good", "bad ", " good"))),
     "-1, 0 and 1": Right(table(labelled("-1", "0", "1")), labels=("-1", "0", "1")),
@@ -249,6 +279,103 @@ WRONG = {
     "labels that differ in how accents are written": Wrong(
         table(labelled("caf\u00e9", "cafe\u0301", "bar")),
         ("'label'", "in 8 rows", "row 2 (line 3)", "how accents are written", "Write one"),
+    ),
+    "one number in two writings": Wrong(
+        table(labelled("01", "1", "2")),
+        ("'label'", "'1' in 8 rows", "row 2 (line 3)", "'01' in 8 rows", "one value", "Write one"),
+    ),
+    "a truth value and its number among words": Wrong(
+        table(labelled("true", "1", "maybe")), ("'label'", "one value in two writings")
+    ),
+    "labels that differ in what nobody sees": Wrong(
+        table(labelled("neg", "neg\u200b", "pos", "pos")),
+        ("'label'", "'neg\\u200b' in 6 rows", "row 2 (line 3)", "nobody sees", "Write one"),
+    ),
+    "half a character in a label": Wrong(
+        "\n".join(
+            json.dumps({"text": t, "label": ("x", "\ud83d")[k % 2]}) for k, t in enumerate(TEXTS)
+        ),
+        ("row 2 in column 'label'", "half a character", "Mend that row (line 2)"),
+        "mine.jsonl",
+    ),
+    "no header, and a class with the name of labels": Wrong(
+        table(labelled("ham", "spam"), [_SENTENCE.format("bad"), "spam"]),
+        ("line 1", "must name the columns", "The person who", "Put a line"),
+    ),
+    "no header, short texts, and such a class": Wrong(
+        table(labelled("ham", "spam"), ["so it was", "spam"]),
+        ("line 1", "must name the columns", "'spam' looks like a value", "Put a line"),
+    ),
+    "no header, and a text that ends in the name of texts": Wrong(
+        table(labelled("ham", "spam"), [_SENTENCE.format("a message"), "ham"]),
+        ("line 1", "must name the columns", "Put a line"),
+    ),
+    "two quotes far apart": Wrong(
+        table().replace(TEXTS[5], f'"{TEXTS[5]}').replace(TEXTS[9], f'{TEXTS[9]}"'),
+        ("line 7", "ends in line 11 only", "looks like a row", "quote inside of quotes twice"),
+    ),
+    "two quotes far apart among semicolons": Wrong(
+        table(separator=";").replace(TEXTS[5], f'"{TEXTS[5]}').replace(TEXTS[6], f'{TEXTS[6]}"'),
+        ("line 7", "ends in line 8 only", "looks like a row"),
+    ),
+    "Russian in cp1251": Wrong(
+        table([[f"хорошая книга {k}", label] for k, (_, label) in enumerate(ROWS)]).encode(
+            "cp1251"
+        ),
+        ("neither UTF-8 nor cp1252", "õîðîøàÿ", "Save it as UTF-8"),
+    ),
+    "Polish in cp1250": Wrong(
+        table([[f"obsługa była zła {k}", label] for k, (_, label) in enumerate(ROWS)]).encode(
+            "cp1250"
+        ),
+        ("neither UTF-8 nor cp1252", "obs³uga", "Save it as UTF-8"),
+    ),
+    "Turkish in cp1254": Wrong(
+        table([[f"ılık ışık kırık {k}", label] for k, (_, label) in enumerate(ROWS)]).encode(
+            "cp1254"
+        ),
+        ("neither UTF-8 nor cp1252", "Save it as UTF-8"),
+    ),
+    "an average below grades": Wrong(
+        table([*labelled("1", "2", "3"), ["On average", "2.04"]]),
+        (
+            "'label' has 3 whole numbers",
+            "1 row with a fraction",
+            "row 25 (line 26), 2.04",
+            "Remove",
+        ),
+    ),
+    "a word among scores that never repeat": Wrong(
+        table(
+            [*([t, f"{k / 7:.3f}"] for k, t in enumerate(TEXTS)), ["Once", "n/a"]],
+            ["text", "score"],
+        ),
+        ("'score' has numbers", "1 row with something else", "row 25 (line 26)", "'n/a'"),
+    ),
+    "a list of labels beside a guess": Wrong(
+        json.dumps([{"text": t, "label": [n], "label-suggestion": n} for t, n in ROWS]),
+        ("'label' holds lists or mappings", "one label a row"),
+        "mine.json",
+    ),
+    "thousands": Wrong(
+        table(labelled("1,000", "2,000", "3"), separator=";"), ("'1,000'", "1000 if that is")
+    ),
+    "NULL as MySQL writes it": Wrong(
+        table(labelled("\\N", "yes", "no")),
+        ("'label'", "no value in 8 of 24 rows", "row 1 (line 2)"),
+    ),
+    "scores without fractions": Wrong(
+        table([[t, 3 * k] for k, t in enumerate(TEXTS)]), ("looks like an id", "metric: spearman")
+    ),
+    "one text twice": Wrong(
+        table(),
+        ("two texts of a pair must differ", "'text'", "--text2"),
+        options=(("text", "text"), ("text2", "text")),
+    ),
+    "the label in a template": Wrong(
+        table(),
+        ("'label' cannot be texts and labels",),
+        options=(("text", "{text} {label}"), ("label", "label")),
     ),
     "no label, as tables write it": Wrong(
         table(labelled("nan", "yes", "no")),

@@ -46,9 +46,24 @@ _OTHERS = {
     ),
     _GZIP: ("compressed by gzip", "Let its name end in .gz, or unpack it"),
 }
+_WORD = re.compile(r"[^\s,;|\"]+")
+# What cp1252 has as a sign is a letter in other pages; those that stand within words there are left out.
+_SIGN_WITHIN = re.compile(
+    r"[^\W\d_][\xb9\xb3\xbf\xbc\xbe\xa3\xa5\xb6\xb8\xa2\xa4\xa6\xac\xa9\xae\xb1][^\W\d_]"
+)
+# Fewer strange letters or words than this may be chance.
+_SOME = 4
 _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
+
+
+def expanded(path: str | Path) -> Path:
+    """Returns a path with the home directory for its `~`, as it is where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def is_file(path: Path) -> bool:
@@ -114,7 +129,7 @@ def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
             raise OSError("it is no file")
         check_is_itself(path, name)
         content = _unfolded(path) if path.name.casefold().endswith(".gz") else path.read_bytes()
-        return decode(content)
+        text, encoding = decode(content)
     except UnicodeDecodeError as error:
         raise IntertrainError(
             f"{name or repr(str(path))} cannot be read ({_line(error)}). Save it as UTF-8."
@@ -123,6 +138,34 @@ def read_text(path: Path, name: str | None = None) -> tuple[str, str | None]:
         raise IntertrainError(
             f"{name or repr(str(path))} cannot be read ({_line(error)}). Mend or replace the file."
         ) from error
+    strange = misread_word(text) if encoding == "cp1252" else None
+    if strange is not None:
+        raise IntertrainError(
+            f"{name or repr(str(path))} is neither UTF-8 nor cp1252: read as that it has words such as"
+            f" {strange!r}. Save it as UTF-8."
+        )
+    return text, encoding
+
+
+def misread_word(text: str) -> str | None:
+    """Returns a word that shows that a text is of another code page than cp1252; None if none does.
+
+    Of other alphabets nearly all letters are beyond ASCII. Of Central European ones some are signs,
+    which stand within words; of Turkish, the dotless i is ý, which no language has so often.
+    """
+    if text.isascii():
+        return None
+    high = sum(c.isalpha() and c > "\x7f" for c in text)
+    letters = sum(c.isalpha() for c in text)
+    words: list[str] = [word for word in _WORD.findall(text) if not word.isascii()]
+    if high >= _SOME and high > 0.6 * letters:
+        return max(words, key=lambda word: sum(c > "\x7f" for c in word))[:30]
+    signs = [word for word in words if _SIGN_WITHIN.search(word)]
+    if len(signs) >= _SOME and len(signs) > 0.03 * len(words):
+        return signs[0][:30]
+    if text.count("\xfd") > max(_SOME, 0.015 * letters):
+        return next(word for word in words if "\xfd" in word)[:30]
+    return None
 
 
 def decode(content: bytes) -> tuple[str, str | None]:

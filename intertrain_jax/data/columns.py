@@ -74,6 +74,7 @@ class Column:
         length: characters per value, on average.
         example: the first value.
         decimal_comma: a number that is written with a comma, where every value is a number.
+        almost_numbers: whether most values are numbers, some with a fraction, and some are not.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Column:
     length: float
     example: str = ""
     decimal_comma: str | None = None
+    almost_numbers: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -136,7 +138,13 @@ def _column(name: str, rows: Sequence[Row], from_table: bool) -> Column:
         sum(map(len, texts)) / size,
         texts[0] if texts else "",
         comma,
+        not numbers and _are_mostly_fractions(texts, by_text),
     )
+
+
+def _are_mostly_fractions(texts: Sequence[str], by_text: Mapping[str, float | None]) -> bool:
+    known = [n for text in texts if (n := by_text[text]) is not None]
+    return len(known) >= 0.8 * len(texts) and not all(n.is_integer() for n in known)
 
 
 def _kind(values: Sequence[Any], texts: Sequence[str], differ: set[str], numbers: bool) -> Kind:

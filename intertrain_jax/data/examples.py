@@ -14,7 +14,7 @@ from intertrain_jax.data.task import Task, render, slots
 
 Example = tuple[tuple[str, ...], float]
 # How tables of text write that a cell has no value; "None" and "null" are words that people write too.
-NO_VALUE = ("nan", "NaN", "NaT", "<NA>")
+NO_VALUE = ("nan", "NaN", "NaT", "<NA>", "\\N")
 _PERHAPS_NONE = ("None", "null", "NULL")
 
 
@@ -113,6 +113,8 @@ def _example(
     value = row.get(task.label)
     if is_missing(value) or (isinstance(value, str) and not value.strip()):
         raise place.error(f"has no value in column {task.label!r}")
+    if isinstance(value, str) and (broken := half_character(value)) is not None:
+        raise place.error(f"in column {task.label!r} {broken}")
     try:
         label = reader.read(value)
     except NoLabelError:
@@ -187,7 +189,7 @@ def half_character(text: str) -> str | None:
     except UnicodeEncodeError as error:
         return (
             f"has half a character, {text[error.start]!r} (a lone surrogate), after"
-            f" {counted(error.start, 'character')} of its text, which no tokenizer reads"
+            f" {counted(error.start, 'character')} of its text, which nothing reads"
         )
     return None
 

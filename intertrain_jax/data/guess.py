@@ -47,8 +47,11 @@ def guess_label(raw: RawSplit, columns: Mapping[str, Column]) -> tuple[str, str]
         (rank, c.kinds, c.name)
         for c in able
         if (rank := named_as_label(c.name)) is not None
-        and (_are_classes(c) or c.fractions or (c.kinds > 1 and _repeat(c)))
+        and (_are_classes(c) or c.fractions or c.almost_numbers or (c.kinds > 1 and _repeat(c)))
     ]
+    lists = [c.name for c in columns.values() if c.kind == "nested" and is_label_by_name(c.name)]
+    if lists and not any(is_label_by_name(name) for *_, name in named):
+        return lists[0], "by its name"  # whoever checks it says what is wrong with it
     if named:
         name = min(named)[2]
         words = [n for n in names_for(raw, columns, name) if columns[n].kind == "words"]
@@ -68,7 +71,10 @@ def guess_label(raw: RawSplit, columns: Mapping[str, Column]) -> tuple[str, str]
     numbers = [c for c in able if c.fractions]
     if len(numbers) == 1:
         return numbers[0].name, "the only one of numbers with fractions"
-    have = ", ".join(f"{c.name!r} ({c.kinds:,} values)" for c in columns.values())[:300]
+    have = ", ".join(
+        f"{c.name!r} ({'lists or mappings' if c.kind == 'nested' else f'{c.kinds:,} values'})"
+        for c in columns.values()
+    )[:300]
     raise IntertrainError(
         f"{raw.origin!r}: no column looks like labels, which are two or more values that repeat; in"
         f" {len(raw.rows):,} rows it has {have or 'none'}. Name the column: --label."

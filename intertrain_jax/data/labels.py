@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import isfinite, isnan
 from typing import Any
+from unicodedata import category, normalize
 
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.data.row_files import RawSplit
 from intertrain_jax.data.task import Task
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[-+]?\d{1,400}", re.ASCII)
 _TRUTH = {"false": 0.0, "true": 1.0}
 # Above this a regression's float32 is infinite.
 _LARGEST = 3e38
@@ -39,6 +41,8 @@ class LabelReader:
         self._task = task
         self._by_name = {name: i for i, name in enumerate(task.labels)}
         numbers = [number_of(name) for name in task.labels]
+        self._are_ids = not any(number is not None for number in numbers)
+        self._ids = range(len(numbers))
         self._by_number = {
             number: i
             for i, number in enumerate(numbers)
@@ -59,11 +63,12 @@ class LabelReader:
             return number
         if isinstance(value, str) and value.strip() in self._by_name:
             return self._by_name[value.strip()]
-        if number is not None and self._by_number:
-            if number in self._by_number:
-                return self._by_number[number]
-        elif number is not None and number.is_integer() and 0 <= number < len(self._task.labels):
-            return int(number)
+        if (name := name_of(value)) in self._by_name:
+            return self._by_name[name]
+        if number in self._by_number:
+            return self._by_number[number]
+        if self._are_ids and number in self._ids:
+            return int(number or 0)
         if number == -1:
             raise NoLabelError
         raise ValueError(self._rule(value))
@@ -72,7 +77,7 @@ class LabelReader:
         names = self._task.labels
         known = ", ".join(f"{i} {name}" for i, name in enumerate(names[:30]))
         close = nearest(value, names) if isinstance(value, str) else ""
-        no_ids = ", and numbers are names, no ids" if self._by_number else ""
+        no_ids = "" if self._are_ids else ", and numbers are names, no ids"
         return f"labels are {known}{no_ids}.{close}"
 
 
@@ -92,6 +97,12 @@ def number_of(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
+
+
+def folded(name: str) -> str:
+    """Returns a name without what does not tell labels apart: case, blanks, marks that nobody sees."""
+    seen = "".join(c for c in normalize("NFKC", name) if category(c) != "Cf")
+    return " ".join(seen.casefold().split())
 
 
 def is_missing(value: Any) -> bool:
@@ -157,17 +168,26 @@ def _sorted_names(task: Task, values: Iterable[Any]) -> tuple[str, ...]:
                 f"task {task.name!r}: its label column {task.label!r} holds a {type(value).__name__},"
                 " and must hold names or ids. Name another column: label."
             )
-        names.setdefault(_name_of(value), number_of(value))
+        names.setdefault(name_of(value), number_of(value))
         if len(names) > _MOST_CLASSES:
             break
-    folded: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for name in names:
-        twin = folded.setdefault(name.casefold(), name)
+        twin = seen.setdefault(folded(name), name)
         if twin != name:
             raise IntertrainError(
-                f"task {task.name!r}: its labels {twin!r} and {name!r} differ in case alone. Make them"
-                " one, or declare the labels."
+                f"task {task.name!r}: its labels {twin!r} and {name!r} are the same but for case,"
+                " blanks, marks that nobody sees or how accents are written. Make them one, or declare"
+                " the labels."
             )
+    if are_truth_values(names):
+        return tuple(_TRUTH)
+    twins = same_number(names)
+    if twins is not None:
+        raise IntertrainError(
+            f"task {task.name!r}: its labels {twins[0]!r} and {twins[1]!r} are one value. Write one of"
+            " them throughout, or declare the labels."
+        )
     known = [number for number in names.values() if number is not None]
     numbers = len(known) == len(names)
     if not numbers:
@@ -191,7 +211,34 @@ def _sorted_names(task: Task, values: Iterable[Any]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _name_of(value: Any) -> str:
+def are_truth_values(names: Iterable[str]) -> bool:
+    """Whether names are true and false in both of their writings: words here, 1 and 0 there."""
+    known = set(names)
+    words = known & _TRUTH.keys()
+    return bool(words) and known <= {*_TRUTH, "0", "1"} and len({*map(number_of, known)}) == 2
+
+
+def same_number(names: Iterable[str]) -> tuple[str, str] | None:
+    """Returns two names that are one number, as "01" and "1" among numbers alone.
+
+    Beside words, "01" and "1" are codes, but "true" and "1" are not. True and false that are words here
+    and numbers there are no twins.
+    """
+    known = list(names)
+    numbers = {name: number_of(name) for name in known}
+    alone = None not in numbers.values()
+    seen: dict[float, str] = {}
+    for name, number in numbers.items() if not are_truth_values(known) else ():
+        if number is None:
+            continue
+        # Of more digits than a float has, no two are one.
+        twin = seen.setdefault(int(name) if _WHOLE.fullmatch(name) else number, name)
+        if twin != name and (alone or {twin, name} & _TRUTH.keys()):
+            return twin, name
+    return None
+
+
+def name_of(value: Any) -> str:
     """Returns a label's name, the same for one value in every format."""
     if isinstance(value, bool):
         return str(value).lower()

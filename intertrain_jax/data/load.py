@@ -81,7 +81,7 @@ def load_task(
     policy, made = _policy(task, there)
     raw, origin = read_splits(task, _names(policy), data.data_dir)
     silent = False
-    if there is not None and "test" in raw and not has_labels(task, raw["test"]):
+    if there is not None and "test" in raw and _is_silent(task, raw["test"]):
         silent = True  # as of competitions, and on the hub
         policy, made = _policy(task, there - {"test"})
         del raw["test"]
@@ -100,6 +100,8 @@ def load_task(
                 f"task {task.name!r}: its {name} split is empty, and must have at least one row."
                 " Add rows, or leave the task out."
             )
+    if task.splits is None:
+        _check_alike(task, parts, made)
     for name, size in (("validation", data.validation_size), ("test", data.test_size)):
         if size is not None:
             parts[name] = _mixed(parts[name])[:size]
@@ -119,6 +121,35 @@ def load_task(
         origin["notes"] = list(dict.fromkeys(notes))
     counts = {name: len(rows) for name, rows in splits.items()}
     return TaskData(task, splits, _fingerprint(task, splits), {**origin, "rows": counts})
+
+
+def _is_silent(task: Task, test: RawSplit) -> bool:
+    """Whether a test split has texts and says of none what it is."""
+    if not test.rows or has_labels(task, test):
+        return False
+    have = {str(name).strip().casefold() for name in test.rows[0] if name != task.label}
+    texts = [column for column in task.columns if column != task.label]
+    return task.label.casefold() not in have and all(text in test.rows[0] for text in texts)
+
+
+def _check_alike(task: Task, parts: Mapping[str, Sequence[Example]], made: Sequence[str]) -> None:
+    """Checks that splits which were not made of train can be told apart by what is learnt of it."""
+    known = {label for _, label in parts["train"]}
+    for name in {"validation", "test"}.difference(made):
+        labels = {label for _, label in parts[name]}
+        if task.regression and len(labels) < 2:
+            raise IntertrainError(
+                f"task {task.name!r}: all {len(parts[name])} rows of its {name} split have the label"
+                f" {labels.pop():g}, and numbers that do not differ have no rank correlation. Add rows"
+                " with others."
+            )
+        if not task.regression and not labels & known:
+            theirs = ", ".join(task.labels[int(label)] for label in sorted(labels)[:5])
+            ours = ", ".join(task.labels[int(label)] for label in sorted(known)[:5])
+            raise IntertrainError(
+                f"task {task.name!r}: none of the {len(parts[name]):,} rows of its {name} split has a"
+                f" label that train has: there are {theirs}, in train {ours}. Write labels alike."
+            )
 
 
 def _check_no_class(task: Task, raw: RawSplit, train: Sequence[Example]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.formats import is_file
 from intertrain_jax.data.columns import Column, columns_of, pair_of
 from intertrain_jax.data.guess import guess_label, longest_text, names_for
 from intertrain_jax.data.own_place import Place, place_of
@@ -20,7 +21,7 @@ from intertrain_jax.data.own_rows import (
 )
 from intertrain_jax.data.row_files import RawSplit
 from intertrain_jax.data.rows import read_splits
-from intertrain_jax.data.task import Task, slots
+from intertrain_jax.data.task import Task, columns_named, slots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ class OwnTask:
 def own_task(
     target: str | Path | pd.DataFrame,
     *,
-    test: str | Path | None = None,
+    test: str | Path | pd.DataFrame | None = None,
     text: str | None = None,
     text2: str | None = None,
     label: str | None = None,
@@ -52,7 +53,7 @@ def own_task(
     Args:
         target: CSV, TSV, JSON, JSONL, Parquet, a folder, "owner/name" or "owner/name:config" on the
             hub, or rows.
-        test: a further file that is only tested on.
+        test: a further file, or rows, that is only tested on.
         text, text2: a column of texts, or columns in braces such as "{subject}: {body}"; None is a
             guess by content.
         label: column; None is a guess.
@@ -62,7 +63,10 @@ def own_task(
             rows lack what they must have.
     """
     place = place_of(target, test)
-    raw = _train(place)
+    # Names of a DataFrame's columns may be numbers.
+    text, text2, label = (None if x is None else str(x) for x in (text, text2, label))
+    rows = _rows(place)
+    raw = rows["train"]
     check_header(raw)
     columns = columns_of(raw)
     given = [template for template in (text, text2) if template is not None]
@@ -82,11 +86,22 @@ def own_task(
         rest = {name: column for name, column in columns.items() if name not in taken}
         label, why = guess_label(raw, rest)
         said.append(f"labels are in column {label!r}, {why} (--label names another)")
-    if label in (text, text2):
+    if text is not None and text == text2:
+        raise IntertrainError(
+            f"{raw.origin!r}: the two texts of a pair must differ, but both are {text!r}. Leave --text2"
+            " out, or name another."
+        )
+    if label in (*_named(text), *_named(text2)):
         raise IntertrainError(
             f"{raw.origin!r}: column {label!r} cannot be texts and labels. Correct --text or --label."
         )
     about = check_labels(raw, columns[label], said)
+    said += [
+        f"column {name!r} looks like names of splits and is not read: all rows are split anew. A folder"
+        " with a file per split keeps them"
+        for name, column in columns.items()
+        if column.kind == "split" and name != label and is_file(Path(place.file or ""))
+    ]
     texts = _texts(raw, columns, label, given, text is None, said)
     entry: dict[str, Any] = {
         "name": place.name,
@@ -96,23 +111,29 @@ def own_task(
     }
     check_texts(raw, [_named(template) for template in texts])
     entry.update(place.entry)
-    if place.test_file is not None:
-        check_test(Path(place.test_file), [*(n for t in texts for n in _named(t)), label])
+    if "test" in rows:
+        check_test(rows["test"], [*(n for t in texts for n in _named(t)), label])
     return OwnTask(entry, tuple(said))
 
 
-def _train(place: Place) -> RawSplit:
-    """Returns the rows to train on, before their columns are known."""
-    stub = Task(place.name, place.name, ("{text}",), splits=None, hub=place.hub, file=place.file)
-    (raw,) = read_splits(stub, ["train"], None)[0].values()
-    if place.is_frame:  # nobody knows the file that it was written to
-        raw = replace(raw, origin="the DataFrame", parts=(), lines=None)
-    return raw
+def _rows(place: Place) -> dict[str, RawSplit]:
+    """Returns the rows to train on, and those of a further test file, before columns are known."""
+    stub = Task(
+        place.name,
+        place.name,
+        ("{text}",),
+        splits=None,
+        hub=place.hub,
+        file=place.file,
+        test_file=place.test_file,
+    )
+    names = ["train"] if place.test_file is None else ["train", "test"]
+    return read_splits(stub, names, None)[0]
 
 
 def _named(template: str | None) -> list[str]:
     """Returns the columns that an option names."""
-    return [] if template is None else slots(template) or [template]
+    return [] if template is None else columns_named(template)
 
 
 def _texts(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from intertrain_jax.base import counted
@@ -15,6 +17,7 @@ FEWEST_OF_A_CLASS = 5
 # Texts whose tokens are counted, spread over all splits.
 _COUNTED = 2000
 _SHOWN = 5
+_BEYOND = re.compile(r"[^\x00-\x7f]{2,}")
 
 
 def check_examples(data: TaskData) -> list[str]:
@@ -107,7 +110,25 @@ def _strange(data: TaskData) -> list[str]:
             f"{counted(count, 'text')} {'has' if count == 1 else 'have'} characters that nobody typed,"
             f" such as {char!r}, as a wrong encoding leaves them. Save the file again as UTF-8."
         )
+    wrong = [part for texts in every for text in texts for part in misread(text)[:1]]
+    if wrong:
+        said.append(
+            f"{counted(len(wrong), 'text')} {'has' if len(wrong) == 1 else 'have'} letters that were"
+            f" read in a wrong encoding before they were saved, such as {wrong[0]!r}. Read the source as"
+            " UTF-8."
+        )
     return said
+
+
+def misread(text: str) -> list[str]:
+    """Returns the parts of a text that are UTF-8 read as cp1252, such as "Ã©" for "é"."""
+    found = []
+    for part in () if text.isascii() else _BEYOND.findall(text):
+        with suppress(UnicodeError):
+            meant = part.encode("cp1252").decode()
+            if all("\xa0" <= char <= "\xff" or "\u2013" <= char <= "\u2122" for char in meant):
+                found.append(part)
+    return found
 
 
 def _is_odd(char: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertrain_jax.base import IntertrainError, cache_root, nearest
-from intertrain_jax.config.formats import check_is_itself, is_file, is_folder
+from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.formats import check_is_itself, expanded, is_file, is_folder
+from intertrain_jax.data.frames import kept_frame
 from intertrain_jax.data.row_files import suffix_of
 from intertrain_jax.data.task import HubDataset
 
@@ -31,14 +31,12 @@ class Place:
         file: a file, or a folder of splits; None on the hub.
         test_file: a further file that is only tested on.
         hub: a dataset of the hub.
-        is_frame: whether the file is a DataFrame's.
     """
 
     name: str
     file: str | None = None
     test_file: str | None = None
     hub: HubDataset | None = field(default=None)
-    is_frame: bool = False
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -50,7 +48,9 @@ class Place:
         return {"file": self.file, **test}
 
 
-def place_of(target: str | Path | pd.DataFrame, test: str | Path | None = None) -> Place:
+def place_of(
+    target: str | Path | pd.DataFrame, test: str | Path | pd.DataFrame | None = None
+) -> Place:
     """Returns where data is.
 
     A DataFrame is written to the cache, under a name that its content gives; `attrs["name"]` names it.
@@ -58,15 +58,18 @@ def place_of(target: str | Path | pd.DataFrame, test: str | Path | None = None) 
     Args:
         target: CSV, TSV, JSON, JSONL, Parquet, a folder, "owner/name" or "owner/name:config" on the
             hub, or a DataFrame.
-        test: a further file that is only tested on.
+        test: a further file, or rows, that is only tested on.
 
     Raises:
         IntertrainError: it is not there, or is no file of rows.
     """
     if not isinstance(target, str | Path):
+        _check_frame(target, "target")
         name = _task_name(str(target.attrs.get("name", "dataframe")))
-        return Place(name, str(_kept(target)), _test_file(test), is_frame=True)
-    path = Path(target).expanduser()
+        return Place(name, str(kept_frame(target)), _test_file(test))
+    if not str(target).strip():
+        raise IntertrainError("target must be a file, a folder or a dataset, got ''. Name one.")
+    path = _readable(target)
     if is_folder(path):
         if test is not None:
             raise IntertrainError(
@@ -103,10 +106,33 @@ def _nowhere(target: str, path: Path) -> IntertrainError:
     )
 
 
-def _test_file(test: str | Path | None) -> str | None:
+def _check_frame(rows: object, what: str) -> None:
+    if not (hasattr(rows, "columns") and hasattr(rows, "attrs")):
+        raise IntertrainError(
+            f"{what} must be a file, a folder, a dataset of the hub or a DataFrame, got a"
+            f" {type(rows).__name__}. Make a DataFrame of it."
+        )
+
+
+def _readable(name: str | Path) -> Path:
+    """Returns a path that results can name."""
+    path = expanded(name)
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise IntertrainError(
+            f"{str(path)!r} has a name that is not UTF-8, which results cannot hold. Rename it."
+        ) from error
+    return path
+
+
+def _test_file(test: str | Path | pd.DataFrame | None) -> str | None:
     if test is None:
         return None
-    path = Path(test).expanduser()
+    if not isinstance(test, str | Path):
+        _check_frame(test, "test")
+        return str(kept_frame(test))
+    path = _readable(test)
     if not is_file(path):
         raise IntertrainError(
             f"test file {str(test)!r} does not exist, seen from {str(Path.cwd())!r}. Correct --test."
@@ -132,32 +158,3 @@ def _task_name(text: str) -> str:
     tasks = list_tasks()
     taken = {task.name for task in tasks} | {group.casefold() for group in groups_of(tasks)}
     return f"my-{name}" if name.casefold() in taken or name == "PT" else name
-
-
-def _kept(frame: pd.DataFrame) -> Path:
-    """Writes a DataFrame into the cache, where it stays for the run that goes on."""
-    names = [str(name) for name in frame.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise IntertrainError(
-            f"the DataFrame has two columns {twice!r}. Rename or remove one of them."
-        )
-    try:
-        text = frame.set_axis(names, axis=1).to_json(
-            orient="records", lines=True, force_ascii=False, date_format="iso", double_precision=15
-        )
-        content = (text or "").encode()
-    except (ValueError, TypeError, OverflowError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise IntertrainError(
-            f"the DataFrame cannot be written as JSON lines ({said}). Keep columns of text and labels"
-            " only."
-        ) from error
-    folder = cache_root() / "own"
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".tmp")
-        beside.write_bytes(content)
-        beside.replace(path)
-    return path

@@ -8,19 +8,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 from intertrain_jax.base import IntertrainError, counted, nearest
 from intertrain_jax.data.columns import Column, named_as_label, named_as_text, value_of
-from intertrain_jax.data.labels import is_missing, number_of
-from intertrain_jax.data.row_files import RawSplit, Row, read_rows
+from intertrain_jax.data.labels import folded, is_missing, name_of, number_of, same_number
+from intertrain_jax.data.row_files import RawSplit, Row
 
 FEWEST_ROWS = 10
 # As many classes as `data.labels` allows.
 _MOST_CLASSES = 1000
-_MOST_WORDS = 8
+_MOST_WORDS, _FEW_WORDS = 8, 3
 # A class has at least one row for so many of each other class, if -1 is to be one beside 0 and 1.
 _FEW = 5
+# Whole numbers that are more than that are a scale rather than grades.
+_MOST_GRADES = 20
+_SCALE = " For numbers to predict, declare the task with metric: spearman (docs/tasks.md)."
 
 
 def place_of_row(raw: RawSplit, number: int) -> str:
@@ -52,22 +54,25 @@ def check_header(raw: RawSplit) -> None:
         return
     names = [name for name in raw.rows[0] if name]
     numbered = names == [str(k) for k in range(len(names))]  # pandas, of rows without names
-    known = any(named_as_label(n) is not None or named_as_text(n) is not None for n in names)
     for name in names:
         if "{" in name or "}" in name:
             raise IntertrainError(
                 f"{raw.origin!r}, line 1: column {name[:40]!r} has a brace in its name. Rename it."
             )
         values = [row[name].strip() for row in raw.rows]
-        own = named_as_label(name) is not None
+        others = [other for other in names if other != name]
         if len(name.split()) > _MOST_WORDS or (number_of(name) is not None and not numbered):
-            odd = not known
+            odd = not any(_is_name(raw, other) for other in names)
+        elif named_as_label(name) is not None:
+            # A column of spam may have the class spam, unless what stands beside it is a text.
+            wordy = any(len(other.split()) >= _FEW_WORDS for other in others)
+            odd = name in values and wordy and not any(_is_name(raw, other) for other in others)
         else:
-            odd = not own and name in values and len(set(values)) < len(values)
+            odd = name in values and len(set(values)) < len(values)
         if odd and not _is_header(raw.rows[values.index(name)] if name in values else {}):
             raise IntertrainError(
                 f"{raw.origin!r}, line 1: must name the columns, but {name[:40]!r} looks like a value"
-                " of one. Put a line such as text,label first."
+                " of one. Put a line such as text,label first, or rename that column."
             )
     count, where = _first(raw, _is_header)
     if count:
@@ -75,6 +80,16 @@ def check_header(raw: RawSplit) -> None:
             f"{raw.origin!r}, {where}: repeats the names of the columns. Remove {_rows(count)} of that"
             " kind."
         )
+
+
+def _is_name(raw: RawSplit, name: str) -> bool:
+    """Whether a table's first line has the name of a column of labels or texts here, and no value."""
+    named = named_as_label(name) is not None or named_as_text(name) is not None
+    return (
+        named
+        and len(name.split()) <= _MOST_WORDS
+        and all(row[name].strip() != name for row in raw.rows)
+    )
 
 
 def _is_header(row: Row) -> bool:
@@ -130,7 +145,8 @@ def check_labels(raw: RawSplit, column: Column, said: list[str]) -> dict[str, An
     if column.decimal_comma is not None:
         raise IntertrainError(
             f"{what} has numbers with a decimal comma, such as {column.decimal_comma!r}. Write"
-            f" {column.decimal_comma.replace('.', '').replace(',', '.')}, or {another}."
+            f" {column.decimal_comma.replace('.', '').replace(',', '.')}"
+            f"{_or_thousands(column.decimal_comma)}, or {another}."
         )
     if column.kinds < 2:
         raise IntertrainError(
@@ -138,6 +154,7 @@ def check_labels(raw: RawSplit, column: Column, said: list[str]) -> dict[str, An
             f" have at least two. Add rows of other classes, or {another}."
         )
     if column.fractions:
+        _check_fractions(raw, column, what)
         said.append(f"labels in {name!r} are numbers to predict, scored by rank correlation")
         return {"metric": "spearman"}
     _check_numbers(raw, column, what)
@@ -146,9 +163,35 @@ def check_labels(raw: RawSplit, column: Column, said: list[str]) -> dict[str, An
         raise IntertrainError(
             f"{what} looks like {looks}: {column.kinds:,} values in {_rows(column.count)}, such as"
             f" {column.example[:40]!r}. {another[0].upper()}{another[1:]}, or group its values."
+            + (_SCALE if column.numbers else "")
         )
     _check_case(raw, name, what)
     return {"metric": "accuracy", **_minus_one(raw, column, what, said)}
+
+
+def _or_thousands(number: str) -> str:
+    """Returns what else a number with a comma may be."""
+    plain = number.replace(",", "")
+    return (
+        f", or {plain} if that is thousands" if re.fullmatch(r"[-+]?\d{1,3},\d{3}", number) else ""
+    )
+
+
+def _check_fractions(raw: RawSplit, column: Column, what: str) -> None:
+    """Checks that not a row or two, such as one of averages, make numbers to predict of classes."""
+    counts = Counter(number_of(row.get(column.name)) or 0.0 for row in raw.rows)
+    whole = [number for number in counts if number.is_integer()]
+    odd = column.count - sum(counts[number] for number in whole)
+    if odd > 2 or 20 * odd > column.count or len(whole) > _MOST_GRADES:
+        return
+    count, where = _first(
+        raw, lambda row: not (number_of(row.get(column.name)) or 0.0).is_integer()
+    )
+    number = next(number for number in counts if not number.is_integer())
+    raise IntertrainError(
+        f"{what} has {len(whole)} whole numbers, but {_rows(count)} with a fraction, the first is"
+        f" {where}, {number:g}. Remove what is no row of its own, or correct it."
+    )
 
 
 def _check_numbers(raw: RawSplit, column: Column, what: str) -> None:
@@ -167,23 +210,28 @@ def _check_numbers(raw: RawSplit, column: Column, what: str) -> None:
 
 
 def _check_case(raw: RawSplit, name: str, what: str) -> None:
-    """Checks that no two labels differ only in case, in blanks within or in how accents are written."""
-    counts = Counter(str(row.get(name)).strip() for row in raw.rows)
+    """Checks that no two labels look the same, and that no two are one number."""
+    # True and true are one truth value in every format.
+    counts = Counter(name_of(row.get(name)) for row in raw.rows)
     seen: dict[str, str] = {}
+    twins, why = same_number(counts), "one value in two writings"
     for value, _ in counts.most_common():
-        twin = seen.setdefault(re.sub(r"\s+", " ", normalize("NFKC", value).casefold()), value)
-        # True and true are one truth value in every format.
-        if twin != value and number_of(value) is None:
-            count, where = _first(raw, _equals(name, value))
-            raise IntertrainError(
-                f"{what} has {value!r} in {_rows(count)}, the first is {where}, and {twin!r} in"
-                f" {_rows(counts[twin])}: the same but for case, blanks or how accents are written."
-                " Write one of them throughout."
-            )
+        twin = seen.setdefault(folded(value), value)
+        if twin != value:
+            twins = twin, value
+            why = "the same but for case, blanks, marks that nobody sees or how accents are written"
+            break
+    if twins is not None:
+        often, seldom = sorted(twins, key=lambda value: -counts[value])
+        count, where = _first(raw, _equals(name, seldom))
+        raise IntertrainError(
+            f"{what} has {seldom!r} in {_rows(count)}, the first is {where}, and {often!r} in"
+            f" {_rows(counts[often])}: {why}. Write one of them throughout."
+        )
 
 
 def _equals(name: str, value: str) -> Callable[[Row], bool]:
-    return lambda row: str(row.get(name)).strip() == value
+    return lambda row: name_of(row.get(name)) == value
 
 
 def _holds_many(name: str, row: Row) -> bool:
@@ -247,28 +295,28 @@ def check_texts(raw: RawSplit, columns: Sequence[Sequence[str]]) -> None:
             )
 
 
-def check_test(path: Path, columns: Sequence[str]) -> None:
-    """Checks that a file to test on has the columns, and labels.
+def check_test(raw: RawSplit, columns: Sequence[str]) -> None:
+    """Checks that rows to test on have the columns, and labels.
 
     Raises:
-        IntertrainError: it has not.
+        IntertrainError: they have not.
     """
-    raw = read_rows(path)
     if not raw.rows:
         raise IntertrainError(
-            f"test file {str(path)!r} has no rows. Add rows, or leave out --test."
+            f"test file {raw.origin!r} has no rows. Add rows, or leave out --test."
         )
+    check_header(raw)
     for name in columns:
         if name not in raw.rows[0]:
             have = [name for name in raw.rows[0] if name]
             raise IntertrainError(
-                f"test file {str(path)!r} has no column {name!r}, which the target has; it has"
+                f"test file {raw.origin!r} has no column {name!r}, which the target has; it has"
                 f" {', '.join(map(repr, have))[:300]}.{nearest(name, have)} Name the columns alike."
             )
     label = columns[-1]
     count, where = _first(raw, lambda row: value_of(row.get(label), raw.blank_is_missing) is None)
     if count:
         raise IntertrainError(
-            f"test file {str(path)!r}: label column {label!r} has no value in {count:,} of"
+            f"test file {raw.origin!r}: label column {label!r} has no value in {count:,} of"
             f" {_rows(len(raw.rows))}, the first is {where}. Add them, or leave out --test."
         )

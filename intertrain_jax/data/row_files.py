@@ -49,8 +49,12 @@ class RawSplit:
         return f"{self.origin!r}, row {number}", f"Mend that row{where}"
 
 
-def read_rows(path: Path) -> RawSplit:
+def read_rows(path: Path, blank_rows: bool = False) -> RawSplit:
     """Reads a file of rows, or a folder that `Dataset.save_to_disk` wrote.
+
+    Args:
+        path: of either.
+        blank_rows: whether lines of a table without any value are rows too.
 
     Raises:
         IntertrainError: naming file and line, if it is not what its name says.
@@ -62,7 +66,7 @@ def read_rows(path: Path) -> RawSplit:
         raise IntertrainError(
             f"{str(path)!r} has an unknown format; known are {', '.join(SUFFIXES)}. Convert it."
         )
-    return reader(path)
+    return _read_fields(path, blank_rows) if reader is _read_fields else reader(path)
 
 
 def suffix_of(name: str) -> str | None:
@@ -86,8 +90,8 @@ def joined(parts: Sequence[RawSplit], origin: str) -> RawSplit:
     )
 
 
-def _read_fields(path: Path) -> RawSplit:
-    table = read_delimited(path)
+def _read_fields(path: Path, blank_rows: bool = False) -> RawSplit:
+    table = read_delimited(path, blank_rows)
     check_names(path, table)
     rows = [dict(zip(table.header, fields, strict=True)) for fields in table.rows]
     return RawSplit(rows, str(path), table.lines, True, notes=table.notes)
@@ -222,7 +226,10 @@ def _arrow_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pyarrow.ArrowException, OSError, ValueError, MemoryError, LookupError) as error:
+    except (
+        *(pyarrow.ArrowException, OSError, ValueError, MemoryError, LookupError),
+        ArithmeticError,  # a date that Python has none of
+    ) as error:
         said = " ".join(str(error).split())[:300] or type(error).__name__
         raise IntertrainError(
             f"{str(path)!r} cannot be read ({said}). Mend or replace the file."
@@ -230,12 +237,18 @@ def _arrow_errors(path: Path) -> Iterator[None]:
 
 
 def _of_table(table: Any, path: Path) -> RawSplit:
+    import pyarrow
+
     names = table.column_names
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise IntertrainError(
             f"{str(path)!r} has two columns {twice[0]!r}. Rename or remove one of them."
         )
+    for place, field_ in enumerate(table.schema):
+        if pyarrow.types.is_decimal(field_.type):  # databases write whole numbers so
+            column = table.column(place).cast(pyarrow.float64(), safe=False)
+            table = table.set_column(place, field_.name, column)
     return RawSplit(table.to_pylist(), str(path), class_names=_class_names(table.schema.metadata))
 
 

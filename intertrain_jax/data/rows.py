@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.formats import is_file, is_folder
+from intertrain_jax.config.formats import expanded, is_file, is_folder
+from intertrain_jax.data.frames import frame_folder
 from intertrain_jax.data.row_files import RawSplit, Row, read_rows
 from intertrain_jax.data.split_files import read_split, splits_in
 from intertrain_jax.data.task import Task
@@ -63,14 +65,14 @@ def read_splits(
 
 def _from_files(task: Task, names: list[str]) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """Reads a task's own file, or the folder that is given as such."""
-    path = Path(task.file or "").expanduser()
+    path = expanded(task.file or "")
     origin = {"kind": "file", "name": path.name}
     if is_folder(path):
         stems = tuple(name.casefold() for name in names)
         return {name: read_split(task.name, path, name, stems) for name in names}, origin
     files = {"train": path}
     if task.test_file is not None:
-        files["test"] = Path(task.test_file).expanduser()
+        files["test"] = expanded(task.test_file)
     for file in files.values():
         if not is_file(file):
             raise IntertrainError(
@@ -83,7 +85,13 @@ def _from_files(task: Task, names: list[str]) -> tuple[dict[str, RawSplit], dict
             f"task {task.name!r}: its one file is its split 'train', and there is no"
             f" {further[0]!r}. Leave out 'splits', or give a folder: --data-dir."
         )
-    return {name: read_rows(files[name]) for name in names}, origin
+    return {name: _called(read_rows(files[name])) for name in names}, origin
+
+
+def _called(raw: RawSplit) -> RawSplit:
+    """Returns rows under a name that people know: a DataFrame's file is of our own making."""
+    is_frame = Path(raw.origin).parent == frame_folder()
+    return replace(raw, origin="the DataFrame", lines=None) if is_frame else raw
 
 
 def _folder(task: Task, data_dir: str | None) -> Path | None:
@@ -121,7 +129,7 @@ def splits_of(task: Task, data_dir: str | None) -> frozenset[str] | None:
         IntertrainError: the hub cannot be asked.
     """
     if task.file is not None:
-        path = Path(task.file).expanduser()
+        path = expanded(task.file)
         if is_folder(path):
             return frozenset(splits_in(path))
         return frozenset({"train"} if task.test_file is None else {"train", "test"})

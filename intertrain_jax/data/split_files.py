@@ -167,6 +167,8 @@ def _missing(task: str, folder: Path, split: str, have: list[str]) -> Intertrain
     )
     if foreign:
         what = f"{foreign[0]} is there, but known formats are {', '.join(SUFFIXES)}. Convert it"
+    elif own := sorted(file.name for file in folder.iterdir() if suffix_of(file.name)):
+        what = f"Give a file itself, such as {folder / own[0]}, or name one {split}"
     else:
         what = f"Add {split}.jsonl"
     return IntertrainError(

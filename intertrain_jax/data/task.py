@@ -85,10 +85,13 @@ class Task:
         return self.metric == "spearman"
 
     @property
-    def text_columns(self) -> tuple[str, ...]:
-        """Columns that are its texts as they are; none where a template says more than their names."""
-        bare = [match for text in self.texts if (match := _SLOT.fullmatch(text))]
-        return tuple(match[1] for match in bare) if len(bare) == len(self.texts) else ()
+    def named_texts(self) -> tuple[str, ...]:
+        """Its texts as options name them: a column that is one as it is, or else the template."""
+        bare = [_SLOT.fullmatch(text) for text in self.texts]
+        return tuple(
+            text if match is None else match[1]
+            for text, match in zip(self.texts, bare, strict=True)
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -100,6 +103,11 @@ class Task:
 def slots(template: str) -> list[str]:
     """Returns the names in a template's slots, in order."""
     return _SLOT.findall(template)
+
+
+def columns_named(text: str) -> list[str]:
+    """Returns the columns that an option for a text names: those in its slots, or itself."""
+    return slots(text) or [text]
 
 
 def render(template: str, row: Mapping[str, object]) -> str:

@@ -57,7 +57,7 @@ def export_runs(
             pretrained.config,
             {name: part for name, part in params.items() if name != "head"},
             params.get("head"),
-            with_learnt_columns(pretrained.hf_config, task.text_columns),
+            with_learnt_columns(pretrained.hf_config, task.named_texts),
             task.labels or None,
             tokenizer_from=_tokenizer_of(run, pretrained),
             beside=beside(run),

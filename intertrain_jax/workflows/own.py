@@ -11,6 +11,7 @@ import pandas as pd
 
 from intertrain_jax.base import IntertrainError
 from intertrain_jax.config.experiment import ExperimentConfig, ExperimentOptions, load_config
+from intertrain_jax.config.formats import expanded
 from intertrain_jax.config.ranking import RankConfig, RankOptions
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.check import check_task
@@ -31,12 +32,12 @@ class ColumnOptions(TypedDict, total=False):
     """What a person says of a file beside its name.
 
     Attributes:
-        test: a further file that is only tested on.
+        test: a further file, or rows, that is only tested on.
         text, text2: columns of texts, or templates such as "{subject}: {body}".
         label: column of labels.
     """
 
-    test: str | Path | None
+    test: Target | None
     text: str | None
     text2: str | None
     label: str | None
@@ -170,7 +171,7 @@ def _is_name(target: str, tasks: UserTasks) -> bool:
         return bool(expand([target], tasks))
     except IntertrainError:
         try:
-            there = Path(target).expanduser().exists()
+            there = expanded(target).exists()
         except (OSError, ValueError):
             there = False
         if there or "." in target:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertrain_jax.base import IntertrainError, counted
-from intertrain_jax.config.formats import is_file
+from intertrain_jax.config.formats import expanded, is_file, is_folder
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.row_files import DISK_STATE, RawSplit, read_rows
+from intertrain_jax.data.task import slots
 from intertrain_jax.data.text import encode_rows, longest_input
-from intertrain_jax.data.unlabelled import columns_of, read_texts, text_columns
+from intertrain_jax.data.unlabelled import columns_of, read_texts, texts_to_read
 from intertrain_jax.records.csv_text import csv_text
 from intertrain_jax.records.store import write_atomic
 
@@ -83,8 +84,9 @@ def predict(
             any other name of a model.
         rows: a file of any format that tasks may have (.csv, .tsv, .json, .jsonl, .parquet, gzipped or
             not, or a folder of `save_to_disk`), or a DataFrame, whose index is kept.
-        text: column of texts; may be left out if the rows have the columns that the model learnt from,
-            as models written by this package say, or one column, or one called "text".
+        text: column of texts, or columns in braces such as "{subject}: {body}"; may be left out if the
+            rows have the columns that the model learnt from, as models written by this package say, or
+            a column called "text", or one column and the model does not say what it learnt from.
         text2: column of the second texts, for a model of pairs.
         max_length: tokens that are read of a text, special ones included; None is the tokenizer's own
             limit, and no more than the model has positions, as in transformers.
@@ -95,8 +97,10 @@ def predict(
     """
     raw, table = _read(rows)
     ref = ModelRef.of(model, revision)
-    columns = text_columns(raw, text, text2, _learnt_columns(ref) if text is None else ())
-    texts = read_texts(raw, columns)
+    # Names of a DataFrame's columns may be numbers.
+    text, text2 = (None if x is None else str(x) for x in (text, text2))
+    read = texts_to_read(raw, text, text2, _learnt_columns(ref) if text is None else ())
+    texts = read_texts(raw, read)
     given = [i for i, found in enumerate(texts) if found is not None]
     from intertrain_jax.engine.predicting import load_predictor
 
@@ -104,7 +108,7 @@ def predict(
     limit = _limit(predictor, max_length)
     notes = [*raw.notes]
     if text is None:
-        notes.append(_said_of(columns, text2))
+        notes.append(_said_of(read, text2))
     if len(given) < len(texts):
         notes.append(f"{counted(len(texts) - len(given), 'row')} without text: no answer")
     outputs: Any = None
@@ -136,24 +140,33 @@ def _learnt_columns(ref: ModelRef) -> tuple[str, ...]:
     return learnt_columns(read_hf_config(directory))
 
 
-def _said_of(columns: Sequence[str], text2: str | None) -> str:
-    """Says which columns are read, of which the first was not named."""
-    if len(columns) == 2 and text2 is None:
-        return f"the texts are columns {columns[0]!r} and {columns[1]!r}: --text and --text2 name others"
-    return f"the text is column {columns[0]!r}: --text names another"
+def _said_of(texts: Sequence[str], text2: str | None) -> str:
+    """Says what is read, of which the first was not named."""
+    named = [repr(text) if slots(text) else f"column {text!r}" for text in texts]
+    if len(texts) == 2 and text2 is None:
+        return f"the texts are {named[0]} and {named[1]}: --text and --text2 name others"
+    return f"the text is {named[0]}: --text names another"
 
 
 def _read(rows: str | Path | pd.DataFrame) -> tuple[RawSplit, pd.DataFrame]:
     """Returns the rows, and the table that they are."""
     if isinstance(rows, str | Path):
-        path = Path(rows).expanduser()
+        path = expanded(rows)
+        if is_folder(path) and not is_file(path / DISK_STATE):
+            raise IntertrainError(
+                f"{str(rows)!r} must be a file of rows, but is a folder. Name one of its files."
+            )
         if not is_file(path) and not is_file(path / DISK_STATE):
             raise IntertrainError(
                 f"{str(rows)!r} must be a file of rows, or a folder that save_to_disk wrote, but is not"
                 f" there, seen from {str(Path.cwd())!r}. Correct the path."
             )
-        raw = read_rows(path)
+        raw = read_rows(path, blank_rows=True)
         return raw, _input_table(raw)
+    if not (hasattr(rows, "columns") and hasattr(rows, "set_axis")):
+        raise IntertrainError(
+            f"rows must be a file or a DataFrame, got a {type(rows).__name__}. Make a DataFrame of it."
+        )
     names = [str(name) for name in rows.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -16,6 +16,7 @@ from intertrain_jax.config import formats
 from intertrain_jax.config.formats import (
     check_is_itself,
     decode,
+    misread_word,
     parse_json,
     parse_yaml,
     read_json,
@@ -198,3 +199,35 @@ def test_yaml_beyond_measure_is_refused_before_it_is_read() -> None:
         IntertrainError, match=r"'big' is not valid YAML: it has 6,000,000 characters"
     ):
         parse_yaml("- a\n" * 1_500_000, "big")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "дом и сад"),
+        ("cp1253", "καλημέρα σας"),
+        ("cp1255", "שלום לכם"),
+        ("cp1256", "مرحبا بكم"),
+        ("koi8-r", "дом и сад"),
+        ("cp1250", "była zła, obsługa miła, chciał"),
+        ("cp1254", "ılık bir kış ışıkları sarı kızıl"),
+    ],
+)
+def test_other_code_pages_are_not_read_as_cp1252(encoding: str, text: str) -> None:
+    assert misread_word(text.encode(encoding).decode("cp1252", "replace")) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Für Gäste: Grüße aus Köln, 5 € – „schön“",
+        "été, déjà vu, garçon naïf; l´eau, n°5, l’œuvre « là »…",
+        "¿Qué? ¡Año! nº 3, 1ª col·legi, 20 °C ±1, 3 × 4, A® B™ C©",
+        "Þetta er ný íslensk setning um ýmislegt og það sem þýðir",
+        "smørrebrød på øen, åben; ação, não, coração",
+        "été",
+        "plain words only",
+    ],
+)
+def test_texts_of_western_languages_are_cp1252(text: str) -> None:
+    assert misread_word(text) is None

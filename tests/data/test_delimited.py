@@ -121,3 +121,41 @@ def test_quotes_of_a_table_of_tabs_are_characters_where_they_do_not_pair(tmp_pat
 
 def test_fields_may_be_long(tmp_path: Path) -> None:
     assert read(tmp_path, f"text,label\n{'x' * 200_000},1\n").rows[0][0] == "x" * 200_000
+
+
+def test_two_quotes_do_not_swallow_the_rows_between(tmp_path: Path) -> None:
+    rows = [f"a thing {k},{'yes' if k % 2 else 'no'}" for k in range(8)]
+    whole = "\n".join(["text,label", *rows])
+    torn = whole.replace("a thing 2", '"a thing 2').replace("a thing 4", 'a thing 4"')
+    with pytest.raises(IntertrainError, match="line 4: its quote ends in line 6 only"):
+        read(tmp_path, torn)
+    with pytest.raises(IntertrainError, match="line 5: its quote ends in line 7 only"):
+        read(tmp_path, "sep=,\n" + torn)
+    # A text of several lines that has as many commas is one, as none of its lines ends in a label.
+    letter = "Dear all,\nas promised, now\nyours, me"
+    assert len(read(tmp_path, f'{whole}\n"{letter}",yes\n').rows) == 9
+
+
+def test_of_two_separators_that_fit_the_one_is_taken_by_which_labels_repeat(tmp_path: Path) -> None:
+    lines = [f"so, it is {k};{'yes' if k % 2 else 'no'}" for k in range(8)]
+    found = read(tmp_path, "\n".join(["it, says;label", *lines]))
+    assert found.header == ["it, says", "label"] and found.rows[0] == ["so, it is 0", "no"]
+    swapped = [line.translate({44: ";", 59: ","}) for line in lines]
+    found = read(tmp_path, "\n".join(["it; says,label", *swapped]))
+    assert found.header == ["it; says", "label"] and found.rows[0] == ["so; it is 0", "no"]
+
+
+def test_lines_without_a_value_are_rows_where_they_are_asked_for(tmp_path: Path) -> None:
+    one = 'text\ngood\n\n""\nbad\n\n\n'
+    assert [row[0] for row in read(tmp_path, one).rows] == ["good", "bad"]
+    assert read_delimited(tmp_path / "a.csv", blank_rows=True).rows == [
+        ["good"],
+        [""],
+        [""],
+        ["bad"],
+    ]
+    two = "text,id\ngood,1\n,\n\nbad,3\n,\n"
+    assert len(read(tmp_path, two).rows) == 2
+    table = read_delimited(tmp_path / "a.csv", blank_rows=True)
+    # A line that is wholly empty is no row of a table of several columns.
+    assert (table.rows, table.lines) == ([["good", "1"], ["", ""], ["bad", "3"]], [2, 3, 5])

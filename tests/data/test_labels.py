@@ -95,6 +95,9 @@ def test_a_regression_s_labels_are_numbers_that_a_float_holds() -> None:
         (("10", "9", "0"), ("0", "9", "10")),
         (("10.0", 9, 0.0), ("0", "9", "10")),
         ((True, False), ("false", "true")),
+        ((True, False, 1, 0), ("false", "true")),  # one file has words, another numbers
+        (("true", 1, 0.0), ("false", "true")),
+        (("9007199254740993", "9007199254740992"), ("9007199254740993", "9007199254740992")),
         (("True", "FALSE", True), ("false", "true")),
         (("pos", "neg", -1), ("neg", "pos")),
         (("01", "1", "x"), ("01", "1", "x")),
@@ -135,7 +138,15 @@ def test_labels_that_a_file_names_are_in_its_order() -> None:
         ((0.5, 1.5, 1.5), r"holds 2 values .* metric: spearman"),
         (tuple(f"text {k}" for k in range(2000)), "holds more than 1,000 values"),
         ((-1, 0, 1), r"label -1 can be a class .* Declare the labels"),
-        (("Pos", "neg", "pos"), r"labels 'Pos' and 'pos' differ in case alone\. Make them one"),
+        (
+            ("Pos", "neg", "pos"),
+            r"labels 'Pos' and 'pos' are the same but for case.* Make them one",
+        ),
+        (("n\u00e9g", "pos", "ne\u0301g"), "the same but for case, blanks, marks that nobody sees"),
+        (("pos", "neg", "\u200fpos"), "the same but for case, blanks, marks that nobody sees"),
+        ((1, "01", True, False), "labels '1' and '01' are one value"),
+        (("true", 0, "x", 1), "labels 'true' and '1' are one value"),
+        (("01", "1", "2"), "labels '01' and '1' are one value"),
         (([1], [2]), "holds a list, and must hold names or ids"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from intertrain_jax.data.load import Rows, TaskData
-from intertrain_jax.data.own_checks import check_examples, check_tokens
+from intertrain_jax.data.own_checks import check_examples, check_tokens, misread
 from intertrain_jax.data.task import Task
 
 QUICKSTART = Path(__file__).parents[2] / "intertrain_jax" / "data" / "quickstart" / "encoder"
@@ -100,3 +100,9 @@ def test_cut_texts_and_unknown_words_have_their_share() -> None:
     (lost,) = check_tokens(strange, QUICKSTART, 64)
     assert lost.startswith("14 % of texts have words or symbols that the model does not know, ")
     assert "such as '味', 'Ωmega'." in lost
+
+
+def test_letters_that_were_read_in_a_wrong_encoding_are_found() -> None:
+    assert misread("cafÃ© et crÃ¨me, donâ€™t") == ["Ã©", "Ã¨", "â€™"]
+    for sound in ("café déjà", "NÃO É", "“CAFÉ”", "15 °C – so", "äöü", "日本", "Ãltima"):
+        assert misread(sound) == [], sound

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -101,3 +103,23 @@ def test_a_dataframe_is_kept_under_its_content() -> None:
     frame.columns = ["a", "b", "a"]
     with pytest.raises(IntertrainError, match="the DataFrame has two columns 'a'"):
         place_of(frame)
+
+
+@pytest.mark.parametrize("target", [None, {"text": ["a"]}, ["a"], 3])
+def test_what_is_no_place_of_data_is_one_line(target: Any) -> None:
+    with pytest.raises(IntertrainError, match=r"target must be .* got a "):
+        place_of(target)
+
+
+def test_names_that_results_cannot_hold_are_refused_before_anything(tmp_path: Path) -> None:
+    with pytest.raises(IntertrainError, match=r"got ''\. Name one"):
+        place_of(" ")
+    with pytest.raises(IntertrainError, match="neither a file"):
+        place_of("~nobody-of-this-name/x.csv")
+    try:
+        path = tmp_path / os.fsdecode(b"tr\xe9.csv")
+        path.write_text("text,label\n")
+    except (OSError, UnicodeError):
+        pytest.skip("this system has no such names")
+    with pytest.raises(IntertrainError, match="name that is not UTF-8"):
+        place_of(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intertrain_jax.data.task import Task, render, slots
+from intertrain_jax.data.task import Task, columns_named, render, slots
 
 
 def test_templates_fill_slots_and_nothing_else() -> None:
@@ -19,9 +19,10 @@ def test_a_task_needs_the_columns_that_its_templates_and_label_name() -> None:
 
 def test_texts_that_are_columns_as_they_are_have_names() -> None:
     """A model that learnt from them reads the same ones of another file."""
-    assert Task("toy", "a toy", ("{a b}", "{c}")).text_columns == ("a b", "c")
-    assert Task("toy", "a toy", ("{a}", "so {c}")).text_columns == ()
-    assert Task("toy", "a toy", ("{a}{b}",)).text_columns == ()
+    assert Task("toy", "a toy", ("{a b}", "{c}")).named_texts == ("a b", "c")
+    assert Task("toy", "a toy", ("{a}", "so {c}")).named_texts == ("a", "so {c}")
+    assert Task("toy", "a toy", ("{a}{b}",)).named_texts == ("{a}{b}",)
+    assert columns_named("so {c} {d}") == ["c", "d"] and columns_named("a b") == ["a b"]
 
 
 def test_a_task_is_a_regression_by_its_metric() -> None:

@@ -72,7 +72,7 @@ def test_source_models_become_directories_that_load_bit_equal(
         jax.tree.map(np.testing.assert_array_equal, found, expected)
     written_config = load_checkpoint(str(tmp_path / "models" / "alpha")).hf_config
     assert written_config["id2label"] == {"0": "no", "1": "yes", "2": "perhaps"}
-    assert written_config["text_columns"] == list(TASKS["alpha"].text_columns)
+    assert written_config["text_columns"] == list(TASKS["alpha"].named_texts)
 
 
 def test_weights_of_some_runs_are_forgotten_and_runs_in_flight_stay(tmp_path: Path) -> None:

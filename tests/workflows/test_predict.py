@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ def test_a_model_reads_the_columns_that_it_learnt_from(model: str, tmp_path: Pat
         json.dumps(json.loads(config.read_text()) | {"text_columns": ["text", "body"]})
     )
     pair = predict(model, tmp_path / "rows.csv")
-    assert any("the texts are columns 'text' and 'body'" in note for note in pair.notes)
+    assert any("the texts are column 'text' and column 'body'" in note for note in pair.notes)
     for odd in ("body", [1], {"a": 2}, None):
         config.write_text(json.dumps(json.loads(config.read_text()) | {"text_columns": odd}))
         assert (
@@ -153,3 +154,46 @@ def test_what_is_no_file_of_rows_is_one_line(model: str, tmp_path: Path) -> None
         predict(model, tmp_path / "none.csv")
     with pytest.raises(IntertrainError, match="two columns 'a'"):
         predict(model, pd.DataFrame([["x", "y"]], columns=["a", "a"]))
+
+
+def test_every_line_of_a_table_is_answered_or_counted(model: str, tmp_path: Path) -> None:
+    """Answers are put beside the sheet again: no line may be missing."""
+    (tmp_path / "one.csv").write_text('text\ngood film\n""\nbad film\n\nlong\n', "utf-8")
+    found = predict(model, tmp_path / "one.csv")
+    assert found.table["label"].notna().tolist() == [True, False, True, False, True]
+    assert any(note.startswith("2 rows without text") for note in found.notes)
+    (tmp_path / "two.csv").write_text("text,id\ngood film,1\n,\nbad film,3\n", "utf-8")
+    assert predict(model, tmp_path / "two.csv").table["id"].tolist() == ["1", "", "3"]
+
+
+def test_a_template_is_read_as_in_training(model: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"subject": ["good", "bad"], "body": ["film", "soup"]})
+    whole = pd.DataFrame({"text": ["good: film", "bad: soup"]})
+    expected = predict(model, whole).table[
+        "probability_" + next(iter(predict(model, whole).probabilities))
+    ]
+    said = predict(model, frame, text="{subject}: {body}")
+    config = Path(model) / "config.json"
+    config.write_text(
+        json.dumps(json.loads(config.read_text()) | {"text_columns": ["{subject}: {body}"]})
+    )
+    learnt = predict(model, frame)
+    assert "the text is '{subject}: {body}': --text names another" in learnt.notes
+    for found in (said, learnt):
+        np.testing.assert_array_equal(found.table[expected.name], expected)
+    with pytest.raises(IntertrainError, match="learnt from 'subject' and 'body'"):
+        predict(model, whole.rename(columns={"text": "mail"}))
+
+
+def test_what_is_no_rows_at_all_is_one_line(model: str, tmp_path: Path) -> None:
+    numbered: Any = pd.DataFrame({0: ["good film"], 1: ["x"]})
+    zero: Any = 0
+    assert len(predict(model, numbered, text=zero).table) == 1
+    for rows in (["good film"], {"text": ["x"]}, None):
+        strange: Any = rows
+        with pytest.raises(IntertrainError, match="rows must be a file or a DataFrame, got a"):
+            predict(model, strange)
+    with pytest.raises(IntertrainError, match="but is a folder"):
+        predict(model, tmp_path)
+    with pytest.raises(IntertrainError, match="is not there"):
+        predict(model, "~nobody-of-this-name/x.csv")

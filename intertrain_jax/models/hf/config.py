@@ -17,7 +17,8 @@ ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish",
 MOST_LAYERS, _LARGEST_SIZE = 256, 2**31 - 1
 # Required of every model: an option that must be absent.
 NOT_QUANTISED: Mapping[str, tuple[Any, ...]] = {"quantization_config": ()}
-# Our own field, which transformers keeps: the columns of the texts that a model learnt from.
+# Our own field, which transformers keeps: the columns of the texts that a model learnt from, or
+# templates of several such as "{subject}: {body}".
 _TEXT_COLUMNS = "text_columns"
 
 
@@ -38,7 +39,7 @@ def read_hf_config(directory: Path) -> dict[str, Any]:
 
 
 def learnt_columns(hf_config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the one or two columns that a model learnt from, as far as its config.json says so."""
+    """Returns the one or two columns, or templates, that a model learnt from, as far as it says so."""
     found = hf_config.get(_TEXT_COLUMNS)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return ()
