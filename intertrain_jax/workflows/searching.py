@@ -266,7 +266,11 @@ class Searching:
         return wanted[:count], ""
 
     def _do(self, wanted: list[tuple[int, int]], held: Hold) -> str:
-        """Does runs side by side; returns why they were stopped, if they were."""
+        """Does runs side by side; returns why they were stopped, if they were.
+
+        Raises:
+            IntertrainError: none of them left a record that can be read.
+        """
         self._cover(wanted)
         names = ", ".join(f"{self.label(model)} (seed {seed})" for model, seed in wanted)
         self._watcher.say(f"training {names}")
@@ -278,6 +282,12 @@ class Searching:
             self._hours.note()
             return f"the {(self._hours.most or 0.0) / 3600:g} hours are spent"
         self._hours.add(done.progress)
+        if all(self._outcome(model, seed) is None for model, seed in wanted):
+            where = str(self._directory.path)
+            raise IntertrainError(  # or it would be done again for ever
+                f"training {names} must leave a record in {where!r}, but none can be read. See what"
+                f" `intertrain-jax doctor {where}` says."
+            )
         self._forget()
         return ""
 

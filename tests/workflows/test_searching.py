@@ -120,6 +120,18 @@ def test_hours_that_do_not_do_for_one_run_are_an_error(tmp_path: Path, clock: li
     assert json.loads((tmp_path / "out" / SPENT_FILE).read_text())["seconds"] >= 8000
 
 
+def test_runs_that_leave_no_record_are_not_done_for_ever(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    class Lost(Timed):
+        def run_grid(self, work: Any, emit: Any, watch: Any) -> Any:
+            assert not self.asked, "it is done again"
+            return super().run_grid(work, lambda *record: None, watch)
+
+    with pytest.raises(IntertrainError, match=r"must leave a record in .*, but none can be read"):
+        choose(tmp_path, Lost(clock, 1.0))
+
+
 def test_an_account_is_kept_while_the_engine_works(tmp_path: Path, clock: list[float]) -> None:
     hours = Hours(tmp_path / SPENT_FILE, 100.0)
     hours.tick()
