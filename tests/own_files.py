@@ -127,6 +127,19 @@ RIGHT = {
         table(labelled("9007199254740993", "9007199254740992")),
         labels=("9007199254740993", "9007199254740992"),
     ),
+    "JSON rows below a name of their own": Right(
+        json.dumps({"count": 24, "result": {"items": DICTS}}), "mine.json"
+    ),
+    "JSON rows below their ids": Right(
+        json.dumps({f"row {k}": row for k, row in enumerate(DICTS)}), "mine.json"
+    ),
+    "JSON as pandas writes it by rows": Right(
+        json.dumps({str(k): row for k, row in enumerate(DICTS)}), "mine.json"
+    ),
+    "JSON as pandas writes it by columns": Right(
+        json.dumps({n: {str(k): row[n] for k, row in enumerate(DICTS)} for n in HEADER}),
+        "mine.json",
+    ),
     "yes and no": Right(table(labelled("yes", "no")), labels=("no", "yes")),
     "blanks about labels": Right(table(labelled("good", "bad ", " good"))),
     "-1, 0 and 1": Right(table(labelled("-1", "0", "1")), labels=("-1", "0", "1")),
@@ -405,7 +418,17 @@ WRONG = {
         (("label", "label"),),
     ),
     "a JSON of one deep object": Wrong(
-        json.dumps({"result": {"items": DICTS}}), ("has 1 row", "at least 10"), "mine.json"
+        json.dumps({"result": {"items": "none"}}), ("has 1 row", "at least 10"), "mine.json"
+    ),
+    "a comment before the header": Wrong(
+        table(before="# exported by a tool, version 3\n"),
+        ("line 1", "looks like a comment", "Remove what is before"),
+    ),
+    "two files joined, each with its mark": Wrong(
+        table() + "\ufeff" + table(), ("row 25 (line 26)", "repeats the names of the columns")
+    ),
+    "an ending that says nothing": Wrong(
+        table(), ("unknown format", ".csv", "let its name end so"), "mine.txt"
     ),
     "JSON that is cut off": Wrong(
         json.dumps(DICTS)[:-20], ("mine.json", "not valid JSON", "Mend it"), "mine.json"

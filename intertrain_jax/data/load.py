@@ -115,6 +115,8 @@ def load_task(
         origin["unlabelled_rows"] = found.unlabelled
     notes = [said for split in raw.values() for said in split.notes] + found.notes()
     notes += ["test has no labels and is left out"] if silent else []
+    if more := sorted((there or frozenset()) - {"train", "validation", "test"}):
+        notes.append(f"{', '.join(more)} not read: splits are train, validation and test")
     notes += [note] if note else []
     notes += [f"{' and '.join(made)} made of train, with its shares of classes"] if made else []
     if notes:

@@ -20,7 +20,7 @@ from intertrain_jax.data.own_rows import (
     check_texts,
 )
 from intertrain_jax.data.row_files import RawSplit
-from intertrain_jax.data.rows import read_splits
+from intertrain_jax.data.rows import read_splits, splits_of
 from intertrain_jax.data.task import Task, columns_named, slots
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def own_task(
     text, text2, label = (None if x is None else str(x) for x in (text, text2, label))
     rows = _rows(place)
     raw = rows["train"]
-    check_header(raw)
+    for split in rows.values():
+        check_header(split)
     columns = columns_of(raw)
     given = [template for template in (text, text2) if template is not None]
     labels = [] if label is None else [label]
@@ -111,13 +112,13 @@ def own_task(
     }
     check_texts(raw, [_named(template) for template in texts])
     entry.update(place.entry)
-    if "test" in rows:
+    if place.test_file is not None:
         check_test(rows["test"], [*(n for t in texts for n in _named(t)), label])
     return OwnTask(entry, tuple(said))
 
 
 def _rows(place: Place) -> dict[str, RawSplit]:
-    """Returns the rows to train on, and those of a further test file, before columns are known."""
+    """Returns the rows to train on, and those to validate or test on that are files of their own."""
     stub = Task(
         place.name,
         place.name,
@@ -127,8 +128,9 @@ def _rows(place: Place) -> dict[str, RawSplit]:
         file=place.file,
         test_file=place.test_file,
     )
-    names = ["train"] if place.test_file is None else ["train", "test"]
-    return read_splits(stub, names, None)[0]
+    there = frozenset[str]() if place.hub is not None else splits_of(stub, None) or frozenset()
+    further = [name for name in ("validation", "test") if name in there]
+    return read_splits(stub, ["train", *further], None)[0]
 
 
 def _named(template: str | None) -> list[str]:

@@ -55,6 +55,11 @@ def check_header(raw: RawSplit) -> None:
     names = [name for name in raw.rows[0] if name]
     numbered = names == [str(k) for k in range(len(names))]  # pandas, of rows without names
     for name in names:
+        if name.startswith("#") and " " in name:
+            raise IntertrainError(
+                f"{raw.origin!r}, line 1: {name[:40]!r} looks like a comment. Remove what is before the"
+                " names of the columns."
+            )
         if "{" in name or "}" in name:
             raise IntertrainError(
                 f"{raw.origin!r}, line 1: column {name[:40]!r} has a brace in its name. Rename it."
@@ -94,7 +99,9 @@ def _is_name(raw: RawSplit, name: str) -> bool:
 
 def _is_header(row: Row) -> bool:
     named = {name: value for name, value in row.items() if name}
-    return len(named) > 1 and all(str(v).strip() == name for name, v in named.items())
+    return len(named) > 1 and all(
+        str(v).strip().lstrip("\ufeff") == name for name, v in named.items()
+    )
 
 
 def check_fit(raw: RawSplit) -> None:
@@ -305,7 +312,6 @@ def check_test(raw: RawSplit, columns: Sequence[str]) -> None:
         raise IntertrainError(
             f"test file {raw.origin!r} has no rows. Add rows, or leave out --test."
         )
-    check_header(raw)
     for name in columns:
         if name not in raw.rows[0]:
             have = [name for name in raw.rows[0] if name]

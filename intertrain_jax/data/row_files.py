@@ -64,7 +64,8 @@ def read_rows(path: Path, blank_rows: bool = False) -> RawSplit:
     reader = READERS.get(suffix_of(path.name) or "")
     if reader is None:
         raise IntertrainError(
-            f"{str(path)!r} has an unknown format; known are {', '.join(SUFFIXES)}. Convert it."
+            f"{str(path)!r} has an unknown format; known are {', '.join(SUFFIXES)}. Convert it, or let"
+            " its name end so if it is one of these."
         )
     return _read_fields(path, blank_rows) if reader is _read_fields else reader(path)
 
@@ -179,15 +180,39 @@ def _as_rows(content: Any) -> list[Row] | None:
     if isinstance(data, list) and data and isinstance(data[0], dict):
         return _as_rows(data)
     columns = list(content.values())
-    if columns and all(isinstance(column, dict) for column in columns):  # pandas, orient="columns"
+    if columns and all(isinstance(column, dict) for column in columns):
+        if _are_rows(content):  # pandas, orient="index"
+            return columns
         if any(column.keys() != columns[0].keys() for column in columns):
-            return None
-        columns = [list(column.values()) for column in columns]
+            return _only_list(content)
+        columns = [list(column.values()) for column in columns]  # pandas, orient="columns"
     if columns and all(isinstance(column, list) for column in columns):
         if len({len(column) for column in columns}) > 1:
             return None
         return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
-    return [content]
+    return _only_list(content) or [content]
+
+
+def _are_rows(content: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether objects below keys are rows rather than columns: more of them, or under numbers."""
+    inner = list(dict.fromkeys(key for value in content.values() for key in value))
+    outer_numbers, inner_numbers = (all(key.isdigit() for key in keys) for keys in (content, inner))
+    if outer_numbers != inner_numbers:
+        return outer_numbers
+    return len(content) > max(1, len(inner))
+
+
+def _only_list(content: Mapping[str, Any]) -> list[Row] | None:
+    """Returns the one list of objects that there is at any depth, None if there is none or more."""
+    found: list[list[Row]] = []
+    below: list[Any] = [content]
+    while below:
+        value = below.pop()
+        if isinstance(value, dict):
+            below += value.values()
+        elif isinstance(value, list) and len(value) > 1 and all(isinstance(x, dict) for x in value):
+            found.append(value)
+    return found[0] if len(found) == 1 else None
 
 
 def _read_parquet(path: Path) -> RawSplit:
@@ -195,6 +220,7 @@ def _read_parquet(path: Path) -> RawSplit:
 
     check_is_itself(path, parquet=True)
     with _arrow_errors(path):
+        _check_once(pyarrow.parquet.read_schema(path).names, path)
         return _of_table(pyarrow.parquet.read_table(path), path)
 
 
@@ -236,15 +262,18 @@ def _arrow_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _of_table(table: Any, path: Path) -> RawSplit:
-    import pyarrow
-
-    names = table.column_names
+def _check_once(names: Sequence[str], path: Path) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise IntertrainError(
             f"{str(path)!r} has two columns {twice[0]!r}. Rename or remove one of them."
         )
+
+
+def _of_table(table: Any, path: Path) -> RawSplit:
+    import pyarrow
+
+    _check_once(table.column_names, path)
     for place, field_ in enumerate(table.schema):
         if pyarrow.types.is_decimal(field_.type):  # databases write whole numbers so
             column = table.column(place).cast(pyarrow.float64(), safe=False)

@@ -119,7 +119,7 @@ def _twins(folder: Path) -> None:
     ("make", "says"),
     [
         (_other_header, r"test\.csv' has no column 'text', it has 'Text', 'Label'\. Did you mean"),
-        (_no_header, r"test\.csv' has no column 'text'"),
+        (_no_header, r"test\.csv', line 1: must name the columns"),
         (lambda folder: put(folder, "test.csv", "text,label\n"), r"test\.csv' has no rows"),
         (_other_labels, "none of the 24 rows of its test split .* are 0, 1, in train bad, good"),
         (_twins, "its labels 'bad' and 'Bad' are the same but for case"),
@@ -140,6 +140,16 @@ def test_a_test_split_without_labels_is_left_out_and_that_is_said(tmp_path: Path
     data = loaded(own_task(tmp_path / "mine"))
     assert "test has no labels and is left out" in data.origin["notes"]
     assert len(data.splits["test"]) == 2
+
+
+def test_further_files_of_a_folder_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "mine", "train.csv", table())
+    put(tmp_path / "mine", "holdout.csv", table())
+    notes = loaded(own_task(tmp_path / "mine")).origin["notes"]
+    assert "holdout not read: splits are train, validation and test" in notes
+    put(tmp_path / "mine", "test.csv", table([*ROWS, HEADER]))
+    with pytest.raises(IntertrainError, match=r"test\.csv', row 25 .* repeats the names"):
+        own_task(tmp_path / "mine")
 
 
 def test_numbers_to_test_on_must_differ(tmp_path: Path) -> None:
