@@ -8,6 +8,7 @@ import click
 
 from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import (
+    DEFAULT_CONFIG,
     ExperimentOptions,
     experiment_options,
     target_options,
@@ -46,9 +47,12 @@ def command(
     trained on every target task, seed by seed. Finished runs are kept in the results directory: the
     same command goes on where it was stopped.
     """
-    config = options.load()
+    config: Any = options.load()
     if targets:
         own["targets"] = targets
+        if options.config is None:
+            config = DEFAULT_CONFIG
+            own |= {"overrides": options.overrides, **options.short}
     if dry_run:
         from intertrain_jax.workflows.plan import plan
 

@@ -161,7 +161,7 @@ class GridLoop:
             LaneGroup(self._programs.empty_lanes(), [None] * counts.fused)
             for _ in range(counts.groups)
         ]
-        self._counts.set(lanes=counts.lanes)
+        self._counts.set(lanes=counts.lanes, fuse=counts.fused // self._mesh.size)
         soon = self._feed.foreseen(AHEAD)
         work = self.tasks.foreseen(soon, counts.fused)
         lanes, tokens = self.groups[0].lanes, self.tasks.arena.tokens
@@ -324,7 +324,7 @@ class GridLoop:
         """Takes in the score of a run that has ended; keeps its weights where runs wait for them."""
         lane, failure = sent.run, None
         task, (test, unanswered) = self.tasks.task_of(lane.run), sent.read()
-        result = result_of(lane, task, lane.progress, test, unanswered)
+        result = result_of(lane, task, lane.progress, test, unanswered, self.progress)
         if result is None:
             failure = "Its score is undefined: all predictions are the same."
         elif sent.best is not None:

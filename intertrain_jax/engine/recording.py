@@ -34,6 +34,7 @@ class GridProgress:
         failed: runs recorded as failed.
         total: runs that this call set out to do.
         lanes: K.
+        fuse: of them, of a group and device.
         examples: training examples done.
         tokens: non-padding tokens trained on.
         tokens_left: that are still to be trained on, if runs stop as early as those that ended.
@@ -52,6 +53,7 @@ class GridProgress:
     failed: int = 0
     total: int = 0
     lanes: int = 0
+    fuse: int = 0
     examples: int = 0
     tokens: int = 0
     tokens_left: float = 0.0
@@ -138,7 +140,12 @@ class Counts:
 
 
 def result_of(
-    lane: LaneRun, task: EncodedTask, ended: Progress, test: float | None, unanswered: int
+    lane: LaneRun,
+    task: EncodedTask,
+    ended: Progress,
+    test: float | None,
+    unanswered: int,
+    done: GridProgress,
 ) -> RunResult | None:
     """Returns the result of a run that ended without diverging; None if its score is undefined.
 
@@ -148,6 +155,7 @@ def result_of(
         ended: how it stands.
         test: score of its best parameters on the test split, as a fraction; None if it was not tested.
         unanswered: test examples that got no answer.
+        done: says in which lanes.
     """
     scores = [score for score in (test, ended.best) if score is not None]
     if ended.best is None or not np.isfinite(scores).all():
@@ -167,6 +175,8 @@ def result_of(
         tokens=lane.tokens,
         unanswered=unanswered,
         notes=lane.notes,
+        lanes=done.lanes,
+        fuse=done.fuse,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from intertrain_jax.base import StopReason
@@ -23,6 +23,8 @@ class RunResult:
         history: one mapping per validation, in order: step, examples, train_loss (mean since
             the one before) and validation (percent).
         seconds: the run's share of wall time.
+        lanes, fuse: of the engine that did it, and of a group of one device: programs of another layout
+            add up in another order, and differ in last digits. 0 where they are not known.
         tokens: tokens trained on, padding not counted.
         unanswered: test examples for which a text-to-text model gave no label's text; they are wrong.
         notes: further things to know, one line each.
@@ -45,3 +47,10 @@ class RunResult:
     unanswered: int = 0
     notes: tuple[str, ...] = ()
     contradicted: str | None = None
+    lanes: int = 0
+    fuse: int = 0
+
+    @property
+    def outcome(self) -> RunResult:
+        """What is the same wherever and however fast the run is done."""
+        return replace(self, seconds=0.0, lanes=0, fuse=0)

@@ -19,11 +19,15 @@ from intertrain_jax.data.load import TaskData, load_task
 from intertrain_jax.data.own import OwnTask, own_task
 from intertrain_jax.data.own_checks import check_examples, check_tokens
 from intertrain_jax.data.row_files import suffix_of
-from intertrain_jax.data.tasks import UserTasks, expand
+from intertrain_jax.data.tasks import UserTasks, expand, get_task
 from intertrain_jax.data.text import has_tokenizer
+from intertrain_jax.models.hf.config import read_hf_config
 from intertrain_jax.models.hf.references import is_local, resolve_reference
 from intertrain_jax.recommendation.decide import Detectable, Rules, smallest_gain
+from intertrain_jax.workflows.fitting import fitted_protocol, run_in_words
+from intertrain_jax.workflows.inputs import rows_trained_on
 
+QUICKSTART = "quickstart"
 Target = str | Path | pd.DataFrame
 _COLUMNS = ("test", "text", "text2", "label")
 
@@ -71,7 +75,9 @@ def experiment_of(
 ) -> tuple[ExperimentConfig, tuple[str, ...]]:
     """Returns an experiment on targets that may be a person's own, and what was guessed of these.
 
-    One whose targets are files goes to a results directory of its own, unless one is given.
+    One whose targets are files has a name of its own, and so a results directory unless one is given.
+    Where only a model is named, and no experiment, the protocol is fitted to the data and that model:
+    the quickstart's is for its small encoder.
 
     Raises:
         IntertrainError: the experiment is not valid, or a target is not there or cannot be used.
@@ -79,6 +85,7 @@ def experiment_of(
     given: dict[str, Any] = dict(options)
     targets = given.pop("targets", None)
     columns = columns_in(given)
+    named = config != QUICKSTART
     if not isinstance(config, ExperimentConfig) or overrides or given:
         config = load_config(config, overrides, **given)
     if targets is None:
@@ -88,12 +95,36 @@ def experiment_of(
     names, own, said = _resolved(every, config.tasks, columns)
     if not own:
         return replace(config, targets=tuple(names)), ()
-    name = config.name
-    if config.out is None:
-        made = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in names[0])
-        name = f"{name}-{made}" + (f"-and-{len(names) - 1}" if len(names) > 1 else "")
-    config = replace(config, name=name, targets=tuple(names), tasks=_with(config.tasks, own))
-    return config, said
+    tasks = _with(config.tasks, own)
+    if not named and config.model.pretrained != QUICKSTART:
+        raw, data = _fitted(config, list(names), tasks)
+        config = load_config(raw, overrides, **given)
+        said = (*said, f"{data.task.name}: {run_in_words(config.protocol, data)}")
+    made = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in names[0])
+    name = f"{config.name}-{made}" + (f"-and-{len(names) - 1}" if len(names) > 1 else "")
+    return replace(config, name=name, targets=tuple(names), tasks=tasks), said
+
+
+def _fitted(
+    config: ExperimentConfig, names: list[str], tasks: UserTasks
+) -> tuple[dict[str, Any], TaskData]:
+    """Returns the grid of a model on targets, and the one of middle size, which its protocol fits."""
+    data = [load_task(get_task(name, tasks), config.data) for name in names]
+    data.sort(key=lambda one: len(one.splits["train"]))
+    middle = data[(len(data) - 1) // 2]
+    ref = config.model.ref
+    # What is not on this machine is not asked for: a plan needs no network.
+    local = is_local(ref.reference)
+    known = read_hf_config(resolve_reference(ref.reference, ref.at)) if local else {}
+    rows = rows_trained_on(config.protocol, middle)
+    raw = {
+        "name": "grid",
+        "model": {"pretrained": config.model.pretrained},
+        "sources": [],
+        "targets": names,
+        "protocol": fitted_protocol(rows, known, ref.label),
+    }
+    return raw, middle
 
 
 def ranking_on(

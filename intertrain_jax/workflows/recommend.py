@@ -30,9 +30,10 @@ from intertrain_jax.records.store import write_atomic
 from intertrain_jax.report.card import CARD_FILE
 from intertrain_jax.report.decision import Decision, write_decision
 from intertrain_jax.workflows.export import export_run, forget_models
+from intertrain_jax.workflows.fitting import run_in_words
 from intertrain_jax.workflows.grid import analysed
 from intertrain_jax.workflows.own import Target, shown_by
-from intertrain_jax.workflows.own_grid import OwnOptions, own_experiment, run_in_words
+from intertrain_jax.workflows.own_grid import OwnOptions, own_experiment
 from intertrain_jax.workflows.past import past_of
 from intertrain_jax.workflows.repeat import repeat_run
 from intertrain_jax.workflows.run_length import fitted

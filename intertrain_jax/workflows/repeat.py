@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from intertrain_jax.base import IntertrainError, time_now
-from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig
 from intertrain_jax.planning.plan import Run, record_of
 from intertrain_jax.planning.work import GridWork
 from intertrain_jax.records.results import RunResult
 from intertrain_jax.records.results_dir import ResultsDir
-from intertrain_jax.records.runs import is_better
+from intertrain_jax.records.runs import Record, is_better
 from intertrain_jax.workflows.export import one_run
 from intertrain_jax.workflows.grid import prepare
 from intertrain_jax.workflows.runner import Devices, Runner
@@ -66,7 +66,7 @@ def repeat_run(
         usable = plan.without(
             {other.id for other in plan.runs if other.base.label in prepared.unusable}
         )
-        options = replace(config.engine, keep="all")
+        options = _as_before(replace(config.engine, keep="all"), known.get(wanted.id))
         tasks = prepared.bases.tasks(usable)
         work = GridWork(usable, done, prepared.bases, tasks, options, directory.path)
         with grid_display(watcher, directory.path) as show:
@@ -82,16 +82,25 @@ def repeat_run(
         said += ", as its record says"
     else:
         said += (
-            f", where its record says {_score(record.result)}: another machine, or other versions"
+            f", where its record says {_score(record.result)}: another"
+            " machine, other versions or, by --lanes, other lanes"
         )
     return (
         f"{said}. Write it out: intertrain-jax models kept {directory.path} {wanted.id} DIRECTORY"
     )
 
 
+def _as_before(options: EngineConfig, record: Record | None) -> EngineConfig:
+    """Returns options with the lanes that a run was done in before, unless the user says which."""
+    result = None if record is None else record.result
+    if result is None or not result.lanes or (options.lanes, options.fuse) != ("auto", "auto"):
+        return options
+    return replace(options, lanes=result.lanes, fuse=result.fuse)
+
+
 def same_outcome(one: RunResult, other: RunResult) -> bool:
     """Whether two results are equal but for the time that they took, and a test that one did not do."""
-    one, other = (replace(result, seconds=0.0) for result in (one, other))
+    one, other = one.outcome, other.outcome
     if None in (one.test, other.test):
         one, other = (replace(result, test=None, unanswered=0) for result in (one, other))
     return one == other

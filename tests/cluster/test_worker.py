@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def test_runs_are_those_of_a_grid_whatever_is_saved_meanwhile(tmp_path: Path) ->
     source, run = PLAN.runs
     (made,) = (n for r in reports(worker, Mail((assigned(source),))) for n in r.news)
     assert isinstance(made, Ended) and made.result is not None
-    assert replace(made.result, seconds=0.0) == alone.results[source.name]
+    assert made.result.outcome == alone.results[source.name]
     store["source"] = made.weights
     # It is told to leave when the run has begun: it hands over what it has, and ends.
     report = worker.exchange(Mail((assigned(run, source="source"),)), 0.0)
@@ -77,7 +76,7 @@ def test_runs_are_those_of_a_grid_whatever_is_saved_meanwhile(tmp_path: Path) ->
         mail = Mail((assigned(run, source="source", lane="lane"),), last=True)
         (saved,) = (n for r in reports(again, mail) for n in r.news)
     assert isinstance(saved, Ended) and saved.result is not None
-    assert replace(saved.result, seconds=0.0) == alone.results[run.name]
+    assert saved.result.outcome == alone.results[run.name]
 
 
 def test_an_error_of_the_engine_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,24 +35,27 @@ def ended_lane() -> LaneRun:
 
 def test_a_result_says_what_was_reached_on_how_much() -> None:
     task = tiny_task("a")
-    result = result_of(ended_lane(), task, ENDED, 0.5, 3)
+    result = result_of(ended_lane(), task, ENDED, 0.5, 3, GridProgress(lanes=4, fuse=2))
     assert result is not None
     assert (result.metric, result.test, result.validation) == (task.metric, 50.0, 75.0)
     assert (result.n_train, result.n_validation, result.n_test) == (40, 15, 20)
     assert (result.steps, result.examples, result.tokens, result.unanswered) == (4, 32, 160, 3)
     assert result.stop_reason is StopReason.PATIENCE and len(result.history) == 1
-    assert result.seconds >= 2.0
+    assert result.seconds >= 2.0 and (result.lanes, result.fuse) == (4, 2)
 
 
 @pytest.mark.parametrize(
     ("best", "test"), [(None, 0.5), (float("-inf"), 0.5), (0.5, float("nan"))], ids=str
 )
 def test_an_undefined_score_is_no_result(best: float | None, test: float) -> None:
-    assert result_of(ended_lane(), tiny_task("a"), replace(ENDED, best=best), test, 0) is None
+    assert (
+        result_of(ended_lane(), tiny_task("a"), replace(ENDED, best=best), test, 0, GridProgress())
+        is None
+    )
 
 
 def test_what_is_not_tested_has_no_test_score() -> None:
-    result = result_of(ended_lane(), tiny_task("a"), ENDED, None, 0)
+    result = result_of(ended_lane(), tiny_task("a"), ENDED, None, 0, GridProgress())
     assert result is not None and (result.test, result.validation) == (None, 75.0)
 
 

@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.experiment import EngineConfig, ExperimentConfig, load_config
 from intertrain_jax.workflows.grid import grid
 from intertrain_jax.workflows.own import check_targets, experiment_of, ranking_on
+from intertrain_jax.workflows.own_grid import own_experiment
 from intertrain_jax.workflows.plan import plan
 from intertrain_jax.workflows.rank import rank
 from tests.experiments import FakeEngine, write_experiment
 from tests.rankings import fake, write_ranking
+from tests.searches import write_models, write_target
 
 FRAME = pd.DataFrame(
     {
@@ -96,6 +98,26 @@ def test_names_stay_names_and_files_make_tasks(
         experiment_of(config, targets=["rte"], label="label")
     with pytest.raises(IntertrainError, match=r"--text2 says what is in a file"):
         experiment_of(config, text2="b")
+
+
+def test_where_only_a_model_is_named_the_protocol_fits_it_and_the_data(tmp_path: Path) -> None:
+    """The quickstart's settings are for its small encoder: no other model is trained by them."""
+    quickstart = load_config("quickstart")
+    write_models(tmp_path)
+    file = write_target(tmp_path)
+    model = str(tmp_path / "model")
+    found, said = experiment_of("quickstart", [f"model.pretrained={model}"], targets=file, seeds=2)
+    assert (found.name, found.sources, found.seeds) == ("grid-my-dishes", (), 2)
+    assert found.engine == EngineConfig() and found.protocol != quickstart.protocol
+    expected, *_ = own_experiment(file, model, (), {})
+    assert found.protocol == expected.protocol, "as `recommend` trains it"
+    assert "a run: " in said[-1] and "--set protocol.KEY=VALUE" in said[-1]
+    given = {"model.pretrained": "org/none", "protocol.epochs": 2, "data.limit": 30}
+    found, _ = experiment_of("quickstart", given, targets=file, out=tmp_path / "out")
+    assert (found.name, found.protocol.epochs, found.data.limit) == ("grid-my-dishes", 2, 30)
+    assert found.protocol.learning_rate == 5e-5, "no network was asked"
+    own, _ = experiment_of("quickstart", targets=file)
+    assert own.protocol == quickstart.protocol and own.sources == quickstart.sources
 
 
 def test_dataframes_are_targets_by_their_names(config: ExperimentConfig) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,36 @@ def test_a_run_is_done_again_and_its_record_stays(tmp_path: Path) -> None:
     assert "PT:beta:0" in repeat_run(config, by_id[:8], runner=FakeEngine())
 
 
+@dataclass
+class Laned(FakeEngine):
+    """Says that it had so many lanes, of which the results depend."""
+
+    lanes: int = 8
+
+    def run_grid(self, work: Any, emit: Any, watch: Any) -> Any:
+        lanes, fuse = work.options.lanes, work.options.fuse
+        found = (self.lanes, 2) if lanes == "auto" else (lanes, 1 if fuse == "auto" else fuse)
+
+        def with_lanes(run: Any, result: Any, reason: str | None) -> None:
+            made = replace(result, test=result.test + found[0], lanes=found[0], fuse=found[1])
+            emit(run, made, reason)
+
+        return super().run_grid(work, with_lanes, watch)
+
+
+def test_a_run_is_repeated_in_as_many_lanes_as_it_was_done_in(tmp_path: Path) -> None:
+    """One run alone would have one lane, whose last digits are others."""
+    config = write_experiment(tmp_path)
+    config = replace(config, engine=replace(config.engine, lanes="auto", fuse="auto"))
+    grid(config, runner=Laned())
+    engine = Laned(lanes=1)
+    assert "as its record says" in repeat_run(config, "alpha:beta:1", runner=engine)
+    assert engine.work is not None
+    assert (engine.work.options.lanes, engine.work.options.fuse) == (8, 2)
+    asked = replace(config, engine=replace(config.engine, lanes=3))
+    assert "other lanes" in repeat_run(asked, "alpha:beta:1", runner=Laned())
+
+
 def test_a_run_that_nobody_did_gets_its_record(tmp_path: Path) -> None:
     config = write_experiment(tmp_path)
     assert "now recorded" in repeat_run(config, "PT:beta:0", runner=FakeEngine())
@@ -50,6 +81,7 @@ def test_what_is_not_one_run_is_an_error(tmp_path: Path) -> None:
 def test_outcomes_are_equal_whatever_they_took() -> None:
     one = make_result()
     assert same_outcome(one, replace(one, seconds=one.seconds + 5))
+    assert same_outcome(one, replace(one, lanes=4, fuse=1))
     assert not same_outcome(one, replace(one, test=69.0))
     untested = replace(one, test=None)
     assert same_outcome(one, untested) and same_outcome(untested, untested)
