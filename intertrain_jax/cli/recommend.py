@@ -62,6 +62,7 @@ def command(
     one is worth its price. Finished runs are kept: the same command goes on where it was stopped.
     """
     from intertrain_jax.cli.show import pages_of
+    from intertrain_jax.report.card import call_of
     from intertrain_jax.workflows.recommend import recommend
     from intertrain_jax.workflows.watch import Terminal
 
@@ -75,7 +76,7 @@ def command(
     say(f"The trained model, and how to use it: {place}, README.md there")
     if not result.in_words:
         say("  from transformers import pipeline")
-        say(f'  pipeline("text-classification", model={place!r})("a text")')
+        say(f'  pipeline("text-classification", model={place!r})({call_of(result.texts)})')
         say(f"For a file: intertrain-jax predict {shlex.quote(place)} FILE.csv")
     say(f"The whole story: {result.out}/decision.md")
     say(pages_of(result.out))

@@ -84,6 +84,8 @@ def _plain(value: Any) -> Any:
     """Rewrites what Python callers give in the types that YAML has."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
+    if isinstance(value, list | tuple):
+        value = [str(item) if isinstance(item, Path) else item for item in value]
     return to_plain(str(value) if isinstance(value, Path) else value)
 
 

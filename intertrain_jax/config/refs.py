@@ -61,7 +61,7 @@ class ModelRef:
         return (place, self.revision)
 
     @classmethod
-    def parse(cls, text: str) -> ModelRef:
+    def parse(cls, text: str | Path) -> ModelRef:
         """Reads what people write for a model.
 
         A directory that exists is itself, whatever its name holds. Otherwise it is a hub id with or
@@ -71,7 +71,7 @@ class ModelRef:
         Raises:
             IntertrainError: the address is not one of a model, or names two revisions.
         """
-        text = text.strip()
+        text = str(text).strip()
         if is_directory(text):
             return cls(text)
         if text.startswith(_FILE_SYSTEM):
@@ -97,7 +97,7 @@ class ModelRef:
         return cls(name, revision)
 
     @classmethod
-    def of(cls, text: str, revision: str | None) -> ModelRef:
+    def of(cls, text: str | Path, revision: str | None) -> ModelRef:
         """Reads a model whose revision may be given beside it.
 
         Raises:
@@ -108,7 +108,7 @@ class ModelRef:
             return ref
         if ref.revision is not None:
             raise IntertrainError(
-                f"model {text!r} names revision {ref.revision!r}, and beside it {revision!r} is"
+                f"model {str(text)!r} names revision {ref.revision!r}, and beside it {revision!r} is"
                 " given. Leave one of them out."
             )
         return cls(ref.reference, revision)

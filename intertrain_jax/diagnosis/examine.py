@@ -32,6 +32,8 @@ _UNEXPLAINED = "No move of cells explains the row."
 _SHOWN = 2
 # A model learned nothing if this share of its scores are among the lowest tenth of their columns.
 _COLLAPSED, _BOTTOM = 0.8, 0.1
+# Above so many pairs of the same scores that chance is expected to make, one is no error.
+_CHANCE = 0.05
 
 
 def examine(
@@ -125,21 +127,41 @@ def _same_names(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding
 def _same_scores(scores: pd.DataFrame, names: pd.Series[str]) -> Iterator[Finding]:
     """Finds models with the same cells under another name; one name's rows are `_same_names`'.
 
-    Models that learned nothing have the same scores without being copies: that is a note.
+    Models that learned nothing have the same scores without being copies: that is a note. So is what
+    chance may have made: of few targets with few test examples, some models have the same scores.
     """
     tested = scores[scores.notna().sum(axis=1) >= min(FEWEST_CELLS, scores.shape[1])]
     bottom = tested.rank(method="min") <= max(1.0, _BOTTOM * len(tested))
     lowest = bottom.sum(axis=1) >= _COLLAPSED * tested.count(axis=1)
     cells = zip(tested.index, map(tuple, tested.fillna(np.inf).to_numpy(float)), strict=True)
+    by_chance = _pairs_by_chance(tested)
+    if by_chance >= 1:
+        return
     for first, *others in _alike(cells):
         for row in others:
             if names[row].strip().casefold() != names[first].strip().casefold():
                 count = tested.count(axis=1)[row]
                 text = f"Its {counted(count, 'score')} are those of row {first}, {names[first]!r}"
                 learned = not lowest[row]
-                text += "." if learned else ", as of models that learned nothing: among the lowest."
-                severity: Severity = "error" if learned else "note"
+                likely = by_chance > _CHANCE
+                if not learned:
+                    text += ", as of models that learned nothing: among the lowest."
+                else:
+                    text += ", as may be by chance." if likely else "."
+                severity: Severity = "error" if learned and not likely else "note"
                 yield Finding(int(row), str(names[row]), "same scores", severity, text)
+
+
+def _pairs_by_chance(scores: pd.DataFrame) -> float:
+    """Returns how many pairs of M rows are expected to be the same, were columns independent."""
+    rows = len(scores)
+    if rows < 2:
+        return 0.0
+    shares = []
+    for column in scores.columns:
+        counts = scores[column].value_counts(dropna=False).to_numpy(float)
+        shares.append(float(np.sum(counts * (counts - 1.0))) / (rows * (rows - 1.0)))
+    return 0.5 * rows * (rows - 1.0) * float(np.prod(shares))
 
 
 def _alike(keys: Iterable[tuple[Hashable, Hashable]]) -> Iterator[list[int]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -37,9 +38,9 @@ class Model:
 
     reference: str
     config: AnyConfig
-    params: Params
+    params: Params = field(repr=False)
     fingerprint: str
-    report: LoadReport
+    report: LoadReport = field(repr=False)
 
     def hidden_states(
         self,
@@ -109,9 +110,9 @@ class TextModel:
 
     reference: str
     config: TextConfig
-    params: Params
+    params: Params = field(repr=False)
     fingerprint: str
-    report: LoadReport
+    report: LoadReport = field(repr=False)
 
     def encode(self, input_ids: ArrayLike, attention_mask: ArrayLike | None = None) -> Array:
         """Returns the encoder's output, float32 [B, L, D].
@@ -188,7 +189,7 @@ class TextModel:
             )
 
 
-def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
+def load_model(ref: str | Path, revision: str | None = None) -> Model | TextModel:
     """Loads a model from a hub id, a directory, `package:<name>/<folder>` or `quickstart`.
 
     Returns:
@@ -197,6 +198,7 @@ def load_model(ref: str, revision: str | None = None) -> Model | TextModel:
     Raises:
         IntertrainError: it is not there, not supported, or its tensors do not fit its config.json.
     """
+    ref = str(ref)
     checkpoint = load_checkpoint(ref, revision, texts=False)
     head = {} if checkpoint.head is None else {"head": checkpoint.head}
     params = jax.tree.map(jnp.asarray, {**checkpoint.params, **head})

@@ -67,7 +67,9 @@ class Candidates:
 
 
 def candidates_of(
-    ranking: str | Path | None, models: Sequence[str] = (), pretrained: str | None = None
+    ranking: str | Path | None,
+    models: Sequence[str | Path] = (),
+    pretrained: str | Path | None = None,
 ) -> Candidates:
     """Reads a ranking, and adds models that are named one by one.
 
@@ -98,6 +100,7 @@ def candidates_of(
         raise IntertrainError(
             "the pretrained model that gains are over is not known. Name it: --pretrained REF."
         )
+    pretrained = str(pretrained)
     # A directory may be written in two ways, and is one model.
     keyed = {ModelRef.parse(name).key: (name, score) for name, score in reversed(scores.items())}
     keyed = dict(reversed(keyed.items()))

@@ -78,6 +78,12 @@ class Verdict:
                 f"Its gain over the pretrained model on test: {self.test}.",
                 f"On validation, by which it was chosen: {self.gain}.",
             ]
+            if self.test is not None and self.test.low <= 0:
+                neither = self.gain.low <= 0
+                said.append(
+                    f"{'Neither shows' if neither else 'Test does not show'} that it is better than the"
+                    " pretrained model."
+                )
         if self.seen:
             said.append(
                 f"It has trained on {', '.join(self.seen)}, as its card or its origin says:"

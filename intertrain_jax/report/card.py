@@ -12,10 +12,16 @@ CARD_FILE = "README.md"
 _CLASSES = """from transformers import pipeline
 
 classify = pipeline("text-classification", model="MODEL")  """
+ONE_TEXT, TWO_TEXTS = '"a text"', '{"text": "a text", "text_pair": "its second text"}'
 _WORDS = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("MODEL")
 model = AutoModelForSeq2SeqLM.from_pretrained("MODEL")  """
+
+
+def call_of(texts: int) -> str:
+    """Returns what a classifier of one text or of pairs is called with, as Python."""
+    return ONE_TEXT if texts == 1 else TWO_TEXTS
 
 
 def model_card(record: Record, task: Task, pretrained: str) -> str:
@@ -64,6 +70,7 @@ def model_card(record: Record, task: Task, pretrained: str) -> str:
     texts = " and ".join(f"`{text}`" for text in task.texts)
     classes = ", ".join(task.labels) if task.labels else "none: it predicts a number"
     used = (_WORDS if in_words else _CLASSES).replace("MODEL", record.target)
+    asked = "" if in_words else f"classify({call_of(len(task.texts))})\n"
     read = answers = ""
     if (text := record.protocol.text) is not None:
         template = text.templates.get(task.name)
@@ -90,5 +97,5 @@ Trained on {result.n_train:,} examples of {task.title} ({task.name}), {result.ex
 
 ```python
 {used}# this directory
-```
+{asked}```
 """

@@ -156,8 +156,8 @@ def _legend(gains: GainMatrices, pretrained: str) -> str:
     return (
         f"{pretrained}: test score, percent. Other rows: gain over {pretrained} in points, mean ±"
         f" standard deviation over {gains.asked} seed{'s' if gains.asked != 1 else ''}, paired;"
-        " n= where there are fewer.\n* mean beyond 2 standard deviations. ** and paired t-test"
-        f" p < {FALSE_DISCOVERY_RATE:g} after Benjamini–Hochberg over the matrix."
+        " n= where there are fewer.\n* mean beyond 2 standard deviations, of seeds enough to tell. **"
+        f" and paired t-test p < {FALSE_DISCOVERY_RATE:g} after Benjamini–Hochberg over the matrix."
     )
 
 

@@ -177,8 +177,9 @@ def targets_of(
             Target(
                 name,
                 score=_number(study.pretrained_scores.get(column, NAN)),
-                std=NAN if found is None else found.std,
-                df=NAN if found is None else found.std_df,
+                # Of a target on which some models never vary and others do, what holds for any of them.
+                std=NAN if found is None else max(found.std, found.raw),
+                df=NAN if found is None else found.df if found.raw > found.std else found.std_df,
                 train=study.train_sizes.get(name),
                 test=study.test_sizes.get(name),
                 dataset=datasets.get(name),

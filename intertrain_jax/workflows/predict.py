@@ -67,7 +67,7 @@ class Prediction:
 
 
 def predict(
-    model: str,
+    model: str | Path,
     rows: str | Path | pd.DataFrame,
     *,
     text: str | None = None,
@@ -99,7 +99,8 @@ def predict(
     ref = ModelRef.of(model, revision)
     # Names of a DataFrame's columns may be numbers.
     text, text2 = (None if x is None else str(x) for x in (text, text2))
-    read = texts_to_read(raw, text, text2, _learnt_columns(ref) if text is None else ())
+    learnt = _learnt_columns(ref)
+    read = texts_to_read(raw, text, text2, learnt)
     texts = read_texts(raw, read)
     given = [i for i, found in enumerate(texts) if found is not None]
     from intertrain_jax.engine.predicting import load_predictor
@@ -109,6 +110,11 @@ def predict(
     notes = [*raw.notes]
     if text is None:
         notes.append(_said_of(read, text2))
+    if len(learnt) > len(read):
+        pair = " and ".join(map(repr, learnt))
+        notes.append(
+            f"the model learnt from pairs, {pair}, and reads one text: --text2 names the second"
+        )
     if len(given) < len(texts):
         notes.append(f"{counted(len(texts) - len(given), 'row')} without text: no answer")
     outputs: Any = None

@@ -65,7 +65,7 @@ _RENEW_SECONDS = 20.0
 
 
 def rank(
-    models: str | Path | Sequence[str] | RankConfig = (),
+    models: str | Path | Sequence[str | Path] | RankConfig = (),
     *,
     overrides: Mapping[str, Any] | Sequence[str] = (),
     gains: pd.DataFrame | str | Path | None = None,
@@ -208,7 +208,7 @@ def _ranked(
 
 
 def _ranking(
-    models: str | Path | Sequence[str] | RankConfig,
+    models: str | Path | Sequence[str | Path] | RankConfig,
     overrides: Mapping[str, Any] | Sequence[str],
     options: RankingOptions,
 ) -> tuple[RankConfig, tuple[str, ...]]:
@@ -244,7 +244,7 @@ def _fitting(protocol: Protocol, first: ModelRef, watcher: Watcher) -> Protocol:
 
 
 def config_of(
-    models: str | Path | Sequence[str],
+    models: str | Path | Sequence[str | Path],
     overrides: Mapping[str, Any] | Sequence[str] = (),
     **options: Unpack[RankOptions],
 ) -> RankConfig:

@@ -67,8 +67,8 @@ class RecommendOptions(OwnOptions, total=False):
     """
 
     ranking: str | Path | None
-    models: Sequence[str]
-    pretrained: str | None
+    models: Sequence[str | Path]
+    pretrained: str | Path | None
     past: Sequence[str | Path]
     worthwhile: float
     price: float
@@ -89,6 +89,7 @@ class Recommendation:
         out: the results directory.
         directory: the trained model.
         in_words: whether it answers in words, as T5 does, rather than by a classifier.
+        texts: 1, or 2 where it reads pairs.
     """
 
     model: str
@@ -98,6 +99,7 @@ class Recommendation:
     out: Path
     directory: Path
     in_words: bool
+    texts: int = 1
 
     @property
     def explained(self) -> list[str]:
@@ -194,7 +196,8 @@ def _recommended(
     directory = _given(searching, search, found, runner, watcher, final_seed)
     name = searching.label(search.choice)
     in_words = bool(config.protocol.in_words)
-    return Recommendation(name, found, decision, tuple(said), config.out_dir, directory, in_words)
+    given = (name, found, decision, tuple(said), config.out_dir, directory, in_words)
+    return Recommendation(*given, len(data.task.texts))
 
 
 def _rules(options: RecommendOptions) -> Rules:

@@ -121,6 +121,10 @@ def test_a_directory_is_itself_whatever_its_name(
         assert ModelRef.parse(name) == ModelRef(name)
 
 
+def test_a_path_is_a_directory(tmp_path: Path) -> None:
+    assert ModelRef.parse(tmp_path) == ModelRef.of(tmp_path, None) == ModelRef(str(tmp_path))
+
+
 def test_a_revision_may_stand_beside_the_reference() -> None:
     assert ModelRef.of("org/name", "v1") == ModelRef("org/name", "v1")
     assert ModelRef.of("org/name@v1", None) == ModelRef("org/name", "v1")

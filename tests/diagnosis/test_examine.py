@@ -72,6 +72,21 @@ def test_models_that_learned_nothing_are_equal_without_being_copies() -> None:
     assert found.suspicious == frozenset()
 
 
+@pytest.mark.parametrize(("examples", "targets"), [(42, 1), (20, 2)])
+def test_few_scores_of_few_examples_are_equal_by_chance(examples: int, targets: int) -> None:
+    rng = np.random.default_rng(0)
+    right = rng.binomial(examples, 0.8, (12, targets))
+    right[7] = right[2]
+    scores = pd.DataFrame(100.0 * right / examples, columns=list("abc"[:targets]))
+    found = examine(scores, named(scores))
+    assert found.suspicious == frozenset()
+    assert all("as may be by chance" in f.evidence for f in found.findings)
+    # With as many digits as a large test set has, one copy is none of chance.
+    fine = pd.DataFrame(rng.normal(80, 5, (12, targets)), columns=scores.columns)
+    fine.loc[7] = fine.loc[2]
+    assert (7, "same scores", "error") in rules(examine(fine, named(fine))) or targets == 1
+
+
 @pytest.mark.parametrize("value", [-1.0, 100.5])
 def test_impossible_scores_are_errors(value: float) -> None:
     scores = sound()

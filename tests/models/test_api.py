@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ def _model(models: ModelFactory, model_type: str, classes: int | None = None) ->
 
 def test_the_package_offers_it() -> None:
     assert intertrain_jax.load_model is load_model
+
+
+def test_a_directory_may_be_a_path_and_what_is_shown_is_short(models: ModelFactory) -> None:
+    model = load_model(Path(models("bert")))
+    assert len(repr(model)) < 1000 and "EncoderConfig" in repr(model)
 
 
 @pytest.mark.parametrize("model_type", ENCODERS)

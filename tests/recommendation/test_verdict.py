@@ -105,6 +105,19 @@ def test_a_gain_on_test_is_less_certain_with_fewer_examples_and_seeds() -> None:
     assert gain_on_test([84.0], [80.0], 1000, 0.5).high - 4.0 > one.high - 5.0
 
 
+def test_what_was_not_shown_to_be_better_is_said_so() -> None:
+    found, clear, unclear = verdict(ended()), Interval(2.0, 1.0, 3.0), Interval(2.0, -1.0, 5.0)
+    for test, gain, says in (
+        (clear, clear, None),
+        (clear, unclear, None),
+        (unclear, clear, "Test does not show that it is better"),
+        (unclear, unclear, "Neither shows that it is better"),
+    ):
+        said = "\n".join(replace(found, test=test, gain=gain).lines)
+        assert ("that it is better than the pretrained" in said) == (says is not None)
+        assert says is None or says in said
+
+
 def test_what_is_marked_and_what_cannot_be_known_is_said() -> None:
     found = verdict(ended())
     marked = replace(found, seen=("my/data",), detectable=smallest_gain(56, 1.0))

@@ -34,6 +34,9 @@ def test_a_card_says_what_the_record_says() -> None:
     assert f"| test | {record.result.n_test:,} | 61.23 |" in text
     assert "- classes: no, yes" in text and "`{premise}` and `{hypothesis}`" in text
     assert 'pipeline("text-classification", model="alpha")' in text
+    assert 'classify({"text": "a text", "text_pair": "its second text"})' in text
+    single = model_card(record, replace(TASK, texts=("{premise}",)), "org/base")
+    assert 'classify("a text")' in single and "text_pair" not in single
 
 
 def test_a_task_of_ones_own_has_no_hub() -> None:

@@ -47,6 +47,20 @@ def test_models_have_their_gains_intervals_and_reasons() -> None:
     assert (first.name, first.dataset) == ("one", "org/one") and first.std > 0
 
 
+def test_the_spread_of_a_target_is_no_smaller_than_that_of_its_models() -> None:
+    """Where most models give the same answer each time, those that do not vary as they do."""
+    table = scores()
+    still = (table["target"] == "one") & ~table["base"].isin(["up", "PT"])
+    table.loc[still, "score"] = 50.0
+    rng = np.random.default_rng(0)
+    moving = (table["target"] == "one") & ~still
+    table.loc[moving, "score"] = 60.0 + rng.normal(0.0, 3.0, int(moving.sum()))
+    result = analyze(table).result
+    (first, *_) = targets_of(result.study, result, {})
+    pooled = table[table["target"] == "one"].groupby("base")["score"].var().mean() ** 0.5
+    assert first.std >= 0.999 * pooled
+
+
 def test_without_statistics_models_still_have_their_cells() -> None:
     result = analyze(scores()).result
     models = models_of(result.study, None)

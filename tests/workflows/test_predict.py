@@ -63,6 +63,9 @@ def test_a_model_reads_the_columns_that_it_learnt_from(model: str, tmp_path: Pat
         json.dumps(json.loads(config.read_text()) | {"text_columns": ["text", "body"]})
     )
     pair = predict(model, tmp_path / "rows.csv")
+    one = predict(model, tmp_path / "rows.csv", text="body")
+    assert any("learnt from pairs, 'text' and 'body', and reads one text" in n for n in one.notes)
+    assert not any("learnt from pairs" in note for note in pair.notes)
     assert any("the texts are column 'text' and column 'body'" in note for note in pair.notes)
     for odd in ("body", [1], {"a": 2}, None):
         config.write_text(json.dumps(json.loads(config.read_text()) | {"text_columns": odd}))
@@ -189,6 +192,7 @@ def test_what_is_no_rows_at_all_is_one_line(model: str, tmp_path: Path) -> None:
     numbered: Any = pd.DataFrame({0: ["good film"], 1: ["x"]})
     zero: Any = 0
     assert len(predict(model, numbered, text=zero).table) == 1
+    assert len(predict(Path(model), numbered, text=zero).table) == 1
     for rows in (["good film"], {"text": ["x"]}, None):
         strange: Any = rows
         with pytest.raises(IntertrainError, match="rows must be a file or a DataFrame, got a"):
