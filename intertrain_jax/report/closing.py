@@ -149,7 +149,7 @@ def _significant(result: Result) -> str:
     )
     return (
         f"of {counted(found.tested, 'gain')} with two seeds or more, {two_std} differ from 0 by more"
-        f" than 2 standard deviations over seeds, and enough of them to tell ({found.two_std_above} up,"
+        f" than 2 standard deviations over seeds that are enough to tell ({found.two_std_above} up,"
         f" {found.two_std_below} down),"
         f" and {adjusted} by paired t-tests, of which at most {numbers.share(found.level)} are expected"
         f" to be false ({found.adjusted_above} up, {found.adjusted_below} down)"
