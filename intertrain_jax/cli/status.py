@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from intertrain_jax.cli.lines import say
 from intertrain_jax.cli.options import ExperimentOptions, experiment_options
+from intertrain_jax.config.experiment import EXPERIMENT_FILE
+from intertrain_jax.config.ranking import RANK_FILE
+from intertrain_jax.config.study import STUDY_FILE
 
 if TYPE_CHECKING:
     from intertrain_jax.config.ranking import RankConfig
@@ -26,8 +31,20 @@ def command(options: ExperimentOptions) -> None:
 
     Of a grid that is being run also its speed, the time left, and what the workers of every node do.
 
-    Of a directory that --out names and that holds a ranking, its models as well.
+    Of a directory that --out names and that holds a ranking, its models as well; of a study, its parts.
     """
+    out = options.short.get("out")
+    study = None if out is None or options.config is not None else Path(out) / STUDY_FILE
+    if study is None or not study.is_file():
+        _show(options)
+        return
+    names = {EXPERIMENT_FILE, RANK_FILE}
+    for part in sorted({file.parent for name in names for file in study.parent.glob(f"*/{name}")}):
+        _show(replace(options, short={**options.short, "out": part}))
+
+
+def _show(options: ExperimentOptions) -> None:
+    """Prints how far one results directory is."""
     from intertrain_jax.planning.status import read_heartbeat, states
     from intertrain_jax.records.results_dir import ResultsDir
     from intertrain_jax.workflows.inputs import plan_offline

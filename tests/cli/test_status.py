@@ -81,6 +81,18 @@ def test_a_directory_without_an_experiment_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_a_study_the_parts_are_told(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        grid(
+            write_experiment(tmp_path, name=name, out=str(tmp_path / "study" / name)),
+            runner=FakeEngine(),
+        )
+    (tmp_path / "study" / "study.yaml").write_text("name: whole\n", "utf-8")
+    lines = status(tmp_path / "study").splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["first", "second"]
+    assert all("12 runs, 12 done, 0 failed" in line for line in lines)
+
+
 def test_status_before_anything_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = CliRunner().invoke(main, ["status"], catch_exceptions=False).output
