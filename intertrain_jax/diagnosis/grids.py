@@ -27,8 +27,9 @@ _DECIMALS = 8
 _RUNS = np.array([*range(1, 11), 12, 15, 16, 20, 25, 30])
 # Log factor of a score that its column cannot have: slips of the hand exist.
 IMPOSSIBLE = -15.0
-# A row of fewer scores is taken to have the digits of the table.
-_TELLING = 4
+# A row of fewer scores is taken to have the digits of the table; a smaller share of scores with more
+# digits than the others, such as a probe beside scores from a paper, tells nothing of those.
+_TELLING, _FINER = 4, 0.2
 # Share of scores that must agree with a size: beyond chance in all rows, and in those that are possible.
 _AGREE, _AGREE_SOUND, _AGREE_INFERRED = 0.25, 0.9, 0.5
 # A row's number of runs is plain if this share of at least so many scores is possible with it.
@@ -106,10 +107,12 @@ def fit_grids(scores_MxT: Floats, names: Sequence[object], pretrained: int | Non
     """
     rows, length = scores_MxT.shape
     several_M = np.isfinite(scores_MxT).sum(axis=1) >= _TELLING
-    table = _unit(scores_MxT.ravel())
+    table = _usual_unit(scores_MxT.ravel())
     row_unit_M = np.full(rows, table)
-    row_unit_M[several_M] = [_unit(row) for row in scores_MxT[several_M]]
+    row_unit_M[several_M] = [_usual_unit(row) for row in scores_MxT[several_M]]
     units_MxT = np.repeat(row_unit_M[:, None], length, axis=1)
+    # A column may be printed with fewer digits than its rows have elsewhere.
+    printed_T = np.array([_unit(column) for column in scores_MxT.T])
     tried = [
         (at, size)
         for at, name in enumerate(names)
@@ -120,18 +123,22 @@ def fit_grids(scores_MxT: Floats, names: Sequence[object], pretrained: int | Non
     size_T, unit_T, gain_T = np.full(length, np.nan), np.zeros(length), np.zeros(length)
     for at, size in reversed(tried):
         size_T[at] = size
-    runs_M = _runs(scores_MxT, size_T, units_MxT, pretrained)
+    runs_M = _runs(scores_MxT, size_T, np.maximum(units_MxT, printed_T), pretrained)
     size_T[:] = np.nan
     for at, size in tried:
         score_M = scores_MxT[:, at]
-        # A column may be printed with fewer digits than its row has elsewhere.
-        for unit in (0.0, _unit(score_M)):
+        for unit in (0.0, float(printed_T[at])):
             gain = _odds(score_M, size, np.maximum(row_unit_M, unit), runs_M)
             if gain > max(gain_T[at], _ODDS):
                 gain_T[at], size_T[at], unit_T[at] = gain, size, unit
     for at in np.flatnonzero(np.isnan(size_T)).tolist():
         if key(names[at]) not in FREE:
-            size_T[at] = _infer(scores_MxT[:, at], row_unit_M)
+            unit_T[at] = printed_T[at]
+            size_T[at] = _infer(scores_MxT[:, at], np.maximum(row_unit_M, printed_T[at]))
+            if np.isnan(size_T[at]):
+                # Scores of a test set of 500 have one digit without being rounded.
+                unit_T[at] = 0.0
+                size_T[at] = _infer(scores_MxT[:, at], row_unit_M, _SOUND, float(printed_T[at]))
     runs_M = _runs(scores_MxT, size_T, np.maximum(units_MxT, unit_T), pretrained)
     return _trusted(Grids(size_T, unit_T, row_unit_M, runs_M), scores_MxT)
 
@@ -162,6 +169,16 @@ def _agree(scores: Floats, size: Floats, unit: Floats, runs: NDArray[np.int64]) 
     return np.asarray(
         ~(np.abs(right - nearest) > count / 100.0 * (unit * 0.5005 + 1e-9) + 1e-7), dtype=bool
     )
+
+
+def _usual_unit(values: Floats) -> float:
+    """Returns the unit of the last digit that values are printed with, but for a few that have more."""
+    known = values[np.isfinite(values)]
+    finer = [np.abs(known - np.round(known, d)) >= 1e-10 for d in range(_DECIMALS)]
+    for decimals, more in enumerate(finer):
+        if len(known) and more.mean() < _FINER:
+            return float(10.0**-decimals)
+    return float(10.0**-_DECIMALS)
 
 
 def _unit(values: Floats) -> float:
@@ -225,8 +242,18 @@ def _odds(scores_M: Floats, size: float, unit_M: Floats, runs_M: NDArray[np.int6
     return float(bits[hit].sum() + 0.5 * bits[~hit].sum())
 
 
-def _infer(scores_M: Floats, unit_M: Floats) -> float:
-    """Returns the size that most of a column's scores agree with, NaN where there is none."""
+def _infer(
+    scores_M: Floats, unit_M: Floats, most: float = _AGREE_INFERRED, printed: float = 0.0
+) -> float:
+    """Returns the size that most of a column's scores agree with, NaN where there is none.
+
+    Args:
+        scores_M: of the column.
+        unit_M: of each score's last digit.
+        most: share of the scores that must agree.
+        printed: unit of the column's last digit, where it may be that of the scores themselves: what all
+            numbers of so many digits agree with says nothing.
+    """
     known = np.isfinite(scores_M)
     score_V, first, count_V = np.unique(scores_M[known], return_index=True, return_counts=True)
     if len(score_V) < _DIFFERENT:
@@ -235,6 +262,8 @@ def _infer(scores_M: Floats, unit_M: Floats) -> float:
     chosen = np.unique(np.linspace(0, len(score_V) - 1, _LOOKED_AT).astype(int))
     looked, unit, weight = score_V[chosen], unit_V[chosen], count_V[chosen]
     sizes_S = _candidates(looked, float(np.median(unit)))
+    if printed:
+        sizes_S = sizes_S[sizes_S % max(1, round(100.0 / printed)) > 0]
     if not len(sizes_S):
         return float("nan")
     agree_LxS = _agree(looked[:, None], sizes_S.astype(float), unit[:, None], np.asarray(1))
@@ -247,7 +276,7 @@ def _infer(scores_M: Floats, unit_M: Floats) -> float:
     agree_V = _agree(score_V, np.asarray(size), unit_V, np.asarray(1))
     enough = np.where(agree_LxS[:, best], bits_LxS[:, best], -1.0).sum()
     share = float(count_V @ agree_V) / float(count_V.sum())
-    if enough < np.log(_LARGEST) + _ODDS + 5.0 or share < _AGREE_INFERRED:
+    if enough < np.log(_LARGEST) + _ODDS + 5.0 or share < most:
         return float("nan")
     return size
 

@@ -109,3 +109,30 @@ def test_empty_cells_are_possible_anywhere_and_factors_know_nothing_of_them() ->
     assert (grids.log_factors(scores)[2, 1] == 0).all()
     own = np.diagonal(grids.log_factors(scores), axis1=1, axis2=2)
     assert (np.delete(own, 2, axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("decimals", [0, 1, 2, 3])
+def test_scores_that_are_rounded_beside_a_probe_that_is_not(named: bool, decimals: int) -> None:
+    """The digits of one column are not those of the others: 10,000 fits all scores of two decimals."""
+    scores = counts(60)
+    probe = np.random.default_rng(2).uniform(40, 60, (60, 1))
+    table = np.concatenate([np.round(scores, decimals), probe], axis=1)
+    names = [*(SIZES if named else "abcdef"), "probe"]
+    grids = fit_grids(table, names)
+    found, true = grids.size[:6], np.array(list(SIZES.values()))
+    assert ((found == true) | np.isnan(found)).all() and np.isnan(grids.size[6])
+    assert grids.possible(table).all() and (grids.runs == 1).all()
+    # So with one row that comes from a paper, in a table with all digits.
+    mixed = np.concatenate([scores, probe], axis=1)
+    mixed[7, :6] = np.round(mixed[7, :6], decimals)
+    grids = fit_grids(mixed, names)
+    assert (grids.size[:6] == true).all() and grids.possible(mixed).all()
+
+
+def test_a_test_set_whose_scores_have_few_digits_of_themselves_is_found() -> None:
+    share = np.random.default_rng(3).uniform(0.5, 0.95, (60, 1))
+    five_hundred = np.rint(share * 500) / 5.0
+    table = np.concatenate([counts(60), five_hundred], axis=1)
+    grids = fit_grids(table, [*"abcdefg"])
+    assert grids.size[6] == 500
