@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -225,6 +226,7 @@ def read_model_list(name_or_path: str) -> ModelList:
     """Reads a list: references by lines or commas, "#" before what is for people.
 
     Bullets, numbers and quotes around references are not part of them, nor are brackets around a list.
+    Of a table, such as a ranking, it is the column "model".
 
     Args:
         name_or_path: a text file, or the name of a list that comes with the package.
@@ -243,17 +245,40 @@ def read_model_list(name_or_path: str) -> ModelList:
             f"model list {name_or_path!r} is neither a readable text file nor one of the lists that"
             f" come with the package ({', '.join(bundled)}).{nearest(name_or_path, bundled)}"
         ) from error
-    models: list[str] = []
+    models = _column_of_models(lines)
     pretrained = None
-    for line in lines:
+    for line in lines if not models else ():
         # A "#" inside a name is part of it.
         text = re.split(r"(?:^|\s)#", _INVISIBLE.sub("", line), maxsplit=1)[0].strip()
-        if text.startswith(_PRETRAINED):
-            pretrained = ModelRef.parse(_unquoted(text.removeprefix(_PRETRAINED))).label
+        bare = _BULLET.sub("", text, count=1)
+        if bare.casefold().startswith(_PRETRAINED):
+            named = _unquoted(bare[len(_PRETRAINED) :])
+            if not named:
+                raise IntertrainError(
+                    f"model list {name_or_path!r}: {_PRETRAINED!r} must name a model, but names none."
+                    " Name it, or leave the line out."
+                )
+            pretrained = ModelRef.parse(named).label
         else:
             models += _entries(text)
+    if not models and pretrained is None:
+        raise IntertrainError(
+            f"model list {name_or_path!r} must name a model, but names none. Add one a line."
+        )
     check_models(f"model list {name_or_path!r}", models)
     return ModelList(tuple(ModelRef.parse(text).label for text in models), pretrained)
+
+
+def _column_of_models(lines: Sequence[str]) -> list[str]:
+    """Returns the models of a table whose header has a column of them; none of what is no table."""
+    header = lines[0].strip("\ufeff").casefold() if lines else ""
+    for separator in ",;\t":
+        names = [name.strip(' "') for name in header.split(separator)]
+        if len(names) > 1 and "model" in names:
+            at = names.index("model")
+            rows = [row for row in csv.reader(lines[1:], delimiter=separator) if len(row) > at]
+            return [row[at].strip() for row in rows if row[at].strip()]
+    return []
 
 
 def _entries(line: str) -> Iterator[str]:

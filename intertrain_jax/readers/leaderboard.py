@@ -43,7 +43,7 @@ class Leaderboard:
 
 def is_leaderboard(header: Sequence[str]) -> bool:
     """Returns whether a CSV file's header is that of a leaderboard."""
-    return NAME in header
+    return {NAME, PROBE} <= set(header)
 
 
 def read_leaderboard(

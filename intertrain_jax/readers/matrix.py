@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,6 +18,12 @@ _NAME_THEM = (
     "Name its columns base, target, seed and score; or give a row per model and a column per target"
 )
 _RULE = re.compile(r":?-+:?")
+# What stands in the corner of a table of targets by models, and over numbers of rows.
+_TARGETS = {"target", "targets", "task", "tasks", "dataset", "datasets"}
+_NUMBERS = {"", "#", "rank", "index", "no", "no.", "nr", "unnamed: 0"}
+# What an analysis writes beside the gains.
+_GAINS = "gains.csv"
+_BESIDE_GAINS = {"gains_std.csv", "gains_n.csv", "gains_q.csv", "gains_significant.csv"}
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,68 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
         IntertrainError: it is no table, its first line or column names nothing, a row or column is there
             twice, or a cell is text or infinite.
     """
+    _check_is_input(source)
     cells = read_csv(source)
     header, rows = cells.header, cells.rows
+    said = list(cells.notes)
+    if _is_numbered(header, rows):
+        said.append(
+            f"{source_name(source)}: column {header[0]!r} numbers the rows and is left out."
+        )
+        header, rows = header[1:], [row[1:] for row in rows]
+    if header[0].casefold() in _TARGETS:
+        said.append(
+            f"{source_name(source)}: rows are targets, as {header[0]!r} says, and columns models."
+        )
+        header, rows = _turned(header, rows)
     _check_names(source, header, rows)
     names = pd.Series([row[0] for row in rows], dtype=str)
     if not repeats:
         _check_is_wide(source, header, rows)
         check_unique(source, "row", names.to_list())
     check_unique(source, "column", header)
-    return Matrix(source, names, _numbers(source, header, rows), cells.notes)
+    return Matrix(source, names, _numbers(source, header, rows), tuple(said))
+
+
+def source_name(source: Source) -> str:
+    """Returns how notes call a source."""
+    return source.name if isinstance(source, Path) else str(source)
+
+
+def _check_is_input(source: Source) -> None:
+    """Checks that a file is none that an analysis wrote beside its gains.
+
+    Raises:
+        IntertrainError: it is.
+    """
+    if not isinstance(source, Path):
+        return
+    gains = source.parent / _GAINS
+    if source.name in _BESIDE_GAINS and gains.is_file():
+        raise IntertrainError(
+            f"file {str(source)!r} has no gains: it is what an analysis says of those in {_GAINS}."
+            f" Name {str(gains)!r}."
+        )
+    if source.parent.name == "tables" and (source.parents[1] / "summary.json").is_file():
+        raise IntertrainError(
+            f"file {str(source)!r} is a table of an analysis. Name what was analysed: a results"
+            " directory, or its gains.csv."
+        )
+
+
+def _is_numbered(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first column has the numbers of rows, and the second one names."""
+    if len(header) < 3 or header[0].casefold() not in _NUMBERS:
+        return False
+    return all(row[0].isdigit() for row in rows) and not any(_is_number(row[1]) for row in rows)
+
+
+def _turned(
+    header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Returns a table with its columns as rows."""
+    turned = [[name, *(row[k] for row in rows)] for k, name in enumerate(header[1:], 1)]
+    return ["base", *(row[0] for row in rows)], turned
 
 
 def _check_names(source: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -19,8 +19,8 @@ Shape = Literal["matrix", "scores", "leaderboard"]
 def shape_of(header: Sequence[str]) -> Shape:
     """Returns what a table with such columns is.
 
-    A leaderboard has a column model_name; scores in long form have base, target, seed and score; any
-    other table is a matrix with a row per model, its first column naming them.
+    A leaderboard has the columns model_name and mnli_lp; scores in long form have base, target, seed
+    and score; any other table is a matrix with a row per model, its first column naming them.
     """
     if is_leaderboard(header):
         return "leaderboard"

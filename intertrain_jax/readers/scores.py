@@ -56,6 +56,13 @@ def _runs(path: Source, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
         IntertrainError: a run has two rows.
     """
     table = pd.DataFrame(rows, columns=list(header))[list(RUN_COLUMNS)]
+    for column in ("base", "target", "seed"):
+        empty = table[table[column] == ""]
+        if len(empty):
+            raise IntertrainError(
+                f"scores {str(path)!r}: every row must have a {column}, but row {empty.index[0] + 1} and"
+                f" {len(empty) - 1} more have none. Fill it in, or leave the row out."
+            )
     twice = table[table.duplicated(["base", "target", "seed"])]
     if len(twice):
         base, target, seed, _ = twice.iloc[0]

@@ -11,11 +11,24 @@ import pandas as pd
 _AVERAGES = {"average", "averages", "avg", "mean", "means", "median", "overall"}
 _RANKS = {"rank", "ranks", "ranking", "position", "place", "#", "no"}
 _SIZES = {"params", "parameters", "param", "seed", "seeds", "epochs", "downloads", "likes"}
+_SETTINGS = frozenset(
+    "batch size runtime seconds minutes hours time steps step id ids index idx lr learning rate layers"
+    " layer hidden loss memory cost price mb gb train training eval evaluation samples labels warmup"
+    " max min length win wins version year n".split()
+)
+_DIFFERENCES = {"delta", "improvement", "improvements", "difference", "diff", "change"}
+# Columns of these words are averages whatever else they say; others only if they say nothing else.
+_SURE_AVERAGES = {"average", "avg", "overall"}
+# Rows that spreadsheets and pandas add below.
+_SUMMARY_ROWS = frozenset(
+    "max min maximum minimum std stdev sd sum count total 25% 50% 75%".split()
+)
 # What people add to these words, and what then says nothing else.
 _FILLERS = frozenset(
     "gain gains score scores accuracy acc performance result results all total macro micro weighted over"
     " of the across tasks targets datasets n num number m b k mio million millions glue".split()
 )
+_KINDS = ("averages", "ranks", "sizes", "settings", "differences", "spreads")
 _SPREAD = re.compile(
     r"(.+?)[\s_.:/-]*\(?(?:std|sd|stdev|stderr|se|sem|ci|\u00b1)\.?\)?", re.IGNORECASE
 )
@@ -30,27 +43,40 @@ def targets_alone(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Returns a table's base models and targets, and what to say of what is left out.
 
-    Averages are told by their names; a column also by its numbers, the means of all others.
+    Averages are told by their names; a column also by its numbers, the means of all others. A column
+    without any number is no target.
 
     Args:
         values: a row per base model, by name, and a column per target; and others.
         known: targets and models, whatever they are called.
     """
     folded = {str(column).strip().casefold(): column for column in values.columns}
-    left_out: dict[str, list[object]] = {"averages": [], "ranks": [], "sizes": [], "spreads": []}
+    left_out: dict[str, list[object]] = {kind: [] for kind in _KINDS}
     for name, column in folded.items():
         kind = None if column in known else _kind_of(name, folded)
         if kind is not None:
             left_out[kind].append(column)
     rest = values.drop(columns=[c for columns in left_out.values() for c in columns])
+    empty = [column for column in rest if rest[column].isna().all() and not rest.empty]
+    if len(empty) < rest.shape[1]:
+        rest = rest.drop(columns=empty)
+    else:
+        empty = []
     means = [column for column in rest if column not in known and _is_mean_of_others(rest, column)]
     if len(means) == 1:
         left_out["averages"] += means
         rest = rest.drop(columns=means)
     notes = [_note(kind, "targets: column", columns) for kind, columns in left_out.items()]
+    if empty:
+        notes.append(
+            f"Left out, as there is no number in {'it' if len(empty) == 1 else 'them'}:"
+            f" column {', '.join(repr(str(column)) for column in empty)}."
+        )
     rows = averages_among(rest.index, known)
     notes.append(_note("averages", "base models: row", rows))
-    return rest.drop(index=rows), [note for note in notes if note]
+    sums = [n for n in rest.index if n not in known and str(n).strip().casefold() in _SUMMARY_ROWS]
+    notes.append(_note("sums over the others", "base models: row", sums))
+    return rest.drop(index=[*rows, *sums]), [note for note in notes if note]
 
 
 def runs_alone(runs: pd.DataFrame, known: Collection[str] = ()) -> tuple[pd.DataFrame, list[str]]:
@@ -90,12 +116,14 @@ def _kind_of(name: str, others: Collection[str]) -> str | None:
     words = set(re.findall(r"[^\W\d_]+|#", name))
     for kind, own, more in (
         ("sizes", _SIZES, {"#"}),
+        ("settings", _SETTINGS, {"#"}),
+        ("differences", _DIFFERENCES, _AVERAGES),
         ("ranks", _RANKS, _AVERAGES),
         ("averages", _AVERAGES, frozenset[str]()),
     ):
         if words & own and words <= own | more | _FILLERS:
             return kind
-    return None
+    return "averages" if words & _SURE_AVERAGES else None
 
 
 def _is_mean_of_others(values: pd.DataFrame, column: object) -> bool:

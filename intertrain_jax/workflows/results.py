@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError
-from intertrain_jax.config.experiment import ExperimentConfig
+from intertrain_jax.config.experiment import EXPERIMENT_FILE, ExperimentConfig
+from intertrain_jax.config.formats import is_file
 from intertrain_jax.config.ranking import RankConfig
 from intertrain_jax.planning.plan import PRETRAINED, Plan, build_plan
 from intertrain_jax.planning.status import done_and_failed
@@ -178,8 +179,13 @@ def read_grid(out: Path) -> GridResult:
     Raises:
         IntertrainError: there is none.
     """
+    if not out.exists():
+        raise IntertrainError(
+            f"{str(out)!r} is neither a file nor a results directory, seen from {str(Path.cwd())!r}."
+            " Correct the path."
+        )
     directory = ResultsDir(out)
-    config = directory.experiment()
+    config = directory.experiment() if is_file(out / EXPERIMENT_FILE) else None
     if config is None:
         raise IntertrainError(
             f"results directory {str(out)!r} must hold an experiment, but there is none."

@@ -215,8 +215,8 @@ def test_grids_at_other_train_sizes(tmp_path: Path) -> None:
     [
         ([], "needs one of RESULTS_DIR, --matrix, --scores, --leaderboard and --pairs, got none"),
         (["--matrix", "scores.csv", "--scores", "scores.csv"], "got --matrix and --scores"),
-        (["nothing"], "results directory 'nothing' must hold an experiment"),
-        (["--out", "nothing"], "results directory 'nothing' must hold an experiment"),
+        (["nothing"], "'nothing' is neither a file nor a results directory"),
+        (["--out", "nothing"], "'nothing' is neither a file nor a results directory"),
         (["--matrix", "nothing.csv"], "cannot be read"),
         (["--matrix", "scores.csv"], "tables of one score a row have. Give it as --scores"),
         (["--leaderboard", "scores.csv"], "model_name"),

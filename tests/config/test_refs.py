@@ -237,3 +237,25 @@ def test_the_papers_models_come_with_the_package() -> None:
     assert lists["t5-25"].pretrained == "google-t5/t5-small"
     for found in lists.values():
         assert all(model.count("/") == 1 and "..." not in model for model in found.models)
+
+
+def test_of_a_table_the_column_of_models_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "ranking.csv"
+    for separator in ",;\t":
+        lines = ["rank,model,score", "1,org/a,3.5", '2,"org/b",3.1', "3,,"]
+        file.write_text("\n".join(lines).replace(",", separator), "utf-8")
+        assert read_model_list(str(file)).models == ("org/a", "org/b")
+
+
+def test_a_list_names_a_model_whatever_stands_before_its_lines(tmp_path: Path) -> None:
+    file = tmp_path / "models.txt"
+    file.write_text("- Pretrained: org/base\n- org/a\n", "utf-8")
+    found = read_model_list(str(file))
+    assert (found.pretrained, found.models) == ("org/base", ("org/a",))
+    for text, said in (
+        ("# none yet\n\n", "must name a model, but names none"),
+        ("pretrained:\norg/a\n", "'pretrained:' must name a model"),
+    ):
+        file.write_text(text, "utf-8")
+        with pytest.raises(IntertrainError, match=said):
+            read_model_list(str(file))

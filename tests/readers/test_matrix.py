@@ -66,3 +66,29 @@ def test_numbers_may_be_names(tmp_path: Path) -> None:
     path.write_text("checkpoint,100,2000\n1000,1.5,2\n2000,2.5,3\n")
     found = read_matrix(path)
     assert list(found.names) == ["1000", "2000"] and list(found.values) == ["100", "2000"]
+
+
+def test_a_table_of_targets_by_models_is_turned(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("target,A,B,C\nrte,2,1,-1\ncola,1,2,-1\n", "utf-8")
+    found = read_matrix(tmp_path / "t.csv")
+    assert list(found.names) == ["A", "B", "C"] and list(found.values) == ["rte", "cola"]
+    assert found.values["rte"].tolist() == [2, 1, -1]
+    assert any("rows are targets, as 'target' says" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("corner", ["", "rank", "#"])
+def test_numbers_of_rows_before_the_names_are_left_out(tmp_path: Path, corner: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{corner},model,rte\n0,PT,60\n1,A,61\n", "utf-8")
+    found = read_matrix(tmp_path / "t.csv")
+    assert list(found.names) == ["PT", "A"] and list(found.values) == ["rte"]
+    assert any("numbers the rows" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["gains_std.csv", "gains_q.csv", "tables/noise.csv"])
+def test_what_an_analysis_wrote_beside_its_gains_is_no_input(tmp_path: Path, name: str) -> None:
+    (tmp_path / "tables").mkdir()
+    for file in ("gains.csv", "summary.json", name):
+        (tmp_path / file).write_text("base,rte\nA,1.5\n", "utf-8")
+    with pytest.raises(IntertrainError, match=r"gains\.csv"):
+        read_matrix(tmp_path / name)
+    assert list(read_matrix(tmp_path / "gains.csv").names) == ["A"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,3 +36,15 @@ def test_what_is_wrong_is_one_line(table: pd.DataFrame, message: str) -> None:
     with pytest.raises(IntertrainError, match=message) as raised:
         read_scores(Frame(table, "runs"))
     assert "\n" not in str(raised.value) and "runs" in str(raised.value)
+
+
+@pytest.mark.parametrize("column", ["base", "target", "seed"])
+def test_every_run_names_its_base_model_target_and_seed(tmp_path: Path, column: str) -> None:
+    rows = pd.DataFrame(
+        [["PT", "rte", "0", 60], ["A", "rte", "0", 61], ["A", "cb", "0", 62]],
+        columns=["base", "target", "seed", "score"],
+    )
+    rows.loc[1, column] = ""
+    rows.to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(IntertrainError, match=f"every row must have a {column}, but row 2 and 0"):
+        read_scores(tmp_path / "s.csv")

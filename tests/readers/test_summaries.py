@@ -47,6 +47,20 @@ def test_columns_of_no_target_are_left_out_and_said() -> None:
         ("#params", "sizes"),
         ("params (M)", "sizes"),
         ("seed", "sizes"),
+        ("avg_nlu", "averages"),
+        ("batch_size", "settings"),
+        ("train_runtime", "settings"),
+        ("size_MB", "settings"),
+        ("win_rate", "settings"),
+        ("learning rate", "settings"),
+        ("num_labels", "settings"),
+        ("eval loss", "settings"),
+        ("id", "settings"),
+        ("n", "settings"),
+        ("delta", "differences"),
+        ("improvement", "differences"),
+        ("emotion_labels", None),
+        ("timedial", None),
         ("mean_reversal", None),
         ("score", None),
         ("glue", None),
@@ -88,6 +102,20 @@ def test_rows_of_averages_are_no_base_models() -> None:
     assert list(found.index) == ["org/mean", "mean teacher", "mean"]
     assert notes == ["Left out, as averages are no base models: row 'Average'."]
     assert averages_among(["avg", 7, "rte"]) == ["avg"]
+
+
+def test_rows_that_sum_up_and_columns_without_numbers_are_left_out() -> None:
+    rows = ["a", "b", "max", "25%", "Std", "maximus"]
+    values = pd.DataFrame({"rte": range(6), "cb": range(6), "comment": np.nan}, index=rows)
+    found, notes = targets_alone(values.astype(float))
+    assert list(found.index) == ["a", "b", "maximus"] and list(found) == ["rte", "cb"]
+    assert notes == [
+        "Left out, as there is no number in it: column 'comment'.",
+        "Left out, as sums over the others are no base models: row 'max', '25%', 'Std'.",
+    ]
+    assert targets_alone(values.astype(float), known={"max", "25%", "Std"})[0].shape == (6, 2)
+    nothing = values.astype(float) * np.nan
+    assert targets_alone(nothing)[0].shape[1] == 3, "whoever reads it says that all is missing"
 
 
 def test_runs_of_averages_are_left_out() -> None:

@@ -148,6 +148,6 @@ def test_source_models_are_of_the_commit_that_the_grid_began_with(
 
 
 def test_a_directory_without_a_grid_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(IntertrainError, match="must hold an experiment, but there is none"):
+    with pytest.raises(IntertrainError, match="is neither a file nor a results directory"):
         next(export_sources(tmp_path / "nothing", tmp_path / "models"))
     assert not (tmp_path / "models").exists()

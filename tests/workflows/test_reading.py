@@ -31,7 +31,7 @@ def test_a_directory_gives_the_same_as_the_call(tmp_path: Path) -> None:
 def test_a_directory_of_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(IntertrainError, match="must hold an experiment, a ranking or a study"):
         results(tmp_path)
-    with pytest.raises(IntertrainError, match="must hold an experiment"):
+    with pytest.raises(IntertrainError, match="is neither a file nor a results directory"):
         read_finished(tmp_path / "nowhere")
 
 
