@@ -148,7 +148,9 @@ def gain_matrices(
         first, second = cells(scores, "score", "std") ** 2, own["std"] ** 2
         std = std.mask(unpaired, (first + second) ** 0.5)
         n = n.mask(unpaired, count.clip(upper=own["count"].fillna(0), axis=1).astype(int))
-    floors = spread_floors(std.mask(unpaired), n)
+    # Differences of means vary by more than paired ones: alone on a target they are all that is known.
+    paired = std.mask(unpaired)
+    floors = spread_floors(paired.where(paired.notna().any(), std), n)
     significant, p = std * np.nan, std * np.nan
     mean_MxN, std_MxN, n_MxN = (x.to_numpy(dtype=float) for x in (mean, std, n))
     for j, target in enumerate(targets):

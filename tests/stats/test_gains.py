@@ -224,3 +224,20 @@ def test_benjamini_hochberg_adjusts_over_all_cells() -> None:
     q = benjamini_hochberg(p)
     # By hand: 0.01·3/1, and the larger two become 0.04·3/3.
     np.testing.assert_allclose(q.to_numpy(), [[0.03, 0.04], [np.nan, 0.04]])
+
+
+def test_where_no_seeds_pair_means_are_tested_against_what_seeds_vary_by() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        (base, target, seed, 60.0 + gain + rng.normal(0.0, 0.3), "done")
+        for base, gain in (("PT", 0.0), ("up", 6.0), ("same", 0.0), ("down", -6.0))
+        for target in ("a", "b")
+        for seed in ((10, 11, 12) if base == "PT" else (0, 1, 2))
+    ]
+    table = pd.DataFrame(rows, columns=["base", "target", "seed", "score", "status"])
+    found = gain_matrices(table, "PT", ["PT", "up", "same", "down"], ["a", "b"], 3)
+    assert found.unpaired.all(axis=None)
+    assert found.significant.loc["up"].tolist() == [1, 1]
+    assert found.significant.loc["down"].tolist() == [-1, -1]
+    assert found.significant.loc["same"].tolist() == [0, 0]
+    assert (found.q.loc[["up", "down"]] < 0.05).all(axis=None)
