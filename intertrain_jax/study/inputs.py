@@ -22,7 +22,7 @@ from intertrain_jax.records.runs import Record
 from intertrain_jax.stats.collapse import without_collapsed
 from intertrain_jax.stats.gains import GainMatrices, benjamini_hochberg, gain_matrices
 from intertrain_jax.study.files import Analysis
-from intertrain_jax.study.scores import metric_notes
+from intertrain_jax.study.scores import lacking_notes, metric_notes
 
 Kind = Literal["results", "matrix", "scores", "leaderboard"]
 
@@ -218,6 +218,7 @@ def study_of_matrix(
         notes=(
             *matrix.notes,
             *notes,
+            *lacking_notes(table, baseline),
             "The file has one number per cell: nothing is known of seeds.",
         ),
     )
@@ -257,7 +258,7 @@ def study_of_scores(
         groups=_of_study(tasks.groups, [*names, *targets]),
         sources=_tasks_among(gains.mean.index, tasks.train),
         train_sizes=tasks.train_sizes,
-        notes=(*scores.notes, *notes),
+        notes=(*scores.notes, *notes, *lacking_notes(gains.mean, baseline)),
     )
 
 

@@ -55,3 +55,31 @@ def metric_notes(records: Sequence[Record]) -> tuple[str, ...]:
     if limits:
         notes.append(f"Test only: every split was cut to {', '.join(limits)} rows.")
     return tuple(notes)
+
+
+def lacking_notes(gains: pd.DataFrame, pretrained: pd.Series[float]) -> list[str]:
+    """Returns what there is to say of targets and base models without any gain, a sentence each.
+
+    Args:
+        gains: [M base models, N targets] NaN where missing.
+        pretrained: target → the pretrained model's score, as far as it is known; empty where gains are
+            all that was given.
+    """
+    said = []
+    targets = [target for target in gains.columns if gains[target].isna().all()]
+    untested = [
+        t for t in targets if len(pretrained) and not np.isfinite(pretrained.get(t, np.nan))
+    ]
+    for names, why in (
+        (untested, "as the pretrained model has no score there"),
+        ([t for t in targets if t not in untested], "as no base model has a score there"),
+    ):
+        if names:
+            said.append(f"No gain is known on {', '.join(map(repr, map(str, names)))}, {why}.")
+    rest = gains.drop(columns=targets)
+    models = [base for base in rest.index if rest.loc[base].isna().all()]
+    if models:
+        said.append(
+            f"No gain is known of {', '.join(map(repr, map(str, models)))}: no score counts."
+        )
+    return said

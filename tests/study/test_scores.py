@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from intertrain_jax.stats.gains import Expected
-from intertrain_jax.study.scores import score_table
+from intertrain_jax.study.scores import lacking_notes, score_table
 from tests.runs import make_config, make_plan, make_record
 
 PLAN = make_plan(make_config(sources=("alpha", "beta"), targets=("beta", "gamma"), seeds=2))
@@ -61,3 +63,18 @@ def test_two_runs_for_one_key_are_a_bug() -> None:
     twice = [*EXPECTED, Expected("0" * 12, first.base, first.target, first.seed)]
     with pytest.raises(ValueError, match="same base, target and seed"):
         score_table(twice, {})
+
+
+def test_what_has_no_gain_is_named_with_the_reason() -> None:
+    nan = np.nan
+    gains = pd.DataFrame(
+        {"rte": [1.0, nan, 2.0], "cola": [nan] * 3, "cb": [nan] * 3}, index=["a", "b", "c"]
+    )
+    baseline = pd.Series({"rte": 60.0, "cola": nan, "cb": 70.0})
+    assert lacking_notes(gains, baseline) == [
+        "No gain is known on 'cola', as the pretrained model has no score there.",
+        "No gain is known on 'cb', as no base model has a score there.",
+        "No gain is known of 'b': no score counts.",
+    ]
+    assert lacking_notes(gains[["rte"]].dropna(), baseline) == []
+    assert "'cola', 'cb', as no base model" in lacking_notes(gains, pd.Series(dtype=float))[0]
