@@ -10,6 +10,11 @@ import numpy as np
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.origins import other_names
 from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.planning.plan import PRETRAINED
+from intertrain_jax.readers.leaderboard import Leaderboard
+from intertrain_jax.readers.matrix import Matrix
+from intertrain_jax.readers.recognise import read_table
+from intertrain_jax.readers.scores import Scores
 from intertrain_jax.recommendation.candidates import Candidates
 from intertrain_jax.recommendation.posterior import binomial_error
 from intertrain_jax.recommendation.prior import FEWEST, PastTargets, fit_lines, read_past
@@ -49,6 +54,8 @@ def past_of(
             f"{counted(len(own.names), 'past target')} of {name}: what gains may be here is learnt from"
             f" them and from {published} published ones"
         )
+        if study.kind != "results":
+            said += [f"{name}: {note}" for note in study.notes]
     return past, said
 
 
@@ -60,7 +67,8 @@ def _read(results: str | Path, pretrained: str) -> Study:
     """
     grid = grid_of(results)
     if grid is None:
-        return read_study(Path(results), None, None, False)
+        path = Path(results)
+        return read_study(path, None, _own_row(read_table(path), pretrained), False)
     over = grid.config.model.ref
     if over.key != ModelRef.parse(pretrained).key:
         raise IntertrainError(
@@ -68,6 +76,14 @@ def _read(results: str | Path, pretrained: str) -> Study:
             f" are over {over.label!r}. Leave it out, or name that one: --pretrained."
         )
     return grid.study
+
+
+def _own_row(table: Matrix | Scores | Leaderboard, pretrained: str) -> str | None:
+    """Returns what a table calls the pretrained model where it has a row of it; None if it has gains."""
+    if isinstance(table, Leaderboard):
+        return None
+    names = set(table.names if isinstance(table, Matrix) else table.runs["base"])
+    return next((name for name in (pretrained, PRETRAINED) if name in names), None)
 
 
 def past_of_study(

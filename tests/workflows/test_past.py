@@ -42,6 +42,33 @@ def scores(seeds: int = 3, noise: float = 0.4) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["base", "target", "seed", "score"])
 
 
+def test_the_pretrained_model_may_be_called_by_its_name(tmp_path: Path) -> None:
+    """Scores in long form and a matrix of scores are read as those that call it PT."""
+    runs = scores(seeds=1)
+    expected, _ = past_of([_put(tmp_path, "pt.csv", runs)], CANDIDATES, "mine")
+    named = runs.replace({"base": {"PT": "org/pt"}})
+    wide = named.pivot_table("score", "base", "target", sort=False)
+    wide.to_csv(tmp_path / "wide.csv")
+    for file in (_put(tmp_path, "named.csv", named), tmp_path / "wide.csv"):
+        found, _ = past_of([file], CANDIDATES, "mine")
+        assert found.names == expected.names or set(found.names) == set(expected.names)
+        np.testing.assert_allclose(sorted(found.alpha), sorted(expected.alpha), rtol=0.2, atol=0.1)
+
+
+def test_what_is_odd_about_a_table_is_said(tmp_path: Path) -> None:
+    runs = scores(seeds=1)
+    wide = runs.pivot_table("score", "base", "target", sort=False)
+    gains = (wide - wide.loc["PT"]).drop(index="PT") / 100.0
+    gains.to_csv(tmp_path / "gains.csv")
+    _, said = past_of([tmp_path / "gains.csv"], CANDIDATES, "mine")
+    assert any("between -1 and 1" in line for line in said)
+
+
+def _put(folder: Path, name: str, runs: pd.DataFrame) -> Path:
+    runs.to_csv(folder / name, index=False)
+    return folder / name
+
+
 def test_lines_of_own_targets_come_after_the_published_ones(tmp_path: Path) -> None:
     scores().to_csv(tmp_path / "scores.csv", index=False)
     past, said = past_of([tmp_path / "scores.csv"], CANDIDATES, "mine")
@@ -82,8 +109,9 @@ def test_a_matrix_of_gains_will_do_and_several_results_add_up(tmp_path: Path) ->
     wide.to_csv(tmp_path / "gains.csv")
     scores().to_csv(tmp_path / "scores.csv", index=False)
     past, said = past_of([tmp_path / "gains.csv", tmp_path / "scores.csv"], CANDIDATES, "mine")
-    assert past.names[-4:] == ("a", "b", "dishes", "books") and len(said) == 2
-    assert all("from 36 published ones" in line for line in said)
+    assert past.names[-4:] == ("a", "b", "dishes", "books")
+    learnt = [line for line in said if "past target" in line]
+    assert len(learnt) == 2 and all("from 36 published ones" in line for line in learnt)
     assert past.beta[-4:-2] * past.noise[-4:-2] == pytest.approx([1.0, 2.0])
 
 
