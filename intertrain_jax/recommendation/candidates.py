@@ -12,7 +12,12 @@ import pandas as pd
 from intertrain_jax.base import IntertrainError, nearest
 from intertrain_jax.config.ranking import RANK_FILE, RANKING_FILE, load_rank_config
 from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.data.delimited import read_delimited
+from intertrain_jax.data.labels import number_of
 from intertrain_jax.recommendation.prior import Floats, standardised
+
+# How tables write that there is no score.
+_NO_SCORE = {"", "nan", "na", "n/a", "none", "null", "inf", "-inf", "-"}
 
 
 @dataclass(frozen=True)
@@ -141,27 +146,41 @@ def _file(ranking: str) -> Path:
 
 def _read(path: Path) -> tuple[dict[str, float], list[str]]:
     """Returns label → score of a table as `rank` writes it, and what of it was left out."""
-    try:
-        table = pd.read_csv(path, dtype={"model": str, "same_weights_as": str})
-        score = table["score"].astype(float)
+    table = read_delimited(path)
+    at = {name.casefold(): k for k, name in enumerate(table.header)}
+    for column in ("model", "score"):
+        if column not in at:
+            raise IntertrainError(
+                f"ranking {str(path)!r} must be a CSV file with the columns model and score, as `rank`"
+                f" writes it, but has {', '.join(table.header)[:200]}.{nearest(column, at)} Correct"
+                " --ranking."
+            )
+    twin_at = at.get("same_weights_as")
+    scores: dict[str, float] = {}
+    without, twins = list[str](), list[str]()
+    for line, row in zip(table.lines, table.rows, strict=True):
         # An apostrophe keeps spreadsheets from taking a name for a formula.
-        labels = table["model"].str.removeprefix("'")
-    except (KeyError, ValueError, UnicodeError, AttributeError) as error:
-        raise IntertrainError(
-            f"ranking {str(path)!r} must be a CSV file with the columns model and score, as `rank`"
-            " writes it. Correct --ranking."
-        ) from error
-    known = np.isfinite(score) & labels.notna()
+        label, text = row[at["model"]].strip().removeprefix("'"), row[at["score"]].strip()
+        score = number_of(text.replace(",", "."))
+        if score is None and text.casefold() not in _NO_SCORE:
+            raise IntertrainError(
+                f"ranking {str(path)!r}, line {line}: score must be a number or empty, got"
+                f" {text[:40]!r}. Correct it."
+            )
+        if not label or score is None:
+            without.append(label)
+        elif twin_at is not None and row[twin_at].strip():
+            twins.append(label)
+        elif scores.setdefault(label, score) != score:
+            raise IntertrainError(
+                f"ranking {str(path)!r}, line {line}: model {label!r} has score {score:g}, and"
+                f" {scores[label]:g} above. Remove one of them."
+            )
     notes = []
-    if not known.all():
-        left = ", ".join(map(str, labels[~known].head(3)))
-        notes.append(
-            f"{(~known).sum()} models of the ranking have no score and are left out: {left}"
-        )
-    if "same_weights_as" in table:
-        twins = known & table["same_weights_as"].notna()
-        if twins.any():
-            left = ", ".join(map(str, labels[twins].head(3)))
-            notes.append(f"{twins.sum()} models of the ranking have the weights of others: {left}")
-        known &= ~twins
-    return dict(zip(labels[known], score[known], strict=True)), notes
+    for left, what in (
+        (without, "have no score and are left out"),
+        (twins, "have the weights of others"),
+    ):
+        if left:
+            notes.append(f"{len(left)} models of the ranking {what}: {', '.join(left[:3])}")
+    return scores, notes

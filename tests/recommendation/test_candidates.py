@@ -82,6 +82,15 @@ def test_what_rank_writes_is_what_is_read(tmp_path: Path) -> None:
     assert candidates_of(tmp_path, pretrained="org/base").models == ("=org/a",)
 
 
+def test_a_ranking_may_be_written_by_a_spreadsheet(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes(
+        "\ufeffModel;Score\r\norg/a;49,5\r\norg/b;51,25\r\norg/c;n/a\r\norg/a;49,5\r\n".encode()
+    )
+    found = candidates_of(tmp_path / "mine.csv", pretrained="org/base")
+    assert found.models == ("org/b", "org/a")
+    assert found.notes == ("1 models of the ranking have no score and are left out: org/c",)
+
+
 @pytest.mark.parametrize(
     ("ranking", "models", "pretrained", "said"),
     [
@@ -90,7 +99,8 @@ def test_what_rank_writes_is_what_is_read(tmp_path: Path) -> None:
         (None, ("org/base",), "org/base", "no model to choose from .* --model"),
         (None, (), "org/base", "no model to choose from .* --ranking"),
         ("text.csv", (), "org/base", "must be a CSV file with the columns model and score"),
-        ("words.csv", (), "org/base", "must be a CSV file with the columns model and score"),
+        ("words.csv", (), "org/base", "line 2: score must be a number or empty, got 'good'"),
+        ("twice.csv", (), "org/base", "line 4: model 'org/a' has score 0.5, and 60 above"),
     ],
 )
 def test_what_cannot_be_chosen_from_is_an_error(
@@ -104,5 +114,6 @@ def test_what_cannot_be_chosen_from_is_an_error(
     monkeypatch.chdir(tmp_path)
     Path("text.csv").write_text("text,label\na,b\n", "utf-8")
     Path("words.csv").write_text("model,score\norg/a,good\n", "utf-8")
+    Path("twice.csv").write_text("model,score\norg/a,60\norg/b,55\norg/a,0.5\n", "utf-8")
     with pytest.raises(IntertrainError, match=said):
         candidates_of(ranking, models, pretrained)
