@@ -52,8 +52,8 @@ def read_delimited(path: Path, blank_rows: bool = False) -> Table:
     """Reads a table whose first line names its columns.
 
     Of commas, semicolons, tabs and bars, that is the separator which the header has and with which every
-    row has as many fields as the header; where several are, the one by which a column repeats most, as
-    labels do, and that of the file's name.
+    row has as many fields as the header. Where several are, it is the one by which a column repeats
+    most, as labels do; of equal ones, that of the file's name.
 
     Args:
         path: of the table.

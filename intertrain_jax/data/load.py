@@ -137,7 +137,7 @@ def _is_silent(task: Task, test: RawSplit) -> bool:
 def _check_alike(task: Task, parts: Mapping[str, Sequence[Example]], made: Sequence[str]) -> None:
     """Checks that splits which were not made of train can be told apart by what is learnt of it."""
     known = {label for _, label in parts["train"]}
-    for name in {"validation", "test"}.difference(made):
+    for name in [split for split in ("validation", "test") if split not in made]:
         labels = {label for _, label in parts[name]}
         if task.regression and len(labels) < 2:
             raise IntertrainError(
