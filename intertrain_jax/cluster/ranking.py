@@ -10,10 +10,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from intertrain_jax.base import IntertrainError
 from intertrain_jax.cluster.driver import Rules
 from intertrain_jax.cluster.mail import Probing, Ranking
 from intertrain_jax.cluster.pool import Pool, Reference, WorkerDiedError
+from intertrain_jax.cluster.seats import FALSE_STARTS, none_left
 from intertrain_jax.cluster.worker import Worker
 from intertrain_jax.config.protocol import Protocol
 from intertrain_jax.config.ranking import RankConfig
@@ -25,8 +25,6 @@ from intertrain_jax.probe.ranker import MOST_TOGETHER, Outcome, RankProgress, pr
 # What a worker's death and its silence mean, as in a grid.
 _RULES = Rules()
 _LISTEN_SECONDS = 0.5
-# Workers that may die one after another before they have begun.
-_FALSE_STARTS = 3
 # Seconds that a worker takes to its models before it says how far it is.
 _TELL_SECONDS = 2.0
 
@@ -179,7 +177,7 @@ class _Crew:
         """Asks for as many workers as there is room for, and as groups are to be probed."""
         wanted = min(self._pool.count, len(self.busy) + groups)
         here = len(self.busy) + len(self._free) + len(self._coming)
-        if self._false_starts < _FALSE_STARTS:
+        if self._false_starts < FALSE_STARTS:
             for _ in range(wanted - here):
                 worker = self._pool.spawn(Worker)
                 self._coming[worker.place.remote(None)] = worker
@@ -235,11 +233,8 @@ class _Crew:
             self._pool.kill(worker)
             self._false_starts += 1
             left = self._coming or self._free or self.busy
-            if self._false_starts >= _FALSE_STARTS and not left:
-                raise IntertrainError(
-                    f"workers must be able to start, but none is left: {error}. Correct that, and start"
-                    " the same command again."
-                ) from error
+            if self._false_starts >= FALSE_STARTS and not left:
+                raise none_left(error) from error
             return
         self._free.append(worker)
         self._false_starts = 0

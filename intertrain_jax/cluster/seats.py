@@ -16,7 +16,7 @@ BUSY_SECONDS, IDLE_SECONDS = 1.0, 0.1
 # A driver hears at most so many workers a second that have nothing to say.
 _HEARD = 100
 # Workers that may die in a seat one after another before they have begun.
-_FALSE_STARTS = 3
+FALSE_STARTS = 3
 
 
 @dataclass
@@ -54,6 +54,14 @@ class Seat:
         device = place.environment.get("device", "")
         lanes = self.hello.lanes
         return WorkerState(self.name, place.node, place.process, device, lanes, runs, self.ended)
+
+
+def none_left(why: object) -> IntertrainError:
+    """Returns the error of workers none of which could start."""
+    return IntertrainError(
+        f"workers must be able to start, but none is left: {why}. Correct that, and start the same"
+        " command again."
+    )
 
 
 class Seats:
@@ -105,14 +113,11 @@ class Seats:
         self._pool.kill(seat.handle)
         self.seats.remove(seat)
         starts = 0 if seat.hello is not None else seat.false_starts + 1
-        if starts < _FALSE_STARTS:
+        if starts < FALSE_STARTS:
             self.seats.append(self._seated(starts))
             return self.seats[-1]
         if not self.seats:
-            raise IntertrainError(
-                f"workers must be able to start, but none is left: {why}. Correct that, and start the"
-                " same command again."
-            )
+            raise none_left(why)
         return None
 
     def close(self, whole: bool) -> None:

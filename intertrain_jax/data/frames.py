@@ -18,6 +18,21 @@ def frame_folder() -> Path:
     return cache_root() / "own"
 
 
+def column_names(frame: pd.DataFrame) -> list[str]:
+    """Returns the names of a DataFrame's columns as text.
+
+    Raises:
+        IntertrainError: two columns have one name.
+    """
+    names = [str(name) for name in frame.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise IntertrainError(
+            f"the DataFrame has two columns {twice!r}. Rename or remove one of them."
+        )
+    return names
+
+
 def kept_frame(frame: pd.DataFrame) -> Path:
     """Writes a DataFrame into the cache, under a name that its content gives, and returns where it is.
 
@@ -26,12 +41,7 @@ def kept_frame(frame: pd.DataFrame) -> Path:
     Raises:
         IntertrainError: two columns have one name, or a cell cannot be written.
     """
-    names = [str(name) for name in frame.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise IntertrainError(
-            f"the DataFrame has two columns {twice!r}. Rename or remove one of them."
-        )
+    names = column_names(frame)
     try:
         cells = frame.set_axis(names, axis=1)
         of_words = list(cells.select_dtypes(["object", "string", "category"]).columns)

@@ -203,12 +203,10 @@ def _check_fractions(raw: RawSplit, column: Column, what: str) -> None:
 
 def _check_numbers(raw: RawSplit, column: Column, what: str) -> None:
     """Checks that not a few words stand among numbers to predict."""
-    counts = Counter(str(row.get(column.name)).strip() for row in raw.rows)
-    numbers = {text: number for text in counts if (number := number_of(text)) is not None}
-    share = sum(counts[text] for text in numbers) / max(1, column.count)
-    if column.numbers or share < 0.8 or all(n.is_integer() for n in numbers.values()):
+    if not column.almost_numbers:
         return
-    words = [text for text in counts if text not in numbers]
+    texts = dict.fromkeys(str(row.get(column.name)).strip() for row in raw.rows)
+    words = [text for text in texts if number_of(text) is None]
     count, where = _first(raw, lambda row: str(row.get(column.name)).strip() in words)
     raise IntertrainError(
         f"{what} has numbers, but {_rows(count)} with something else, the first is {where},"

@@ -59,13 +59,11 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
     header, rows = cells.header, cells.rows
     said = list(cells.notes)
     if _is_numbered(header, rows):
-        said.append(
-            f"{source_name(source)}: column {header[0]!r} numbers the rows and is left out."
-        )
+        said.append(f"{_called(source)}: column {header[0]!r} numbers the rows and is left out.")
         header, rows = header[1:], [row[1:] for row in rows]
     if header[0].casefold() in _TARGETS:
         said.append(
-            f"{source_name(source)}: rows are targets, as {header[0]!r} says, and columns models."
+            f"{_called(source)}: rows are targets, as {header[0]!r} says, and columns models."
         )
         header, rows = _turned(header, rows)
     _check_names(source, header, rows)
@@ -77,7 +75,7 @@ def read_matrix(source: Source, repeats: bool = False) -> Matrix:
     return Matrix(source, names, _numbers(source, header, rows), tuple(said))
 
 
-def source_name(source: Source) -> str:
+def _called(source: Source) -> str:
     """Returns how notes call a source."""
     return source.name if isinstance(source, Path) else str(source)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from intertrain_jax.base import IntertrainError, nearest
+from intertrain_jax.config.formats import expanded
 from intertrain_jax.config.ranking import RANK_FILE, RANKING_FILE, load_rank_config
 from intertrain_jax.config.refs import ModelRef
 from intertrain_jax.data.delimited import read_delimited
@@ -133,7 +134,7 @@ def candidates_of(
 
 def _file(ranking: str) -> Path:
     """Returns the table that a file or a folder is."""
-    path = Path(ranking).expanduser()
+    path = expanded(ranking)
     path = path / RANKING_FILE if path.is_dir() else path
     if not path.is_file():
         raise IntertrainError(

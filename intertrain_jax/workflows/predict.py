@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from intertrain_jax.base import IntertrainError, counted
 from intertrain_jax.config.formats import expanded, is_file, is_folder
 from intertrain_jax.config.refs import ModelRef
+from intertrain_jax.data.frames import column_names
 from intertrain_jax.data.row_files import DISK_STATE, RawSplit, read_rows
 from intertrain_jax.data.task import slots
 from intertrain_jax.data.text import encode_rows, longest_input
@@ -173,12 +174,7 @@ def _read(rows: str | Path | pd.DataFrame) -> tuple[RawSplit, pd.DataFrame]:
         raise IntertrainError(
             f"rows must be a file or a DataFrame, got a {type(rows).__name__}. Make a DataFrame of it."
         )
-    names = [str(name) for name in rows.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise IntertrainError(
-            f"the DataFrame has two columns {twice!r}. Rename or remove one of them."
-        )
+    names = column_names(rows)
     table = rows.set_axis(names, axis=1)
     cells = zip(
         *(table[x].astype(object).where(table[x].notna(), None) for x in names), strict=True

@@ -95,6 +95,7 @@ def test_a_ranking_may_be_written_by_a_spreadsheet(tmp_path: Path) -> None:
     ("ranking", "models", "pretrained", "said"),
     [
         ("robreta", (), None, "'robreta' is neither .* Did you mean 'roberta'.* rank"),
+        ("~nobody-of-this-name/x.csv", (), None, "is neither one that comes with the package"),
         (None, ("org/a",), None, "Name it: --pretrained"),
         (None, ("org/base",), "org/base", "no model to choose from .* --model"),
         (None, (), "org/base", "no model to choose from .* --ranking"),
